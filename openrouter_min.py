@@ -1,0 +1,5392 @@
+# SPDX-License-Identifier: MIT
+"""OpenRouter in one file: hundreds of language models behind one call, nothing to install.
+
+    from openrouter_min import Llm
+
+    llm = Llm(model="openai/gpt-4o-mini")            # key: OPENROUTER_API_KEY
+    print(llm.complete("Explain quantum computing in simple terms").content)
+    for text in llm.stream("Write a poem about AI"):
+        print(text, end="", flush=True)
+
+On the command line: ``python -m openrouter_min "prompt"``; ``--mock`` needs neither key nor network.
+
+Map of the file; a section uses only what stands above it:
+
+    Defaults             URLs, times and sizes, each with its reason
+    Errors               the tree below, and what to do about each
+    Models and prices    Pricing, ModelInfo, METADATA, the cost of a usage
+    Configuration        LlmConfig
+    Results              Usage, ToolCall, Attempt, Completion, Chunk, Embeddings
+    Wire format          bytes and dicts in, values out: bodies, SSE, chunks, errors
+    Policy               is it worth a retry, how long to wait, which model next
+    Operation log        one SQLite row per operation, and helpers to read them
+    Transport            the only place that knows sockets, TLS and urllib
+    Client               Llm and Stream join all of the above
+    Mock server          MockOpenRouter speaks the real wire format on loopback
+    Command line         main()
+    Price table          the rows, as text
+
+Errors:
+
+    OpenRouterError                    message, hint, attempts, partial
+      ConfigError (ValueError)         nothing was sent: fix the argument it names
+      APIConnectionError               no answer; .sent says whether it may have been billed
+        APITimeoutError
+      APIStatusError                   the server said no: status, error_type, retry_after, ...
+        BadRequestError 400, AuthenticationError 401, InsufficientCreditsError 402,
+        PermissionDeniedError 403, ModelNotFoundError 404 (and the 400 for an unknown model),
+        RateLimitError 429, ProviderError 408 and 5xx
+      APIResponseError                 an answer that is no answer: not JSON, no choices, empty
+      StreamInterruptedError           .partial is the Completion so far
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import math
+import os
+import re
+import sys
+import threading
+import time
+import weakref
+from dataclasses import dataclass, field
+
+# Type checkers take any name TYPE_CHECKING as true; `import typing` would cost its milliseconds.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import http.client
+    import socket
+    import sqlite3
+    import ssl
+    import urllib.request
+    from datetime import datetime
+    from typing import (
+        Any,
+        AsyncIterator,
+        Callable,
+        Dict,
+        Generic,
+        Iterable,
+        Iterator,
+        List,
+        Mapping,
+        Sequence,
+        TypeVar,
+        Union,
+    )
+
+    Json = Dict[str, Any]
+    T = TypeVar("T")
+    Row = Dict[str, Any]
+    LogTarget = Union[None, bool, str, "os.PathLike[str]"]
+    Moment = Union[str, datetime]
+    _ModelMapping = Mapping[str, "ModelInfo"]
+    _RowList = List[Row]
+    _VectorList = List[List[float]]
+else:
+    from collections.abc import Mapping as _ModelMapping
+
+    _RowList = _VectorList = list
+    T = None
+
+    class Generic:
+        """Stand-in for typing.Generic."""
+
+        def __class_getitem__(cls, item):
+            return cls
+
+
+__version__ = "0.1.0"
+
+# fmt: off
+__all__ = [
+    "OpenRouterError", "ConfigError", "APIConnectionError", "APITimeoutError", "APIStatusError", "BadRequestError",
+    "AuthenticationError", "InsufficientCreditsError", "PermissionDeniedError", "ModelNotFoundError",
+    "RateLimitError", "ProviderError", "APIResponseError", "StreamInterruptedError",
+    "Pricing", "ModelInfo", "METADATA",
+    "LlmConfig",
+    "Usage", "ToolCall", "Attempt", "Completion", "Chunk", "Embeddings",
+    "LlmOperationCollector", "Operations",
+    "Llm", "Stream",
+    "MockOpenRouter",
+    "main",
+]
+# fmt: on
+
+
+# --- Defaults -------------------------------------------------------------------------------
+# Numbers and names that are decisions. Nothing here may depend on anything else.
+
+BASE_URL = "https://openrouter.ai/api/v1"
+KEYS_URL = "https://openrouter.ai/keys"
+CREDITS_URL = "https://openrouter.ai/settings/credits"
+PRIVACY_URL = "https://openrouter.ai/settings/privacy"
+MODELS_URL = "https://openrouter.ai/models"
+
+DEFAULT_MODEL = "openrouter/auto"
+PROGRESS_TIMEOUT = 300.0  # s without data; reasoning models are silent for minutes
+CONNECT_TIMEOUT = 10.0  # s for TCP and TLS; a distant region needs under 1
+MAX_RETRIES = 2  # requests after the first; OpenRouter has tried other providers already
+RETRY_WAIT_MAX = 60.0  # s; a script that waits longer looks hung
+BACKOFF_FIRST = 0.5  # s before the first retry, doubled each time
+BACKOFF_MAX = 8.0  # s
+MODELS_PER_REQUEST = 3  # longer `models` lists are answered 400
+
+MAX_HEAD = 256 * 1024  # bytes of status line and headers, informational answers included
+MAX_EVENT = 16 * 1024 * 1024  # bytes of one event; images travel as base64 in one
+MAX_BODY = 128 * 1024 * 1024  # bytes of one answer
+READ_SIZE = 64 * 1024  # bytes asked of the socket at once
+SHOWN_BODY = 200  # characters of an unreadable body that an error shows
+
+WAIT_SLICE = 0.5  # s; Windows delivers Ctrl-C only between receives
+IDLE_LIMIT = 30.0  # s a kept connection may be idle; servers give up after a minute or so
+END_GRACE = 0.02  # s for the last framing bytes after [DONE], so that a connection can be kept
+CANCEL_GRACE = 0.4  # s that a cancelled coroutine leaves its thread to write the log row
+ASYNC_BACKLOG = 1024  # chunks that may wait for a slow consumer before the reader pauses
+
+LOG_BUSY_TIMEOUT = 10.0  # s to wait for another process that writes the log
+LOG_ENV = "OPENROUTER_MIN_LOG"
+LOG_CONTENT_ENV = "OPENROUTER_MIN_LOG_CONTENT"
+KEY_ENV = "OPENROUTER_API_KEY"
+MODEL_ENV = "OPENROUTER_MODEL"
+BASE_URL_ENV = "OPENROUTER_BASE_URL"
+
+
+# --- Errors ---------------------------------------------------------------------------------
+# What can go wrong, split by what the caller would do about it. No I/O, no decoding.
+
+
+class OpenRouterError(Exception):
+    """Base of all errors raised here; ``str`` shows what happened and what to do now."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.attempts: list["Attempt"] = []
+        self.partial: "Completion | None" = None
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+
+class ConfigError(OpenRouterError, ValueError):
+    """A bad argument or setting; nothing was sent."""
+
+
+class APIConnectionError(OpenRouterError):
+    """No answer came back; with ``sent`` the request had left whole and may have been billed."""
+
+    def __init__(self, message: str, *, hint: str = "", sent: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.sent = sent
+
+
+class APITimeoutError(APIConnectionError):
+    """No data for ``timeout`` seconds, or ``deadline`` or ``connect_timeout`` has passed."""
+
+
+class APIStatusError(OpenRouterError):
+    """The server answered with an error, by HTTP status or inside a 200.
+
+    ``status`` is the HTTP status or the error's own code, ``retry_after`` seconds or None,
+    ``body`` the decoded answer or its text.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        status: int = 0,
+        error_type: str | None = None,
+        body: Any = None,
+        metadata: Json | None = None,
+        retry_after: float | None = None,
+        retryable: bool = False,
+        fallback_models: Sequence[str] = (),
+        generation_id: str | None = None,
+        availability: Json | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.error_type = error_type
+        self.body = body
+        self.metadata = metadata or {}
+        self.retry_after = retry_after
+        self.retryable = retryable
+        self.fallback_models = list(fallback_models)
+        self.generation_id = generation_id
+        self.availability = availability or {}
+
+
+class BadRequestError(APIStatusError):
+    """400: the request is malformed, too long, or asks for what the model can't do."""
+
+
+class AuthenticationError(APIStatusError):
+    """401: the key is missing, wrong or disabled."""
+
+
+class InsufficientCreditsError(APIStatusError):
+    """402: the account or the key has no credits left for this request."""
+
+
+class PermissionDeniedError(APIStatusError):
+    """403: moderation, a guardrail, a budget, a region, or a key without the right."""
+
+
+class ModelNotFoundError(APIStatusError):
+    """404, or the 400 for an unknown slug: no such model, or none that your settings allow."""
+
+
+class RateLimitError(APIStatusError):
+    """429: too many requests, of yours or of everybody's."""
+
+
+class ProviderError(APIStatusError):
+    """408 or 5xx: the provider behind the model failed."""
+
+
+class APIResponseError(OpenRouterError):
+    """An answer that is no answer: not JSON, no choices, an empty generation."""
+
+    def __init__(self, message: str, *, hint: str = "", retryable: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.retryable = retryable
+
+
+class StreamInterruptedError(OpenRouterError):
+    """The answer broke off; ``partial`` is the Completion so far."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        partial: "Completion | None" = None,
+        status: int | None = None,
+        error_type: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.partial = partial
+        self.status = status
+        self.error_type = error_type
+
+
+ERROR_CLASSES: dict[int, type[APIStatusError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    402: InsufficientCreditsError,
+    403: PermissionDeniedError,
+    404: ModelNotFoundError,
+    408: ProviderError,
+    429: RateLimitError,
+}
+
+# The stable discriminator of OpenRouter's error bodies, for answers that carry no status.
+ERROR_TYPE_STATUS = {
+    "authentication": 401,
+    "payment_required": 402,
+    "permission_denied": 403,
+    "not_found": 404,
+    "image_not_found": 404,
+    "precondition_failed": 412,
+    "payload_too_large": 413,
+    "unprocessable": 422,
+    "rate_limit_exceeded": 429,
+    "server": 500,
+    "server_error": 500,
+    "unmapped": 500,
+    "provider_unavailable": 502,
+    "provider_overloaded": 503,
+    "timeout": 504,
+    "context_length_exceeded": 400,
+    "max_tokens_exceeded": 400,
+    "token_limit_exceeded": 400,
+    "string_too_long": 400,
+    "invalid_request": 400,
+    "invalid_prompt": 400,
+    "content_policy_violation": 400,
+    "refusal": 400,
+}
+
+
+def error_class(status: int) -> type[APIStatusError]:
+    """Return the class that the one table gives for a status."""
+    if 500 <= status <= 599:
+        return ProviderError
+    return ERROR_CLASSES.get(status, APIStatusError)
+
+
+_KEY_SHAPE = re.compile(r"sk-or-[A-Za-z0-9_-]{8,}")
+REDACTED = "sk-or-[hidden]"
+SECRET_LENGTH = 8  # characters; "test" as a key must not black out every test in a text
+
+
+def redact(text: str, key: str | None) -> str:
+    """Return the text without the key: by its exact value and by the shape of OpenRouter's."""
+    if key and len(key) >= SECRET_LENGTH and key in text:
+        text = text.replace(key, REDACTED)
+    return _KEY_SHAPE.sub(REDACTED, text) if "sk-or-" in text else text
+
+
+# --- Models and prices ----------------------------------------------------------------------
+# What a model costs and can do. Pure; the rows stand at the end of the file as text.
+
+
+@dataclass(frozen=True)
+class Pricing:
+    """Prices in USD per 1,000,000 tokens; None is unknown, 0 is free."""
+
+    input: float | None = None
+    output: float | None = None
+    cache_read: float | None = None
+    cache_write: float | None = None
+
+    @property
+    def prompt(self) -> float | None:
+        """USD per 10,000 input tokens, so that ``prompt / 10`` is the price of 1,000."""
+        return None if self.input is None else self.input / 100
+
+    @property
+    def completion(self) -> float | None:
+        """USD per 10,000 output tokens, so that ``completion / 10`` is the price of 1,000."""
+        return None if self.output is None else self.output / 100
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model of the catalogue: lengths in tokens, None where the catalogue does not say."""
+
+    id: str
+    name: str = ""
+    context_length: int | None = None
+    max_completion_tokens: int | None = None
+    input_modalities: tuple[str, ...] = ()
+    tools: bool | None = None
+    pricing: Pricing = Pricing()
+    # (more prompt tokens than, prices from there on): long contexts cost more on some models
+    tiers: tuple[tuple[int, Pricing], ...] = ()
+
+    def pricing_at(self, prompt_tokens: int) -> Pricing:
+        """Return the prices that hold for a prompt of that length."""
+        price = self.pricing
+        for threshold, tier in self.tiers:
+            if prompt_tokens > threshold:
+                price = tier
+        return price
+
+
+# These suffixes choose among providers and have no price of their own; the others do.
+_ROUTING_SUFFIX = re.compile(r":(?:nitro|floor|online|exacto)(?=:|$)")
+_PROVIDER_PREFIX = "openrouter-"
+
+
+class _Catalogue(_ModelMapping):
+    """A read-only mapping of model id to ModelInfo, parsed from the price table on first use."""
+
+    def __init__(self) -> None:
+        self._models: dict[str, ModelInfo] = {}
+        self._aliases: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def _load(self) -> dict[str, ModelInfo]:
+        with self._lock:
+            if not self._models:
+                self._aliases = dict(line.split(" ") for line in ALIAS_ROWS.splitlines() if line)
+                self._models = parse_price_rows(PRICE_ROWS, TIER_ROWS)
+        return self._models
+
+    def _find(self, name: object) -> ModelInfo | None:
+        models = self._models or self._load()
+        if not isinstance(name, str):
+            return None
+        if name.startswith(_PROVIDER_PREFIX):
+            name = name[len(_PROVIDER_PREFIX) :]
+        found = models.get(name) or models.get(self._aliases.get(name, ""))
+        if found is None and ":" in name:
+            plain = _ROUTING_SUFFIX.sub("", name)
+            return self._find(plain) if plain != name else None
+        return found
+
+    def __getitem__(self, name: str) -> ModelInfo:
+        found = self._find(name)
+        if found is None:
+            near = ", ".join(self.near(name))
+            raise KeyError(f"no model {name!r} in the price table" + (f"; near: {near}" if near else ""))
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return self._find(name) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._models or self._load())
+
+    def __len__(self) -> int:
+        return len(self._models or self._load())
+
+    def __repr__(self) -> str:
+        return f"<METADATA: {len(self)} models, prices of {PRICES_AS_OF}>"
+
+    def near(self, name: object, count: int = 3) -> list[str]:
+        """Return up to ``count`` ids like the name, never the name itself, full slugs first."""
+        import difflib
+
+        if not isinstance(name, str):
+            return []
+        wanted = name.lower()
+        if wanted.startswith(_PROVIDER_PREFIX):
+            wanted = wanted[len(_PROVIDER_PREFIX) :]
+        same_tail = [i for i in self if i.partition("/")[2] == wanted]
+        close = difflib.get_close_matches(wanted, list(self), n=count + 1, cutoff=0.6)
+        if "/" not in wanted:
+            tails = {i.partition("/")[2]: i for i in self}
+            close = [tails[t] for t in difflib.get_close_matches(wanted, list(tails), n=count + 1, cutoff=0.6)]
+        unique = dict.fromkeys(same_tail + close)
+        return [i for i in unique if i != name][:count]
+
+
+METADATA = _Catalogue()
+
+
+def parse_price_rows(prices: str, tiers: str) -> dict[str, ModelInfo]:
+    """Decode the table: ``id input output cache_read cache_write context max_out modalities tools``."""
+    over: dict[str, list[tuple[int, Pricing]]] = {}
+    for line in tiers.splitlines():
+        if line:
+            model_id, threshold, *rest = line.split(" ")
+            over.setdefault(model_id, []).append((int(threshold), Pricing(*map(_price, rest))))
+    models = {}
+    for line in prices.splitlines():
+        if line:
+            cells = line.split(" ")
+            models[cells[0]] = _model_from_cells(cells, tuple(over.get(cells[0], ())))
+    return models
+
+
+def _model_from_cells(cells: list[str], tiers: tuple[tuple[int, Pricing], ...]) -> ModelInfo:
+    model_id, *prices = cells[:5]
+    context, max_out, modalities, tools = cells[5:]
+    return ModelInfo(
+        model_id,
+        model_id,
+        None if context == "-" else int(context),
+        None if max_out == "-" else int(max_out),
+        () if modalities == "-" else tuple(modalities.split(",")),
+        None if tools == "-" else tools == "1",
+        Pricing(*map(_price, prices)),
+        tiers,
+    )
+
+
+def _price(cell: str) -> float | None:
+    return None if cell == "-" else float(cell)
+
+
+def _per_million(value: object) -> float | None:
+    """Turn a price of GET /models (USD per token, a decimal string; "-1" is unknown) into USD/M."""
+    try:
+        price = float(str(value))
+    except ValueError:
+        return None
+    return round(price * 1e6, 9) if price >= 0 else None
+
+
+def model_from_listing(entry: Json) -> ModelInfo:
+    """Decode one entry of GET /models; nothing but ``id`` is needed."""
+    pricing = _dict(entry.get("pricing"))
+    top = _dict(entry.get("top_provider"))
+    supported = entry.get("supported_parameters")
+    return ModelInfo(
+        id=str(entry.get("id", "")),
+        name=str(entry.get("name") or entry.get("id", "")),
+        context_length=_int_or_none(entry.get("context_length")),
+        max_completion_tokens=_int_or_none(top.get("max_completion_tokens")),
+        input_modalities=tuple(map(str, _list(_dict(entry.get("architecture")).get("input_modalities")))),
+        tools="tools" in supported if isinstance(supported, list) else None,
+        pricing=_listed_prices(pricing),
+        tiers=tuple(_listed_tiers(pricing)),
+    )
+
+
+_LISTED_PRICES = ("prompt", "completion", "input_cache_read", "input_cache_write")
+
+
+def _listed_prices(pricing: Json, base: Json | None = None) -> Pricing:
+    return Pricing(*(_per_million(pricing.get(k, (base or {}).get(k))) for k in _LISTED_PRICES))
+
+
+def _listed_tiers(pricing: Json) -> Iterator[tuple[int, Pricing]]:
+    for override in _list(pricing.get("overrides")):
+        threshold = _int_or_none(_dict(override).get("min_prompt_tokens"))
+        if threshold is not None and "utc_start" not in override:
+            yield threshold, _listed_prices(override, pricing)
+
+
+def estimate_cost(model: str | None, usage: "Usage") -> float | None:
+    """Return USD by the price table, or None where the model or its price is unknown.
+
+    Cached and freshly written tokens are inside prompt_tokens; Gemini counts a fresh write as
+    cached too, which would make the plain part negative. A blank cache price is the prompt's.
+    """
+    info = METADATA.get(model or "")
+    price = info.pricing_at(usage.prompt_tokens) if info else Pricing()
+    if price.input is None or price.output is None:
+        return None
+    cached, written = usage.cached_tokens, usage.cache_write_tokens
+    plain = usage.prompt_tokens - cached - written
+    if plain < 0:
+        plain = usage.prompt_tokens - max(cached, written)
+    read_price = price.input if price.cache_read is None else price.cache_read
+    write_price = price.input if price.cache_write is None else price.cache_write
+    total = plain * price.input + cached * read_price + written * write_price
+    return round((total + usage.completion_tokens * price.output) / 1e6, 12)
+
+
+def cost_of(model: str | None, usage: "Usage", *, reported: bool) -> tuple[float | None, str | None]:
+    """Return (USD, source): what the server reported, else an estimate, else (None, None).
+
+    With a provider key of your own (BYOK) ``usage.cost`` is only OpenRouter's fee; the provider
+    bills ``upstream_cost`` on top. ``reported``: the answer had a usage at all.
+    """
+    if usage.cost is not None:
+        return usage.cost + (usage.upstream_cost or 0 if usage.is_byok else 0), "reported"
+    cost = estimate_cost(model, usage) if reported else None
+    return cost, None if cost is None else "estimated"
+
+
+# Decoders of what a network may send in place of a dict, a list or a number.
+
+
+def _dict(value: object) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _int_or_none(value: object) -> int | None:
+    if isinstance(value, float):
+        return int(value) if math.isfinite(value) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _number_or_none(value: object) -> float | None:
+    """Keep a number as it came (0 stays the integer 0); read one from a string; else None."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return value if isinstance(value, int) or math.isfinite(value) else None
+
+
+def _str_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+# --- Configuration --------------------------------------------------------------------------
+# LlmConfig and its checks: every bad value is named with its fix before anything is sent.
+# The environment is read in one place, _environment.
+
+# The body fields of POST /chat/completions, to recognise a near miss; others pass as they are.
+BODY_FIELDS = frozenset(
+    "messages prompt model models stream stream_options usage max_tokens max_completion_tokens temperature top_p top_k"
+    " min_p top_a frequency_penalty presence_penalty repetition_penalty seed logit_bias logprobs top_logprobs stop"
+    " response_format structured_outputs tools tool_choice parallel_tool_calls max_tool_calls stop_server_tools_when"
+    " reasoning reasoning_effort include_reasoning verbosity plugins provider route preset service_tier speed"
+    " session_id prompt_cache_key prompt_cache_options cache_control user metadata trace prediction modalities image_config"
+    " audio web_search_options x_search_filter debug transforms n".split()
+)
+# What one call may set anew; all other settings belong to the Llm.
+CALL_SETTINGS = frozenset(
+    "model fallbacks headers temperature max_tokens system_prompt timeout connect_timeout deadline max_retries"
+    " retry_wait_max session_id workspace agent_id log_content".split()
+)
+# What one call may carry that is neither a setting nor a body field.
+CALL_ONLY = frozenset({"action_id"})
+# Body fields that two settings stand for.
+SETTING_FIELDS = ("temperature", "max_tokens", "session_id")
+
+_URL = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(/[!-\"$->@-~]*)?", re.I)
+_LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])", re.I)
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+# Set by the transport or by the key; a second value would be ambiguous or leak the key.
+OWN_HEADERS = frozenset(
+    "host content-length transfer-encoding connection authorization proxy-authorization accept-encoding".split()
+)
+
+
+def _environment(name: str) -> str | None:
+    """Read a default from the environment: the one place where settings are taken from it."""
+    return os.environ.get(name, "").strip() or None
+
+
+@dataclass(frozen=True, repr=False)
+class LlmConfig:
+    """Settings of an Llm; use keywords. A bad value raises ConfigError that names field and fix.
+
+    Times are seconds. ``timeout`` counts time without data (keep-alive comments and padding
+    blanks are no data), ``deadline`` the whole operation with its retries and waits.
+    ``api_key``: argument, then OPENROUTER_API_KEY. ``model``: argument, then OPENROUTER_MODEL,
+    then "openrouter/auto". ``base_url``: argument, then OPENROUTER_BASE_URL, then OpenRouter.
+    ``params`` holds further body fields. ``log``: None is the default path, False is off.
+    ``log_content=False`` (or OPENROUTER_MIN_LOG_CONTENT=0) keeps prompt and answer text out of the log.
+    """
+
+    provider: str = "openrouter"
+    api_key: str | None = None
+    model: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    fallbacks: Sequence[str] = ()
+    headers: Mapping[str, str] | None = None
+    system_prompt: str | None = None
+    base_url: str | None = None
+    timeout: float = PROGRESS_TIMEOUT
+    connect_timeout: float = CONNECT_TIMEOUT
+    deadline: float | None = None
+    max_retries: int = MAX_RETRIES
+    retry_wait_max: float = RETRY_WAIT_MAX
+    params: Mapping[str, Any] | None = None
+    log: LogTarget = None
+    log_content: bool = True
+    allow_plain_http: bool = False
+    session_id: str | None = None
+    workspace: str | None = None
+    agent_id: str | None = None
+
+    def __new__(cls, *args: Any, **settings: Any) -> LlmConfig:
+        # Before the generated __init__ could say TypeError without a fix.
+        _check_names(settings, [f.name for f in dataclasses.fields(cls)], "LlmConfig")
+        return super().__new__(cls)
+
+    def __post_init__(self) -> None:
+        if self.provider != "openrouter":
+            raise ConfigError(
+                f"provider={self.provider!r}: only 'openrouter' is built in",
+                hint="leave provider out and put the maker into the model: model='openai/gpt-4'",
+            )
+        put = object.__setattr__  # the way to fill a frozen dataclass while it is being made
+        put(self, "api_key", _checked_key(self.api_key))
+        put(self, "model", _checked_model("model", self.model or _environment(MODEL_ENV) or DEFAULT_MODEL))
+        put(self, "fallbacks", _checked_fallbacks(self.fallbacks))
+        put(self, "headers", _checked_headers(self.headers))
+        url = self.base_url if self.base_url is not None else _environment(BASE_URL_ENV) or BASE_URL
+        put(self, "base_url", _checked_url(url, self.allow_plain_http))
+        put(self, "params", dict(_checked_params(self.params)))
+        if _environment(LOG_CONTENT_ENV) in ("0", "off", "false", "no"):
+            put(self, "log_content", False)
+        _check_values(self)
+
+    def __repr__(self) -> str:
+        shown = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        shown["api_key"] = "(hidden)" if self.api_key else None
+        changed = [f"{f.name}={shown[f.name]!r}" for f in dataclasses.fields(self) if shown[f.name] != f.default]
+        return redact(f"LlmConfig({', '.join(changed)})", self.api_key)
+
+    @property
+    def key_source(self) -> str:
+        """Say where the key came from, without showing it."""
+        if self.api_key and self.api_key == _environment(KEY_ENV):
+            return f"the environment variable {KEY_ENV}"
+        return "the api_key argument" if self.api_key else "nowhere"
+
+
+def _check_names(given: Iterable[str], known: Iterable[str], where: str) -> None:
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        near = _near_name(unknown[0], known)
+        raise ConfigError(
+            f"{where} has no setting {unknown[0]!r}",
+            hint=f"did you mean {near}?" if near else "body fields of the API go into params={...} or the call",
+        )
+
+
+def _near_name(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that this one misses by a typo, other case or other joints."""
+    import difflib
+
+    plain = re.sub(r"[-_]", "", name).lower()
+    by_plain = {k.replace("_", ""): k for k in sorted(known)}
+    close = difflib.get_close_matches(plain, list(by_plain), n=1, cutoff=0.86)
+    return by_plain[close[0]] if close else None
+
+
+def _checked_key(key: object) -> str | None:
+    if key is None:
+        key = _environment(KEY_ENV)
+    if key is None:
+        return None
+    if not isinstance(key, str):
+        raise ConfigError(f"api_key is {_kind(key)}, not a str", hint=f"keys: {KEYS_URL}")
+    key = key.strip(" \t")
+    if not key or not re.fullmatch(r"[!-~]+", key):
+        problem = "is empty" if not key else "holds a line break, blank or non-ASCII character"
+        raise ConfigError(f"api_key {problem}", hint=f"copy it anew from {KEYS_URL}, or set {KEY_ENV}")
+    return key
+
+
+def _checked_model(name: str, value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"\S+", value) or _CONTROL.search(value):
+        raise ConfigError(f"{name}={value!r} is no model name", hint="a name is maker/model, such as 'openai/gpt-4'")
+    return value
+
+
+def _checked_fallbacks(value: object) -> tuple[str, ...]:
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        raise ConfigError(f"fallbacks={value!r} is no list", hint="fallbacks=['openai/gpt-4', ...]")
+    return tuple(_checked_model("fallbacks", v) for v in value)
+
+
+def _checked_headers(value: object) -> dict[str, str]:
+    if value is None:
+        return {}
+    if not hasattr(value, "items"):
+        raise ConfigError(f"headers is {_kind(value)}, not a dict", hint="headers={'X-Title': 'My app'}")
+    headers = dict(value.items())
+    for name, text in headers.items():
+        _check_header(name, text)
+    return headers
+
+
+def _check_header(name: object, value: object) -> None:
+    if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+        raise ConfigError(f"headers: {name!r} is no header name", hint="letters, digits and - only")
+    if name.lower() in OWN_HEADERS:
+        fix = "pass the key as api_key" if "auth" in name.lower() else "it is set for you"
+        raise ConfigError(f"headers: {name} can't be set here", hint=fix)
+    if not isinstance(value, str) or _CONTROL.search(value):
+        problem = "holds a line break or control character" if isinstance(value, str) else f"is {_kind(value)}"
+        raise ConfigError(f"headers: the value of {name} {problem}", hint="one line of text, please")
+    try:
+        value.encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise ConfigError(
+            f"headers: the value of {name} holds {value[error.start]!r}",
+            hint="HTTP headers carry Latin-1 only; write it in plain letters",
+        ) from None
+
+
+def _checked_url(value: object, allow_plain_http: bool) -> str:
+    match = _URL.fullmatch(value.strip()) if isinstance(value, str) else None
+    if not match or int((match.group(3) or ":1")[1:]) not in range(1, 65536):
+        raise ConfigError(
+            f"base_url={redact(repr(value), None)} is no http(s) URL",
+            hint=f"leave it out, or write scheme, host and path like {BASE_URL}",
+        )
+    scheme, host = match.group(1).lower(), match.group(2)
+    if scheme == "http" and not _LOOPBACK.fullmatch(host) and not allow_plain_http:
+        raise ConfigError(
+            f"base_url would send the key unencrypted to {host}",
+            hint="use https, or set allow_plain_http=True for a gateway inside your own network",
+        )
+    return f"{scheme}://{host.lower()}{match.group(3) or ''}{(match.group(4) or '').rstrip('/')}"
+
+
+def _checked_params(value: object) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not hasattr(value, "items"):
+        raise ConfigError(f"params is {_kind(value)}, not a dict", hint="params={'top_p': 0.9}")
+    check_body_fields(value)  # type: ignore[arg-type]
+    return value  # type: ignore[return-value]
+
+
+def check_body_fields(given: Mapping[str, Any]) -> None:
+    """Raise ConfigError for a near miss of a known body field, or a value out of its range."""
+    for name, value in given.items():
+        if not isinstance(name, str):
+            raise ConfigError(f"{name!r} is no name of a body field", hint="names are strings")
+        if name in _RANGES and name not in SETTING_FIELDS:
+            _check_range(name, value)
+        if name not in BODY_FIELDS:
+            near = _near_name(name, BODY_FIELDS | CALL_SETTINGS | CALL_ONLY)
+            if near:
+                raise ConfigError(
+                    f"{name!r} is no field of the API",
+                    hint=f"did you mean {near}? Llm.request sends any body as it stands",
+                )
+
+
+# (types, lowest, highest) of the numbers that can be checked without knowing the model
+_RANGES: dict[str, tuple[tuple[type, ...], float, float]] = {
+    "temperature": ((int, float), 0, 2),
+    "max_tokens": ((int,), 1, math.inf),
+    "max_completion_tokens": ((int,), 1, math.inf),
+    "top_p": ((int, float), 0, 1),
+    "timeout": ((int, float), 0.001, 1e9),
+    "connect_timeout": ((int, float), 0.001, 1e9),
+    "deadline": ((int, float), 0.001, 1e9),
+    "max_retries": ((int,), 0, 1000),
+    "retry_wait_max": ((int, float), 0, 1e9),
+}
+_MAY_BE_NONE = frozenset({"temperature", "max_tokens", "max_completion_tokens", "top_p", "deadline"})
+
+
+def _check_range(name: str, value: object) -> None:
+    if value is None and name in _MAY_BE_NONE:
+        return
+    types, low, high = _RANGES[name]
+    if isinstance(value, bool) or not isinstance(value, types):
+        wanted = "an int" if types == (int,) else "a number"
+        raise ConfigError(f"{name} is {_kind(value)}, not {wanted}", hint=_range_hint(name))
+    if not low <= value <= high:  # type: ignore[operator]
+        raise ConfigError(f"{name}={value!r} is out of range", hint=_range_hint(name))
+
+
+def _range_hint(name: str) -> str:
+    _, low, high = _RANGES[name]
+    if name in ("timeout", "connect_timeout", "deadline"):
+        return f"{name} is a positive number of seconds"
+    return f"{name} is {low:g} or more" if high >= 1000 else f"{name} lies between {low:g} and {high:g}"
+
+
+def _check_values(config: LlmConfig) -> None:
+    for name in _RANGES:
+        if hasattr(config, name):
+            _check_range(name, getattr(config, name))
+    for name in ("system_prompt", "session_id", "workspace", "agent_id"):
+        value = getattr(config, name)
+        if value is not None and not isinstance(value, str):
+            raise ConfigError(f"{name} is {_kind(value)}, not a str", hint=f"{name}='...'")
+    for name in ("log_content", "allow_plain_http"):
+        if not isinstance(getattr(config, name), bool):
+            raise ConfigError(f"{name} is {_kind(getattr(config, name))}, not a bool", hint="True or False")
+    if not (config.log is None or isinstance(config.log, (bool, str)) or hasattr(config.log, "__fspath__")):
+        raise ConfigError(f"log is {_kind(config.log)}", hint="a path, None for the default one, or False")
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else f"{'an' if type(value).__name__[0] in 'aeiou' else 'a'} {type(value).__name__}"
+
+
+# --- Results --------------------------------------------------------------------------------
+# Frozen values that cross to the caller. They know how to read a decoded answer, not the wire.
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens and money of one answer, or the sum of several.
+
+    Cached and written tokens are inside prompt_tokens, reasoning tokens inside
+    completion_tokens. ``cost`` is USD as the server sent it, None where it did not.
+    """
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost: float | None = None
+    is_byok: bool = False
+    upstream_cost: float | None = None
+
+    @classmethod
+    def from_wire(cls, value: object) -> Usage:
+        """Read a ``usage`` object of any age; the Responses API names its counters input and output."""
+        usage = _dict(value)
+        prompt, completion = ("prompt", "completion") if "prompt_tokens" in usage else ("input", "output")
+        inside = _dict(usage.get(f"{prompt}_tokens_details"))
+        outside = _dict(usage.get(f"{completion}_tokens_details"))
+        sent = _int_or_none(usage.get(f"{prompt}_tokens")) or 0
+        made = _int_or_none(usage.get(f"{completion}_tokens")) or 0
+        total = _int_or_none(usage.get("total_tokens"))
+        return cls(
+            sent,
+            made,
+            sent + made if total is None else total,
+            _int_or_none(inside.get("cached_tokens")) or 0,
+            _int_or_none(inside.get("cache_write_tokens")) or 0,
+            _int_or_none(outside.get("reasoning_tokens")) or 0,
+            _number_or_none(usage.get("cost")),
+            usage.get("is_byok") is True,
+            _number_or_none(_dict(usage.get("cost_details")).get("upstream_inference_cost")),
+        )
+
+    def __add__(self, other: Usage) -> Usage:
+        if not isinstance(other, Usage):
+            return NotImplemented
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.total_tokens + other.total_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+            _sum_known(self.cost, other.cost),
+            self.is_byok or other.is_byok,
+            _sum_known(self.upstream_cost, other.upstream_cost),
+        )
+
+
+def _sum_known(a: float | None, b: float | None) -> float | None:
+    return b if a is None else a if b is None else a + b
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A function that the model asks for; ``arguments`` is its string, '' where there was none."""
+
+    id: str
+    name: str
+    arguments: str = ""
+
+    @property
+    def args(self) -> Any:
+        """The decoded arguments, {} for ''; raises APIResponseError where they are not JSON."""
+        try:
+            return decode_json(self.arguments) if self.arguments.strip() else {}
+        except ValueError as error:
+            raise APIResponseError(
+                f"the arguments of {self.name} are not JSON: {error}",
+                hint="if completion.truncated is true, raise max_tokens; else tell the model what was wrong",
+            ) from None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One request of an operation: HTTP status or None, what failed, and the wait after it."""
+
+    models: tuple[str, ...]
+    status: int | None = None
+    error: str | None = None
+    waited_s: float = 0.0
+
+
+# What providers call "the token limit was hit"; finish_reason may say tool_calls all the same.
+_LIMIT_REASONS = frozenset({"length", "max_tokens", "max_output_tokens"})
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A whole answer; ``str()`` is its text. None: not sent; lists are empty where nothing came.
+
+    ``model`` is the one that served, ``provider`` the upstream, ``cost`` USD by ``cost_source``
+    ("reported" or "estimated"; both None where unknown), ``images`` their URLs, ``message`` what
+    to append to the history, ``raw`` the decoded answer (of a stream: put together).
+    """
+
+    content: str = ""
+    reasoning: str | None = None
+    tool_calls: list[ToolCall] = field(default_factory=list)
+    model: str | None = None
+    requested_model: str | None = None
+    provider: str | None = None
+    finish_reason: str | None = None
+    native_finish_reason: str | None = None
+    usage: Usage = Usage()
+    cost: float | None = None
+    cost_source: str | None = None
+    id: str | None = None
+    created: int | None = None
+    latency_ms: int | None = None
+    first_token_ms: int | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    images: list[str] = field(default_factory=list)
+    audio: Json | None = None
+    annotations: list[Json] = field(default_factory=list)
+    reasoning_details: list[Json] = field(default_factory=list)
+    refusal: str | None = None
+    logprobs: Json | None = None
+    parsed: Any = None
+    raw: Json = field(default_factory=dict, repr=False)
+
+    def __str__(self) -> str:
+        return self.content
+
+    @property
+    def truncated(self) -> bool:
+        """Whether a token limit cut the answer; tool arguments may then be half a JSON text."""
+        reasons = (self.finish_reason, self.native_finish_reason)
+        return any(r is not None and r.lower() in _LIMIT_REASONS for r in reasons)
+
+    @property
+    def message(self) -> Json:
+        """The assistant message for the history: tool calls and reasoning unchanged."""
+        message: Json = {"role": "assistant", "content": self.content}
+        if self.tool_calls:
+            message["tool_calls"] = [
+                {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": c.arguments}}
+                for c in self.tool_calls
+            ]
+        if self.reasoning_details:
+            message["reasoning_details"] = self.reasoning_details
+        elif self.reasoning:
+            message["reasoning"] = self.reasoning
+        if self.refusal:
+            message["refusal"] = self.refusal
+        if self.annotations:
+            message["annotations"] = self.annotations
+        if self.images:
+            message["images"] = _list(_first_message(self.raw).get("images"))
+        return message
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One event of a stream as it came; ``tool_calls`` are fragments, merged in the Completion."""
+
+    content: str = ""
+    reasoning: str = ""
+    tool_calls: list[Json] = field(default_factory=list)
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    raw: Json = field(default_factory=dict, repr=False)
+
+
+class Embeddings(_VectorList):
+    """A list of vectors in the order of the inputs, with what they cost."""
+
+    def __init__(
+        self,
+        vectors: Iterable[list[float]],
+        *,
+        usage: Usage,
+        cost: float | None,
+        cost_source: str | None,
+        model: str | None,
+        raw: Json,
+    ) -> None:
+        super().__init__(vectors)
+        self.usage = usage
+        self.cost = cost
+        self.cost_source = cost_source
+        self.model = model
+        self.raw = raw
+
+
+def _first_choice(body: Json) -> Json:
+    """Return the choice of index 0, or the first there is, or {}."""
+    choices = [c for c in _list(body.get("choices")) if isinstance(c, dict)]
+    for choice in choices:
+        if choice.get("index", 0) == 0:
+            return choice
+    return choices[0] if choices else {}
+
+
+def _first_message(body: Json) -> Json:
+    choice = _first_choice(body)
+    return _dict(choice.get("message") or choice.get("delta"))
+
+
+# NaN and Infinity are no JSON, but one of them in a counter must not cost a paid answer.
+_DECODER = json.JSONDecoder(parse_constant=lambda name: None)
+
+
+def decode_json(text: str) -> Any:
+    """Decode JSON text; raises ValueError also for what is nested too deep."""
+    try:
+        return _DECODER.decode(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def text_of(content: object) -> str:
+    """Return the text of a message content: a string, a list of parts, or null."""
+    if isinstance(content, str):
+        return content
+    return "".join(str(p["text"]) for p in _list(content) if isinstance(p, dict) and isinstance(p.get("text"), str))
+
+
+# --- Wire format ----------------------------------------------------------------------------
+# Bytes and dicts in, values out. No clock, no socket, no file: all of it can be fed by a test.
+
+
+def messages_of(prompt: object, system_prompt: str | None) -> list[Json]:
+    """Return the messages of a prompt or a history; raise ConfigError for what can't be sent."""
+    if isinstance(prompt, str):
+        if not prompt.strip():
+            raise ConfigError("the prompt is empty", hint="pass some text")
+        messages: list[Json] = [{"role": "user", "content": prompt}]
+    else:
+        messages = _checked_messages(prompt)
+    if system_prompt and messages[0].get("role") not in ("system", "developer"):
+        messages.insert(0, {"role": "system", "content": system_prompt})
+    return messages
+
+
+def _checked_messages(value: object) -> list[Json]:
+    if not isinstance(value, (list, tuple)):
+        raise ConfigError(
+            f"messages is {_kind(value)}, not a list",
+            hint="messages=[{'role': 'user', 'content': '...'}]; for a plain prompt use complete()",
+        )
+    if not value:
+        raise ConfigError("messages is empty", hint="give at least one {'role': 'user', 'content': '...'}")
+    for i, message in enumerate(value):
+        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+            raise ConfigError(
+                f"messages[{i}] is no dict with a role: {redact(repr(message)[:80], None)}",
+                hint="{'role': 'user', 'content': '...'}; of an answer append completion.message",
+            )
+    return list(value)
+
+
+def build_body(config: LlmConfig, messages: list[Json], params: Json, *, stream: bool) -> Json:
+    """Return the body of POST /chat/completions: what was asked for and nothing else."""
+    body: Json = {"model": config.model, "messages": messages}
+    for name in SETTING_FIELDS:
+        value = getattr(config, name)
+        if value is not None and name not in params:
+            body[name] = value
+    body.update(config.params or {})
+    if stream and "stream" not in params:
+        body["stream"] = True
+    body.update((k, v) for k, v in params.items() if k not in CALL_SETTINGS or k in SETTING_FIELDS)
+    for name in SETTING_FIELDS:
+        if body.get(name, 0) is None:
+            del body[name]
+    if "models" in body:
+        if config.fallbacks:
+            raise ConfigError("both fallbacks and models are given", hint="they are one thing: keep fallbacks")
+        if config.model == DEFAULT_MODEL and "model" not in params:
+            del body["model"]  # nobody asked for it, and it would be tried first
+    return body
+
+
+def with_models(body: Json, models: Sequence[str]) -> Json:
+    """Return the body for one attempt: one model as ``model``, several as ``models``."""
+    if not models:
+        return body
+    key, value = ("model", models[0]) if len(models) == 1 else ("models", list(models))
+    return {(key if k == "model" else k): (value if k == "model" else v) for k, v in body.items()}
+
+
+def encode_body(body: object) -> bytes:
+    """Encode compactly in the given key order; raise ConfigError that names what is no JSON."""
+    try:
+        text = json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigError(
+            f"{_unencodable(body)} can't be sent as JSON: {error}",
+            hint="use strings, numbers, booleans, None, lists and dicts",
+        ) from None
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair: JSON can say it, UTF-8 can't
+        return json.dumps(body, separators=(",", ":")).encode()
+
+
+def _unencodable(body: object) -> str:
+    for name, value in _dict(body).items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError, RecursionError):
+            return str(name)
+    return "the body"
+
+
+class LimitError(ValueError):
+    """The other side sent more than a named limit allows."""
+
+
+class SSEDecoder:
+    """Server-sent events from bytes cut anywhere, as the WHATWG standard splits them.
+
+    Lines end at CR, LF or CRLF only (U+2028 is legal inside JSON); comments are dropped; several
+    ``data`` lines are joined. ``pending`` counts the bytes held of an event that is not yet
+    whole, so that a caller can tell data from keep-alive comments.
+    """
+
+    def __init__(self, max_event: int = MAX_EVENT) -> None:
+        self._max_event = max_event
+        self._line: list[bytes] = []  # the pieces of a line whose end has not come
+        self._line_size = 0
+        self._data: list[bytes] = []
+        self._data_size = 0
+        self._after_cr = False
+        self._at_start = True
+
+    @property
+    def pending(self) -> int:
+        """Bytes held of an unfinished event; comment lines don't count."""
+        is_data = bool(self._line) and b"data".startswith(b"".join(self._line[:2])[:4])
+        return self._data_size + (self._line_size if is_data else 0)
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the data of each event that this piece completes; raises LimitError."""
+        if self._after_cr and data:
+            data = data[1:] if data[:1] == b"\n" else data
+            self._after_cr = False
+        if b"\r" in data:
+            self._after_cr = data.endswith(b"\r")
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        head, newline, tail = data.rpartition(b"\n")
+        if not newline:
+            self._hold(data)
+            return []
+        if self._line:
+            head = b"".join(self._line) + head
+        self._line, self._line_size = [], 0
+        self._hold(tail)
+        return self._events(head.split(b"\n"))
+
+    def _hold(self, piece: bytes) -> None:
+        if piece:
+            self._line_size += len(piece)
+            if self._line_size + self._data_size > self._max_event:
+                raise LimitError(f"an event of more than {self._max_event:,} bytes")
+            if len(piece) < 1024 and self._line and len(self._line[-1]) < 1024:
+                self._line[-1] += piece  # a drip of single bytes must not become a list of them
+            else:
+                self._line.append(piece)
+
+    def _events(self, lines: list[bytes]) -> list[bytes]:
+        events = []
+        for line in lines:
+            if line[:5] == b"data:":
+                self._add(line[6:] if line[5:6] == b" " else line[5:])
+            elif not line:
+                if self._data:
+                    events.append(self._data[0] if len(self._data) == 1 else b"\n".join(self._data))
+                    self._data, self._data_size = [], 0
+            elif self._at_start and line[:3] == b"\xef\xbb\xbf":
+                self._at_start = False
+                events += self._events([line[3:]])
+            elif line == b"data":
+                self._add(b"")
+            self._at_start = False
+        return events
+
+    def _add(self, value: bytes) -> None:
+        self._data.append(value)
+        self._data_size += len(value) + 1
+        if self._data_size > self._max_event:
+            raise LimitError(f"an event of more than {self._max_event:,} bytes")
+
+
+class LengthFraming:
+    """An HTTP body of known length, or (None) one that ends with the connection."""
+
+    def __init__(self, length: int | None) -> None:
+        self.left = length
+        self.done = length == 0
+        self.rest = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """Return the body bytes of this piece."""
+        if self.left is None:
+            return data
+        body, self.rest = data[: self.left], data[self.left :]
+        self.left -= len(body)
+        self.done = self.left == 0
+        return body
+
+    def end(self) -> bool:
+        """Take note that the connection ended; return whether the body is whole."""
+        self.done = self.done or self.left is None
+        return self.done
+
+
+class ChunkedFraming:
+    """An HTTP body in chunks (RFC 9112, section 7.1), from bytes cut anywhere."""
+
+    MAX_LINE = 8192  # bytes of a chunk's head or a trailer line
+
+    def __init__(self) -> None:
+        self.done = False
+        self.rest = b""
+        self._chunk_left = 0
+        self._held = b""
+        self._state = "head"  # head, data, gap (the line end after data), trailer
+
+    def feed(self, data: bytes) -> bytes:
+        """Return the body bytes of this piece; raises ValueError where it is not chunked."""
+        data = self._held + data if self._held else data
+        out: list[bytes] = []
+        at = 0
+        while not self.done:
+            if self._state == "data":
+                piece = data[at : at + self._chunk_left]
+                out.append(piece)
+                at += len(piece)
+                self._chunk_left -= len(piece)
+                if self._chunk_left:
+                    break
+                self._state = "gap"
+            end = data.find(b"\n", at)
+            if end < 0:
+                break
+            self._line(data[at:end].rstrip(b"\r"))
+            at = end + 1
+        self._held = b"" if self.done else data[at:]
+        self.rest = data[at:] if self.done else b""
+        if len(self._held) > self.MAX_LINE:
+            raise LimitError("a chunk head of more than 8 KiB")
+        return out[0] if len(out) == 1 else b"".join(out)
+
+    def _line(self, line: bytes) -> None:
+        if self._state == "head":
+            size = line.split(b";", 1)[0].strip()
+            if not re.fullmatch(rb"[0-9A-Fa-f]{1,15}", size):
+                raise ValueError(f"a chunk head {line[:40]!r}")
+            self._chunk_left = int(size, 16)
+            self._state = "data" if self._chunk_left else "trailer"
+        elif self._state == "gap":
+            if line:
+                raise ValueError(f"{line[:40]!r} after a chunk")
+            self._state = "head"
+        elif not line:
+            self.done = True
+
+    def end(self) -> bool:
+        """Take note that the connection ended; return whether the body is whole."""
+        return self.done
+
+
+# How the pieces of a delta grow into the value of a message. What is not named here: the last
+# value that is not null wins.
+_TEXT_KEYS = ("content", "reasoning", "reasoning_content", "refusal")
+_LIST_KEYS = ("images", "annotations")
+
+
+class ChunkAssembler:
+    """Put the chunks of a stream together into the body that a plain answer would have had."""
+
+    def __init__(self) -> None:
+        self._envelope: Json = {}
+        self._choices: dict[int, Json] = {}
+        self._parts: dict[int, dict[str, list[str]]] = {}
+        self.has_finish = False
+        self.has_output = False
+
+    def add(self, chunk: Json) -> None:
+        """Take one chunk; odd types are kept out of the message, never fatal."""
+        for key, value in chunk.items():
+            if key == "choices":
+                for choice in _list(value):
+                    if isinstance(choice, dict):
+                        self._add_choice(choice)
+            elif value is not None:
+                self._envelope[key] = value
+
+    def _add_choice(self, delta_choice: Json) -> None:
+        index = _int_or_none(delta_choice.get("index")) or 0
+        choice = self._choices.get(index)
+        if choice is None:
+            choice = self._choices[index] = {"index": index, "message": {"role": "assistant"}}
+            self._parts[index] = {}
+        for key, value in delta_choice.items():
+            if value is None or key == "index":
+                continue
+            if key in ("delta", "message"):
+                self._add_delta(choice["message"], self._parts[index], _dict(value))
+            elif key == "logprobs":
+                _extend_lists(choice.setdefault(key, {}), _dict(value))
+            elif key in ("finish_reason", "native_finish_reason"):
+                choice.setdefault(key, value)  # the first; it may come twice
+                self.has_finish = True
+            else:
+                choice[key] = value
+
+    def _add_delta(self, message: Json, parts: dict[str, list[str]], delta: Json) -> None:
+        for key, value in delta.items():
+            if not value and key != "content":
+                continue
+            if key in _TEXT_KEYS:
+                text = value if isinstance(value, str) else text_of(value)
+                if text:
+                    parts.setdefault(key, []).append(text)
+                    self.has_output = True
+            elif key == "tool_calls":
+                self.has_output = True
+                merge_tool_calls(message.setdefault(key, []), _list(value))
+            elif key == "reasoning_details":
+                self.has_output = True
+                merge_reasoning(message.setdefault(key, []), _list(value))
+            elif key in _LIST_KEYS:
+                self.has_output = self.has_output or key == "images"
+                message.setdefault(key, []).extend(_list(value))
+            elif key == "audio":
+                self.has_output = True
+                _merge_audio(message.setdefault(key, {}), _dict(value))
+            elif key != "role":
+                message[key] = value
+
+    def body(self) -> Json:
+        """Return the answer so far in the shape of a plain one."""
+        choices = []
+        for index in sorted(self._choices):
+            choice = dict(self._choices[index])
+            message = dict(choice["message"])
+            message.update((k, "".join(v)) for k, v in self._parts[index].items())
+            message.setdefault("content", "")
+            if "tool_calls" in message:
+                message["tool_calls"] = _ordered_calls(message["tool_calls"])
+            choice["message"] = message
+            choice.setdefault("finish_reason", None)
+            choices.append(choice)
+        return {**self._envelope, "choices": choices}
+
+
+def _ordered_calls(calls: list[Json]) -> list[Json]:
+    return sorted(calls, key=lambda c: c.get("index", 0))
+
+
+def merge_tool_calls(calls: list[Json], fragments: list[Any]) -> None:
+    """Merge fragments by ``index``; a later null or empty id or name never overwrites the first."""
+    for fragment in fragments:
+        if not isinstance(fragment, dict):
+            continue
+        index = _int_or_none(fragment.get("index"))
+        if index is None:
+            index = _index_without_number(calls, fragment)
+        call = next((c for c in calls if c["index"] == index), None)
+        if call is None:
+            call = {"index": index, "id": "", "type": "function", "function": {"name": "", "arguments": ""}}
+            calls.append(call)
+        function = _dict(fragment.get("function"))
+        call["id"] = call["id"] or _str_or_none(fragment.get("id")) or ""
+        call["type"] = _str_or_none(fragment.get("type")) or call["type"]
+        target = call["function"]
+        target["name"] = target["name"] or _str_or_none(function.get("name")) or ""
+        target["arguments"] += _str_or_none(function.get("arguments")) or ""
+
+
+def _index_without_number(calls: list[Json], fragment: Json) -> int:
+    """Say which call an unnumbered fragment belongs to: a new one with a new id, else the last."""
+    if not calls:
+        return 0
+    call_id = _str_or_none(fragment.get("id"))
+    for call in calls:
+        if call_id and call["id"] == call_id:
+            return int(call["index"])
+    last = int(calls[-1]["index"])
+    return last + 1 if call_id else last
+
+
+def merge_reasoning(details: list[Json], fragments: list[Any]) -> None:
+    """Merge pieces by (type, index), in order of first sight; what has no index stays as it is.
+
+    Two types may share one index. A Claude block is many texts and a signature that comes last.
+    """
+    for fragment in fragments:
+        if not isinstance(fragment, dict):
+            continue
+        index, kind = fragment.get("index"), fragment.get("type")
+        same = [d for d in details if d.get("index") == index and d.get("type") == kind]
+        if not isinstance(index, int) or not same:
+            details.append(dict(fragment))
+            continue
+        block = same[-1]
+        for key, value in fragment.items():
+            if key in ("text", "summary", "data") and isinstance(value, str):
+                block[key] = (block.get(key) or "") + value
+            elif key == "signature":
+                block[key] = value or block.get(key)
+            elif block.get(key) is None:
+                block[key] = value
+
+
+def _extend_lists(target: Json, piece: Json) -> None:
+    for key, value in piece.items():
+        if isinstance(value, list) and isinstance(target.get(key), list):
+            target[key].extend(value)
+        elif value is not None:
+            target[key] = list(value) if isinstance(value, list) else value
+        else:
+            target.setdefault(key, None)
+
+
+def _merge_audio(audio: Json, piece: Json) -> None:
+    for key, value in piece.items():
+        if key in ("data", "transcript") and isinstance(value, str):
+            audio[key] = audio.get(key, "") + value
+        elif value is not None:
+            audio[key] = value
+
+
+def decode_completion(
+    body: Json,
+    *,
+    requested_model: str | None = None,
+    attempts: Sequence[Attempt] = (),
+    latency_ms: int | None = None,
+    first_token_ms: int | None = None,
+) -> Completion:
+    """Read a plain or an assembled answer; unknown fields stay in ``raw``."""
+    choice = _first_choice(body)
+    message = _first_message(body)
+    usage = Usage.from_wire(body.get("usage"))
+    model = _str_or_none(body.get("model"))
+    details = [d for d in _list(message.get("reasoning_details")) if isinstance(d, dict)]
+    cost, source = cost_of(model or requested_model, usage, reported=bool(body.get("usage")))
+    return Completion(
+        content=text_of(message.get("content")),
+        reasoning=_reasoning_text(message, details),
+        tool_calls=[_tool_call(c) for c in _list(message.get("tool_calls")) if isinstance(c, dict)],
+        model=model,
+        requested_model=requested_model,
+        provider=_str_or_none(body.get("provider")),
+        finish_reason=_str_or_none(choice.get("finish_reason")),
+        native_finish_reason=_str_or_none(choice.get("native_finish_reason")),
+        usage=usage,
+        cost=cost,
+        cost_source=source,
+        id=_str_or_none(body.get("id")),
+        created=_int_or_none(body.get("created")),
+        latency_ms=latency_ms,
+        first_token_ms=first_token_ms,
+        attempts=list(attempts),
+        images=[url for url in map(_image_url, _list(message.get("images"))) if url],
+        audio=message.get("audio") if isinstance(message.get("audio"), dict) else None,
+        annotations=[a for a in _list(message.get("annotations")) if isinstance(a, dict)],
+        reasoning_details=details,
+        refusal=_str_or_none(message.get("refusal")),
+        logprobs=choice.get("logprobs") if isinstance(choice.get("logprobs"), dict) else None,
+        raw=body,
+    )
+
+
+def _tool_call(call: Json) -> ToolCall:
+    function = _dict(call.get("function"))
+    arguments = function.get("arguments")
+    if isinstance(arguments, (dict, list)):  # an upstream that forgot to make it a string
+        arguments = json.dumps(arguments)
+    return ToolCall(
+        _str_or_none(call.get("id")) or "", _str_or_none(function.get("name")) or "", _str_or_none(arguments) or ""
+    )
+
+
+def _reasoning_text(message: Json, details: list[Json]) -> str | None:
+    for key in ("reasoning", "reasoning_content"):
+        if isinstance(message.get(key), str):
+            return str(message[key])
+    texts = [d.get("text") or d.get("summary") for d in details]
+    return "".join(t for t in texts if isinstance(t, str)) or None
+
+
+def _image_url(image: object) -> str | None:
+    url = _dict(image).get("image_url")
+    return _str_or_none(_dict(url).get("url")) if isinstance(url, dict) else _str_or_none(url)
+
+
+def decode_chunk(chunk: Json) -> Chunk:
+    """Read one event of a stream for the caller."""
+    delta = chunk_delta(chunk)
+    usage = chunk.get("usage")
+    return Chunk(
+        content=text_of(delta.get("content")),
+        reasoning=_str_or_none(delta.get("reasoning")) or _str_or_none(delta.get("reasoning_content")) or "",
+        tool_calls=[c for c in _list(delta.get("tool_calls")) if isinstance(c, dict)],
+        finish_reason=_str_or_none(_first_choice(chunk).get("finish_reason")),
+        usage=Usage.from_wire(usage) if isinstance(usage, dict) else None,
+        raw=chunk,
+    )
+
+
+def chunk_delta(chunk: Json) -> Json:
+    """Return the delta of choice 0, or {}: ``choices`` may be empty, and there may be others."""
+    for choice in _list(chunk.get("choices")):
+        if isinstance(choice, dict) and not choice.get("index"):
+            return _dict(choice.get("delta") or choice.get("message"))
+    return {}
+
+
+def chunk_text(chunk: Json) -> str:
+    """Return the text that a chunk adds to the answer."""
+    content = chunk_delta(chunk).get("content")
+    return content if isinstance(content, str) else text_of(content)
+
+
+def check_generation(completion: Completion) -> None:
+    """Raise APIResponseError for an answer without choices and for an empty generation.
+
+    Empty is: no output at all, no completion tokens and a null finish_reason, as a model that is
+    still starting gives (API page, "Failures that arrive with HTTP 200"). Empty content with
+    ``stop`` or ``length`` is an answer.
+    """
+    if not _list(completion.raw.get("choices")):
+        raise APIResponseError(
+            "the answer has no choices: " + shown_body(json.dumps(completion.raw)),
+            hint="nothing was generated; try again, or name fallbacks",
+            retryable=True,
+        )
+    output = (
+        completion.content
+        or completion.reasoning
+        or completion.tool_calls
+        or completion.refusal
+        or completion.images
+        or completion.audio
+        or completion.reasoning_details
+    )
+    if not output and completion.finish_reason is None and not completion.usage.completion_tokens:
+        raise APIResponseError(
+            "the model generated nothing (no text, no tokens, no finish_reason)",
+            hint="it may be starting up, and it is not billed: try again in a minute, or name fallbacks",
+            retryable=True,
+        )
+
+
+def decode_embeddings(body: Json, requested_model: str | None) -> Embeddings:
+    """Read the answer of POST /embeddings; base64 vectors (little-endian float32) are decoded."""
+    entries = [e for e in _list(body.get("data")) if isinstance(e, dict)]
+    if not entries:
+        raise APIResponseError("the answer holds no embeddings: " + shown_body(json.dumps(body)))
+    order = sorted(range(len(entries)), key=lambda i: entries[i].get("index", i))
+    usage = Usage.from_wire(body.get("usage"))
+    model = _str_or_none(body.get("model"))
+    cost, source = cost_of(model or requested_model, usage, reported=bool(body.get("usage")))
+    vectors = [_vector(entries[i].get("embedding")) for i in order]
+    return Embeddings(vectors, usage=usage, cost=cost, cost_source=source, model=model, raw=body)
+
+
+def _vector(value: object) -> list[float]:
+    if isinstance(value, str):
+        import base64
+        import struct
+
+        data = base64.b64decode(value)
+        return list(struct.unpack(f"<{len(data) // 4}f", data))
+    return _list(value)
+
+
+# Errors on the wire: one decoder for an HTTP status, an ``error`` in a 200 body, a per-choice
+# error and an error frame in a stream.
+
+_UNKNOWN_MODEL = re.compile(r"(\S+) is not a valid model ID|Model (\S+) does not exist", re.I)
+_DAILY_LIMIT = re.compile(r"per[- ]day|daily limit", re.I)
+_CAN_AFFORD = re.compile(r"can (?:only )?afford (\d+)", re.I)
+# Failures of one model: another one may do. The others end at once.
+_MODEL_BOUND_TYPES = frozenset({"content_policy_violation", "refusal", "not_found"})
+_MODEL_BOUND_CODES = frozenset(
+    "model_not_found no_endpoints model_deprecated model_unavailable_upstream capacity_exhausted"
+    " temporarily_unavailable region_restricted privacy_restricted constraint_filtered free_variant_ended".split()
+)
+
+
+def find_error(body: object) -> Json | None:
+    """Return what tells of a failure in a decoded 200 body or chunk: it, or its first bad choice."""
+    if not isinstance(body, dict):
+        return None
+    if body.get("error"):
+        return body
+    for choice in _list(body.get("choices")):
+        if isinstance(choice, dict) and (choice.get("error") or choice.get("finish_reason") == "error"):
+            return {"error": choice.get("error") or {"message": "the provider ended the answer with an error"}}
+    if body.get("type") in ("error", "response.failed"):  # /messages and /responses
+        return {"error": _dict(body.get("response")).get("error") or body}
+    return None
+
+
+def decode_error(
+    body: object,
+    *,
+    status: int,
+    headers: Mapping[str, str],
+    models: Sequence[str],
+    key_note: str,
+    now: float,
+) -> APIStatusError:
+    """Turn an error answer into its class, with the server's words and a hint.
+
+    ``body`` is decoded JSON or text, ``models`` what was asked for, ``now`` epoch seconds.
+    """
+    error = _dict(body).get("error", body if _dict(body).get("message") else None)
+    fields = _dict(error)
+    metadata, availability = _dict(fields.get("metadata")), _dict(fields.get("availability"))
+    kind = metadata.get("error_type") or fields.get("error_type") or _dict(body).get("error_type") or fields.get("type")
+    code = _error_status(status, fields, kind)
+    message = _error_message(error, body, f"HTTP {code}" if status == code else f"error {code}")
+    made = _class_of_error(code, message, availability)(
+        message,
+        status=code,
+        error_type=_str_or_none(kind) or _str_or_none(fields.get("code")),
+        body=body,
+        metadata=metadata,
+        retry_after=_retry_after(availability, headers, metadata, now),
+        retryable=_is_retryable(code, message, availability),
+        fallback_models=[m for m in _list(availability.get("fallback_models")) if isinstance(m, str)],
+        generation_id=headers.get("X-Generation-Id") or _str_or_none(_dict(body).get("id")),
+        availability=availability,
+    )
+    made.hint = hint_for(made, models=models, key_note=key_note, now=now)
+    return made
+
+
+def _error_status(status: int, fields: Json, kind: object) -> int:
+    if not 200 <= status <= 299:
+        return status
+    for value in (fields.get("code"), fields.get("http_status"), ERROR_TYPE_STATUS.get(str(kind))):
+        number = _int_or_none(_number_or_none(value))
+        if number and 300 <= number <= 599:
+            return number
+    return ERROR_TYPE_STATUS.get(str(fields.get("code")), 502)
+
+
+def _class_of_error(status: int, message: str, availability: Json) -> type[APIStatusError]:
+    if status == 400 and (_UNKNOWN_MODEL.search(message) or availability.get("code") == "model_not_found"):
+        return ModelNotFoundError
+    return error_class(status)
+
+
+def _error_message(error: object, body: object, label: str) -> str:
+    fields = _dict(error)
+    message = error if isinstance(error, str) else fields.get("message")
+    if not isinstance(message, str) or not message.strip():
+        said = body if isinstance(body, str) else json.dumps(body) if body else ""
+        return f"{label}: {shown_body(said)}" if said else f"{label} without a word"
+    metadata = _dict(fields.get("metadata"))
+    upstream = _upstream_text(metadata.get("raw"))
+    provider = metadata.get("provider_name")
+    source = f" ({provider})" if isinstance(provider, str) and provider else ""
+    words = f"{message}{source}"
+    return f"{label}: {words}" + (f": {upstream}" if upstream and upstream not in words else "")
+
+
+def _upstream_text(raw: object) -> str:
+    """Return the words of the upstream's own error: of JSON in any shape its message, else the text."""
+    if isinstance(raw, str):
+        try:
+            return _upstream_text(decode_json(raw)) or raw
+        except ValueError:
+            return raw
+    fields = _dict(raw)
+    for key in ("error", "message", "detail", "msg"):
+        value = fields.get(key)
+        if value:
+            return value if isinstance(value, str) else _upstream_text(value) or json.dumps(value)
+    return json.dumps(raw) if fields else ""
+
+
+def shown_body(text: str) -> str:
+    """Return the head of an unreadable body on one line; of an HTML page its words."""
+    if re.match(r"\s*<", text):
+        text = re.sub(r"(?is)<(script|style).*?</\1>|<[^>]*>", " ", text[: 64 * 1024])
+    text = " ".join(text[: 16 * SHOWN_BODY].split())
+    return text if len(text) <= SHOWN_BODY else text[:SHOWN_BODY] + "..."
+
+
+def _is_retryable(status: int, message: str, availability: Json) -> bool:
+    if isinstance(availability.get("retryable"), bool):
+        return bool(availability["retryable"])
+    if status == 429 and _DAILY_LIMIT.search(message):
+        return False
+    return status in (408, 429) or 500 <= status <= 599
+
+
+def _retry_after(availability: Json, headers: Mapping[str, str], metadata: Json, now: float) -> float | None:
+    told = parse_retry_after(availability.get("retry_after"), now)
+    if told is None:
+        told = parse_retry_after(headers.get("Retry-After"), now)
+    if told is None:
+        inside = {str(k).lower(): v for k, v in _dict(metadata.get("headers")).items()}
+        told = parse_reset(headers.get("X-RateLimit-Reset") or inside.get("x-ratelimit-reset"), now)
+    return told
+
+
+def parse_retry_after(value: object, now: float) -> float | None:
+    """Return the seconds that Retry-After asks for (seconds or an HTTP date); None for nonsense."""
+    number = _number_or_none(value)
+    if number is not None:
+        return number if number >= 0 else None
+    if not isinstance(value, str):
+        return None
+    if value.strip().isdigit():  # more digits than a float holds
+        return 1e9
+    from email.utils import parsedate_to_datetime
+
+    try:
+        wait = parsedate_to_datetime(value).timestamp() - now
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+    return wait if wait >= 0 else None
+
+
+def parse_reset(value: object, now: float) -> float | None:
+    """Return the seconds until X-RateLimit-Reset, an epoch in milliseconds (or, by size, seconds)."""
+    epoch = _number_or_none(value)
+    if epoch is None or epoch < 1e9:
+        return None
+    return max(0.0, (epoch / 1000 if epoch > 1e11 else epoch) - now)
+
+
+def other_model_may_help(error: OpenRouterError) -> bool:
+    """Say whether the failure belongs to the model, so that a fallback can cure it."""
+    if isinstance(error, APIResponseError):
+        return error.retryable
+    if not isinstance(error, APIStatusError) or error.partial is not None:
+        return False
+    if isinstance(error, (ModelNotFoundError, RateLimitError, ProviderError)):
+        return True
+    if error.error_type in _MODEL_BOUND_TYPES or error.availability.get("code") in _MODEL_BOUND_CODES:
+        return True
+    return error.status == 403 and ("flagged_input" in error.metadata or "reasons" in error.metadata)
+
+
+def unknown_model(error: OpenRouterError, models: Sequence[str]) -> str | None:
+    """Return which of the models the server does not know, if that is what it says."""
+    if not isinstance(error, ModelNotFoundError) or error.status != 400:
+        return None
+    named = _UNKNOWN_MODEL.search(error.message)
+    name = (named.group(1) or named.group(2)).strip("'\"`") if named else ""
+    return name if name in models else models[0] if models else None
+
+
+# Hints: (what the server's words or codes hold, what to do now). The first that fits is taken.
+
+_EXCLUDED_BY = {
+    "data_policy": f"your data policy excluded every provider: allow more at {PRIVACY_URL}, or"
+    " drop data_collection='deny' / zdr from provider={...}",
+    "data policy": f"your data policy excluded every provider: allow more at {PRIVACY_URL}, or"
+    " drop data_collection='deny' / zdr from provider={...}",
+    "zdr": f"zero data retention excluded every provider: relax zdr in provider={{...}} or at {PRIVACY_URL}",
+    "max_price": "every provider costs more than provider={'max_price': ...}: raise it",
+    "max price": "every provider costs more than provider={'max_price': ...}: raise it",
+    "tool use": "this model cannot take tools: leave tools out or choose a model that can (METADATA[id].tools)",
+    "require_parameters": "no provider takes every parameter you sent: drop require_parameters from provider={...}",
+    "quantization": "no provider has that quantization: relax quantizations in provider={...}",
+    "context_length": "the prompt is longer than every provider takes: shorten it or choose a longer context",
+    "allowed_providers": "provider={'only': ...} or your account's list excludes all: name other providers",
+    "ignored": "provider={'ignore': ...} or your account's list excludes all: ignore fewer providers",
+    "allowed providers": "provider={'only': ...} or your account's list excludes all: name other providers",
+    "geo": "no provider serves this model in your region: choose another model",
+    "data_region": "no provider of this model works in that region: use another base_url or model",
+    "image input": "this model cannot read images: choose one with image among METADATA[id].input_modalities",
+}
+
+_STATUS_HINTS = {
+    402: f"add credits at {CREDITS_URL}, raise the key's limit, or lower max_tokens",
+    404: f"check the exact name (maker/model-name) at {MODELS_URL}, and your provider settings",
+    408: "the request took too long: try again, or name fallbacks",
+    413: "the request is too large: send less text, smaller images or fewer files",
+    429: "OpenRouter or the provider limits the rate: send less at once, name fallbacks, add a"
+    " provider key of your own, or consider upgrading",
+    500: "OpenRouter failed; try again later",
+}
+
+
+def hint_for(error: APIStatusError, *, models: Sequence[str], key_note: str, now: float) -> str:
+    """Say what to do now; the server's own words stand in the message."""
+    words = " ".join([error.message, str(error.metadata.get("raw") or "")]).lower()
+    afford = _CAN_AFFORD.search(words)
+    if error.status == 402 and afford:
+        return f"set max_tokens={afford.group(1)} or less, or add credits at {CREDITS_URL}"
+    if error.status == 429 and _DAILY_LIMIT.search(words):
+        return _daily_limit_hint(error.retry_after, now)
+    if isinstance(error, ModelNotFoundError):
+        return _not_found_hint(error, words, models)
+    if error.fallback_models:
+        return _offer(error)
+    if error.status == 401:
+        return f"verify your key at {KEYS_URL}; {key_note}"
+    if error.status == 403:
+        return _forbidden_hint(error, words)
+    if "context length" in words or error.error_type == "context_length_exceeded":
+        return (
+            "shorten the prompt, lower max_tokens, choose a model with a longer context, or pass"
+            " plugins=[{'id': 'context-compression'}]"
+        )
+    if error.status == 429 and error.retry_after is not None:
+        return f"wait {error.retry_after:.0f} s; {_STATUS_HINTS[429]}"
+    if 300 <= error.status <= 399:
+        return "redirects are refused, since the key would travel with them: correct base_url"
+    if error.status > 500:
+        return "the provider failed or is overloaded: try again later, or name fallbacks=[...]"
+    return _STATUS_HINTS.get(error.status, "correct the request as the message says")
+
+
+def _daily_limit_hint(retry_after: float | None, now: float) -> str:
+    reset = now + retry_after if retry_after else (now // 86400 + 1) * 86400
+    at = time.strftime("%Y-%m-%d %H:%M", time.gmtime(reset))
+    return (
+        f"the free daily limit resets at {at} UTC; waiting seconds or more keys will not help: use the paid"
+        " model (without :free), or buy 10 credits once, which raises it from 50 to 1000 a day"
+    )
+
+
+def _not_found_hint(error: APIStatusError, words: str, models: Sequence[str]) -> str:
+    excluded = " ".join(map(str, _list(error.availability.get("excluded_by"))))
+    constraint = str(_dict(error.availability.get("constraint")).get("field") or "")
+    for mark, advice in _EXCLUDED_BY.items():
+        if mark in excluded or mark in constraint or mark in words:
+            return advice
+    if error.fallback_models:
+        return _offer(error)
+    wanted = unknown_model(error, models) or (models[0] if models else "")
+    near = METADATA.near(wanted) if wanted not in METADATA or error.status == 400 else []
+    if near:
+        return f"did you mean {' or '.join(near)}? names are maker/model-name: {MODELS_URL}"
+    return _STATUS_HINTS[404]
+
+
+def _offer(error: APIStatusError) -> str:
+    return f"OpenRouter offers instead: {', '.join(error.fallback_models)} (they may differ in price); see fallbacks="
+
+
+def _forbidden_hint(error: APIStatusError, words: str) -> str:
+    reasons = ", ".join(map(str, _list(error.metadata.get("reasons"))))
+    if reasons or "flagged" in words or "moderation" in words:
+        return f"moderation flagged the input{f' ({reasons})' if reasons else ''}: change it, or name a fallback"
+    if "budget" in words:
+        return "a budget of the workspace, guardrail or key is spent: raise it, or wait until it resets"
+    if "guardrail" in words or "patterns" in error.metadata:
+        return "a guardrail of your account blocked the request: change the text or the guardrail"
+    if "management" in words or "provisioning" in words:
+        return "this needs a management key; keys for inference can't administer, and the reverse"
+    if error.availability.get("code") == "region_restricted" or "region" in words or "country" in words:
+        return "the model is not offered in your region: choose another model"
+    return f"the key may not do this: check its rights at {KEYS_URL}, and your guardrails"
+
+
+# --- Policy ---------------------------------------------------------------------------------
+# Is it worth another request, after how long, to which models. Pure: a clock, a random number
+# and what happened come in; a Step comes out.
+
+
+@dataclass(frozen=True)
+class Step:
+    """What comes next: the models still in the queue, and seconds to wait before asking them.
+
+    Without models: give up, and ``note`` says why if a wait would have been too long.
+    """
+
+    models: tuple[str, ...] | None
+    wait: float = 0.0
+    is_retry: bool = False
+    note: str = ""
+
+
+def backoff(retries: int, chance: float) -> float:
+    """Return the wait before retry number ``retries`` (from 0), shortened by up to half by chance."""
+    full = min(BACKOFF_MAX, BACKOFF_FIRST * 2.0 ** min(retries, 30))
+    return full * (1 - chance / 2)
+
+
+def is_retryable(error: OpenRouterError) -> bool:
+    """Say whether the same request may be sent once more: never after output, never twice billed."""
+    if error.partial is not None:
+        return False
+    if isinstance(error, (APIStatusError, APIResponseError)):
+        return error.retryable
+    return isinstance(error, APIConnectionError) and not error.sent
+
+
+def next_step(
+    error: OpenRouterError,
+    models: tuple[str, ...],
+    *,
+    retries: int,
+    config: LlmConfig,
+    time_left: float,
+    chance: float,
+) -> Step:
+    """Decide what to do after a failed request.
+
+    ``models`` is the queue whose first three were asked. An unknown one is dropped and the
+    others run; while others are left in the queue they come next, without a wait; the last
+    ones are retried. A wait that is longer than ``retry_wait_max`` or ``time_left`` is not
+    waited for.
+    """
+    asked, left = models[:MODELS_PER_REQUEST], models[MODELS_PER_REQUEST:]
+    if len(models) > 1 and other_model_may_help(error):
+        unknown = unknown_model(error, asked)
+        if unknown:
+            return Step(tuple(m for m in models if m != unknown))
+        if left:
+            return Step(left)
+    if not is_retryable(error) or retries >= config.max_retries:
+        return Step(None)
+    asked_wait = error.retry_after if isinstance(error, APIStatusError) else None
+    wait = backoff(retries, chance) if asked_wait is None else asked_wait
+    if wait > min(config.retry_wait_max, time_left):
+        limit = "retry_wait_max" if wait > config.retry_wait_max else "deadline"
+        return Step(None, note=f"the next try would be in {wait:,.0f} s, more than {limit} allows")
+    return Step(models, wait, is_retry=True)
+
+
+# --- Operation log --------------------------------------------------------------------------
+# One SQLite row per operation: opened before the request leaves, closed after. A fault of the
+# log warns once and never costs the caller an answer.
+
+LOG_APPLICATION_ID = 0x4F52_6D31  # "ORm1": tells our files from others
+LOG_VERSION = 1
+
+# (column, SQL type); long texts last, so that a scan of the numbers need not read them
+_COLUMNS = (
+    ("operation_id", "TEXT NOT NULL UNIQUE"),
+    ("timestamp", "TEXT NOT NULL"),
+    ("session_id", "TEXT"),
+    ("workspace", "TEXT"),
+    ("agent_id", "TEXT"),
+    ("action_id", "TEXT"),
+    ("operation_type", "TEXT"),
+    ("provider", "TEXT"),
+    ("model", "TEXT"),
+    ("served_model", "TEXT"),
+    ("upstream_provider", "TEXT"),
+    ("generation_id", "TEXT"),
+    ("status", "TEXT NOT NULL"),
+    ("success", "INTEGER"),
+    ("finish_reason", "TEXT"),
+    ("temperature", "REAL"),
+    ("max_tokens", "INTEGER"),
+    ("input_tokens", "INTEGER"),
+    ("output_tokens", "INTEGER"),
+    ("cached_tokens", "INTEGER"),
+    ("reasoning_tokens", "INTEGER"),
+    ("total_tokens", "INTEGER"),
+    ("cost", "REAL"),
+    ("cost_source", "TEXT"),
+    ("latency_ms", "INTEGER"),
+    ("first_token_ms", "INTEGER"),
+    ("attempts", "INTEGER"),
+    ("error_type", "TEXT"),
+    ("error_message", "TEXT"),
+    ("system_prompt", "TEXT"),
+    ("user_prompt", "TEXT"),
+    ("response", "TEXT"),
+    ("messages", "TEXT"),
+    ("completion_args", "TEXT"),
+    ("extras", "TEXT"),
+)
+LOG_COLUMNS = tuple(name for name, _ in _COLUMNS)
+_CONTENT_COLUMNS = frozenset(["system_prompt", "user_prompt", "response", "messages", "error_message"])
+
+
+# What must not be shared with a forked child: connections, and locks that another thread may hold.
+_FORK_SENSITIVE: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def _renew_after_fork() -> None:
+    for thing in list(_FORK_SENSITIVE):
+        thing.renew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_after_fork)
+
+
+class _ForeignLog(Exception):
+    """The file is not ours to write to."""
+
+
+def log_path(target: LogTarget) -> str | None:
+    """Return the file of the log, or None for off: the setting, OPENROUTER_MIN_LOG, the state folder."""
+    if target is False:
+        return None
+    if target is None or target is True:
+        target = _environment(LOG_ENV)
+        if target is None:
+            return _default_log_path()
+        if target.lower() in ("off", "0", "no", "false"):
+            return None
+    return os.path.abspath(os.path.expanduser(os.fspath(target)))
+
+
+def _default_log_path() -> str | None:
+    home = os.path.expanduser("~")
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")
+    elif sys.platform == "darwin":
+        base = os.path.join(home, "Library", "Application Support")
+    else:
+        base = os.environ.get("XDG_STATE_HOME") or os.path.join(home, ".local", "state")
+    return os.path.join(base, "openrouter_min", "log.db") if os.path.isabs(base) else None
+
+
+class _Log:
+    """The writer of one log file: one connection per process, opened at the first row."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._abandoned: list[sqlite3.Connection] = []
+        self._connection: sqlite3.Connection | None = None
+        self.renew()
+
+    def renew(self) -> None:
+        """Start anew in a forked child; closing the parent's connection here would drop its locks."""
+        if self._connection is not None:
+            self._abandoned.append(self._connection)
+        self._connection = None
+        self._failed = False
+        self._lock = threading.Lock()
+        _FORK_SENSITIVE.add(self)
+
+    def open(self, row: Row) -> None:
+        """Insert the row of an operation whose request is about to leave."""
+        names = ", ".join(row)
+        self._write(f"INSERT INTO operations ({names}) VALUES ({', '.join('?' * len(row))})", list(row.values()))
+
+    def close(self, operation_id: str, row: Row) -> None:
+        """Fill the row of an operation that has ended."""
+        changes = ", ".join(f"{name} = ?" for name in row)
+        self._write(f"UPDATE operations SET {changes} WHERE operation_id = ?", [*row.values(), operation_id])
+
+    def _write(self, sql: str, values: list[Any]) -> None:
+        with self._lock:
+            if self._failed:
+                return
+            try:
+                if self._connection is None:
+                    self._connection = connect_log(self.path)
+                self._connection.execute(sql, values)
+            except Exception as error:  # whatever SQLite, the disk or the folder think of
+                self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        import warnings
+
+        self._failed = True
+        said = f"the operation log {self.path} can't be written ({error}); going on without it"
+        try:
+            warnings.warn(said, RuntimeWarning, stacklevel=2)
+        except RuntimeWarning:  # under -W error: a log must not cost a paid answer
+            sys.stderr.write(f"openrouter_min: {said}\n")
+
+
+_LOGS: dict[str, _Log] = {}
+_LOGS_LOCK = threading.Lock()
+
+
+def _log_for(target: LogTarget) -> _Log | None:
+    path = log_path(target)
+    if path is None:
+        return None
+    with _LOGS_LOCK:
+        return _LOGS.setdefault(path, _Log(path))
+
+
+def connect_log(path: str) -> sqlite3.Connection:
+    """Open the log for writing, make it where there is none; raise for a file that is not ours."""
+    import sqlite3
+
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    # Made here, since SQLite would make it readable by all; its -wal and -shm take the mode over.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    connection = sqlite3.connect(path, LOG_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+    try:
+        _prepare_log(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare_log(connection: sqlite3.Connection) -> None:
+    version = _log_version(connection)
+    if version != LOG_VERSION:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts only before the first table
+    _use_wal(connection)
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA secure_delete = ON")
+    if version == LOG_VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")  # of many processes that start at once one makes the table
+    try:
+        if _log_version(connection) != LOG_VERSION:
+            columns = ", ".join(f"{name} {kind}" for name, kind in _COLUMNS)
+            connection.execute(f"CREATE TABLE operations (id INTEGER PRIMARY KEY, {columns})")
+            connection.execute(f"PRAGMA application_id = {LOG_APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {LOG_VERSION}")
+    finally:
+        connection.execute("COMMIT")
+
+
+def _log_version(connection: sqlite3.Connection) -> int:
+    """Return our schema's version, 0 for an empty file; raise for foreign and newer files."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    if owner != LOG_APPLICATION_ID and (tables or owner):
+        raise _ForeignLog("it is the database of another program")
+    if version > LOG_VERSION:
+        raise _ForeignLog(f"a newer openrouter_min made it (version {version})")
+    return version
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to WAL; SQLite answers busy at once while another process does the same."""
+    import sqlite3
+
+    until = time.monotonic() + LOG_BUSY_TIMEOUT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+
+
+def new_operation_id() -> str:
+    """Return an id that sorts by time, so that the index grows at its end."""
+    return f"op-{time.time_ns() // 1000:015x}-{os.urandom(5).hex()}"
+
+
+def utc_timestamp() -> str:
+    """Return the time as ISO 8601 in UTC with milliseconds."""
+    now = time.time()
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}+00:00"
+
+
+def log_cell(value: Any, key: str | None) -> Any:
+    """Make a value fit for a cell: JSON for what is nested, valid UTF-8, and never the key."""
+    if isinstance(value, (list, dict, tuple)):
+        value = json.dumps(value, ensure_ascii=False, default=str) if value else None
+    if isinstance(value, str):
+        value = redact(value, key)
+        if not value.isascii():
+            value = value.encode("utf-8", "replace").decode()  # lone surrogates
+    return value
+
+
+_DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,")
+
+
+def without_media(value: Any) -> Any:
+    """Copy messages with images, files and audio replaced by type, size and hash."""
+    if isinstance(value, list):
+        return [without_media(v) for v in value]
+    if isinstance(value, dict):
+        if isinstance(value.get("data"), str) and "format" in value:  # input_audio: bare base64
+            return {**value, "data": _media_note(str(value["format"]), value["data"])}
+        return {k: without_media(v) for k, v in value.items()}
+    if isinstance(value, str) and value.startswith("data:"):
+        match = _DATA_URL.match(value)
+        return _media_note(match.group(1) or "", value[match.end() :]) if match else value
+    return value
+
+
+def _media_note(kind: str, base64_text: str) -> str:
+    import hashlib
+
+    digest = hashlib.sha256(base64_text.encode("ascii", "replace")).hexdigest()
+    return f"[{kind}, {len(base64_text) * 3 // 4:,} bytes, sha256 of its base64 {digest[:16]}]"
+
+
+def shape_of(value: Any) -> Any:
+    """Return numbers, booleans and null as they are, and only the size of texts and containers."""
+    if isinstance(value, (str, list, dict, tuple)):
+        return f"{type(value).__name__}[{len(value)}]"
+    return value
+
+
+class Operations(_RowList):
+    """Rows of the log as dicts; prints as an aligned table."""
+
+    def __init__(self, rows: Iterable[Row] = (), columns: Sequence[str] = ()) -> None:
+        super().__init__(rows)
+        self.columns = list(columns) or (list(self[0]) if self else [])
+
+    def select(self, columns: Sequence[str]) -> Operations:
+        """Return the same rows with these columns only; raises KeyError for an unknown one."""
+        names = [columns] if isinstance(columns, str) else list(columns)
+        for name in names:
+            if name not in self.columns:
+                raise KeyError(f"no column {name!r}; there are: {', '.join(self.columns)}")
+        return Operations(({n: row[n] for n in names} for row in self), names)
+
+    def to_polars(self) -> Any:
+        """Return a polars.DataFrame; raises ImportError where polars is not installed."""
+        import polars  # type: ignore[import-not-found, unused-ignore]
+
+        data = {name: [row[name] for row in self] for name in self.columns}
+        return polars.DataFrame(data, strict=False)
+
+    def to_pandas(self) -> Any:
+        """Return a pandas.DataFrame; raises ImportError where pandas is not installed."""
+        import pandas  # type: ignore[import-untyped, unused-ignore]
+
+        return pandas.DataFrame(list(self), columns=self.columns)
+
+    def __str__(self) -> str:
+        return format_table(self.columns, [[row[c] for c in self.columns] for row in self])
+
+    def __repr__(self) -> str:
+        return f"<Operations: {len(self)} rows, {len(self.columns)} columns>"
+
+
+CELL_WIDTH = 48  # characters; a longer text ends in dots
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_TTY_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def format_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], width: int | None = None) -> str:
+    """Return an aligned table: numbers to the right, texts cut, no control character.
+
+    ``width`` is what it must fit into: the widest text columns give way.
+    """
+    if not columns:
+        return "(no rows)"
+    numeric = [any(_is_number(r[i]) for r in rows) for i in range(len(columns))]
+    cells = [[_cell_text(v) for v in row] for row in rows]
+    widths = [max([len(c), *(len(row[i]) for row in cells)]) for i, c in enumerate(columns)]
+    _shrink(widths, width)
+    lines = [_table_line(columns, widths, numeric), "  ".join("-" * w for w in widths)]
+    lines += [_table_line(row, widths, numeric) for row in cells] or ["(no rows)"]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _cell_text(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        text = f"{value:,.6f}" if abs(value) < 1000 else f"{value:,.2f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    text = _UNPRINTABLE.sub(" ", str(value))
+    return text if len(text) <= CELL_WIDTH else text[: CELL_WIDTH - 3] + "..."
+
+
+def _shrink(widths: list[int], width: int | None) -> None:
+    while width and sum(widths) + 2 * (len(widths) - 1) > width and max(widths) > 8:
+        widths[widths.index(max(widths))] -= 1
+
+
+def _table_line(cells: Sequence[str], widths: list[int], numeric: list[bool]) -> str:
+    fitted = [c if len(c) <= w else c[: max(0, w - 2)] + ".." for c, w in zip(cells, widths)]
+    return "  ".join(c.rjust(w) if n else c.ljust(w) for c, w, n in zip(fitted, widths, numeric))
+
+
+# What totals() may group by, as SQL.
+_GROUPS = {
+    "day": "substr(timestamp, 1, 10)",
+    **{
+        name: name
+        for name in LOG_COLUMNS
+        if name.endswith(("model", "provider", "_id", "status", "type", "workspace", "finish_reason"))
+        and name not in ("operation_id", "generation_id")
+    },
+}
+
+
+class LlmOperationCollector:
+    """Helpers over the log; ``path=None`` is the default log. A log that does not exist is empty."""
+
+    @classmethod
+    def from_db(
+        cls,
+        path: LogTarget = None,
+        *,
+        provider: str | None = None,
+        model: str | None = None,
+        status: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        session_id: str | None = None,
+        agent_id: str | None = None,
+        search: str | None = None,
+        limit: int | None = None,
+    ) -> Operations:
+        """Return the operations that fit every filter, newest first.
+
+        ``model`` is the one asked for or the one that served; ``since`` (included) and ``until``
+        (not) are datetimes or ISO texts in UTC; ``search`` finds a text in prompts, answers and
+        error messages.
+        """
+        conditions: list[tuple[str, Any]] = [
+            ("provider = ?", provider),
+            ("status = ?", status),
+            ("timestamp >= ?", _moment(since)),
+            ("timestamp < ?", _moment(until)),
+            ("session_id = ?", session_id),
+            ("agent_id = ?", agent_id),
+            ("? IN (model, served_model)", model),
+            ("instr(lower(coalesce(user_prompt,'')||' '||coalesce(messages,'')||' '||coalesce(response,'')"
+             "||' '||coalesce(error_message,'')), lower(?)) > 0", search),
+        ]  # fmt: skip
+        given = [(sql, value) for sql, value in conditions if value is not None]
+        where = " AND ".join(sql for sql, _ in given) or "1"
+        sql = f"SELECT {', '.join(LOG_COLUMNS)} FROM operations WHERE {where} ORDER BY id DESC LIMIT ?"
+        rows = cls.query(sql, [*(v for _, v in given), -1 if limit is None else limit], path=path)
+        return Operations(rows, LOG_COLUMNS)
+
+    @classmethod
+    def polars_from_db(cls, path: LogTarget = None, **filters: Any) -> Any:
+        """Return from_db's rows as a polars.DataFrame, or where there is no polars as Operations."""
+        operations = cls.from_db(path, **filters)
+        try:
+            return operations.to_polars()
+        except ImportError:
+            return operations
+
+    @classmethod
+    def get(cls, operation_id: str, *, path: LogTarget = None) -> Row | None:
+        """Return one operation, or None."""
+        sql = f"SELECT {', '.join(LOG_COLUMNS)} FROM operations WHERE operation_id = ?"
+        rows = cls.query(sql, [operation_id], path=path)
+        return rows[0] if rows else None
+
+    @classmethod
+    def totals(
+        cls, by: str = "model", *, since: Moment | None = None, until: Moment | None = None, path: LogTarget = None
+    ) -> Operations:
+        """Return calls, errors, tokens, USD and latencies per model, day, session_id, …; dearest first.
+
+        ``unpriced`` counts successful calls of unknown cost; p50_ms and p95_ms are of successful ones.
+        """
+        if by not in _GROUPS:
+            raise ConfigError(f"totals(by={by!r})", hint=f"by is one of {', '.join(sorted(_GROUPS))}")
+        return cls.query(_totals_sql(by), [_moment(since) or "", _moment(until) or "~"], path=path)
+
+    @classmethod
+    def query(cls, sql: str, params: Sequence[Any] = (), *, path: LogTarget = None) -> Operations:
+        """Run one read-only SQL statement over the table ``operations``."""
+        import sqlite3
+        from contextlib import closing
+
+        file = log_path(path)
+        if file is None or not os.path.exists(file) or not os.path.getsize(file):
+            return Operations()
+        try:
+            with closing(_connect_to_read(file)) as connection:
+                cursor = connection.execute(sql, list(params))
+                names = [d[0] for d in cursor.description or ()]
+                return Operations((dict(zip(names, row)) for row in cursor), names)
+        except sqlite3.Error as error:
+            raise ConfigError(
+                f"the log {file} can't be read: {error}",
+                hint="is it a log of openrouter_min? query() takes one SELECT over the table operations",
+            ) from error
+
+    @classmethod
+    def purge(cls, *, before: Moment, path: LogTarget = None) -> int:
+        """Delete the operations from before that moment, shrink the file, return how many they were."""
+        from contextlib import closing
+
+        file = log_path(path)
+        if file is None or not os.path.exists(file):
+            return 0
+        try:
+            connection = connect_log(file)
+        except _ForeignLog as error:
+            raise ConfigError(f"nothing was deleted from {file}: {error}", hint="purge your own log") from None
+        with closing(connection):
+            count = connection.execute("DELETE FROM operations WHERE timestamp < ?", [_moment(before)]).rowcount
+            connection.execute("PRAGMA incremental_vacuum").fetchall()
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return count
+
+
+def _connect_to_read(file: str) -> sqlite3.Connection:
+    import sqlite3
+    from pathlib import Path
+
+    uri = Path(file).as_uri() + "?mode=ro"
+    connection = sqlite3.connect(uri, LOG_BUSY_TIMEOUT, uri=True, isolation_level=None)
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _moment(value: Moment | None) -> str | None:
+    """Return an ISO text in UTC that compares with the column timestamp."""
+    if value is None or isinstance(value, str):
+        return value
+    from datetime import datetime, timezone
+
+    if not isinstance(value, datetime):
+        raise ConfigError(f"{value!r} is no moment", hint="an ISO text such as '2026-11-23', or a datetime")
+    return value.astimezone(timezone.utc).isoformat(timespec="milliseconds")
+
+
+def _totals_sql(by: str) -> str:
+    """Sum up per group; the percentiles are the rows at that rank of the sorted latencies."""
+    rank = "max(CASE WHEN place = (fine * {0} + 99) / 100 AND success THEN latency_ms END)"
+    return f"""
+        WITH ranked AS (
+            SELECT {_GROUPS[by]} AS name, success, status, input_tokens, output_tokens, total_tokens, cost,
+                latency_ms,
+                row_number() OVER (PARTITION BY {_GROUPS[by]}, success ORDER BY latency_ms) AS place,
+                count(*) OVER (PARTITION BY {_GROUPS[by]}, success) AS fine
+            FROM operations WHERE timestamp >= ? AND timestamp < ?)
+        SELECT name AS "{by}", count(*) AS calls, sum(status IN ('error', 'interrupted')) AS errors,
+            sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+            sum(total_tokens) AS total_tokens, round(sum(cost), 9) AS cost,
+            coalesce(sum(success AND cost IS NULL), 0) AS unpriced,
+            {rank.format(50)} AS p50_ms, {rank.format(95)} AS p95_ms
+        FROM ranked GROUP BY name ORDER BY sum(cost) DESC, calls DESC"""
+
+
+# --- Transport ------------------------------------------------------------------------------
+# The only place that knows sockets, TLS and urllib. urllib finds the proxy, http.client reads
+# the heads, the framings above the bodies; the clock of the call watches every receive.
+
+
+class _Cancelled(Exception):
+    """The call was cancelled from outside while a thread worked for it."""
+
+
+class _Call:
+    """The clock and the cancel switch of one operation, shared by the threads it concerns."""
+
+    def __init__(self, config: LlmConfig) -> None:
+        self.config = config
+        self.begin()
+        self._expires = math.inf
+        self._cancelled = threading.Event()
+        self._lock = threading.Lock()
+        self._sock: socket.socket | None = None
+
+    def begin(self) -> None:
+        """Start the clock of the deadline."""
+        self.started = time.monotonic()
+        self.ends = self.started + self.config.deadline if self.config.deadline else math.inf
+
+    def progress(self) -> None:
+        """Take note that data came: the clock of ``timeout`` starts anew."""
+        self._expires = time.monotonic() + self.config.timeout
+
+    def elapsed_ms(self) -> int:
+        """Milliseconds since the operation began."""
+        return round((time.monotonic() - self.started) * 1000)
+
+    def time_left(self) -> float:
+        """Seconds until the deadline, infinite without one."""
+        return self.ends - time.monotonic()
+
+    def patience(self) -> float:
+        """Seconds that the next receive may take; raises when they are used up."""
+        self.check()
+        now = time.monotonic()
+        if now >= self.ends:
+            raise APITimeoutError(
+                f"the deadline of {self.config.deadline:g} s has passed", hint="raise deadline", sent=True
+            )
+        if now >= self._expires:
+            raise APITimeoutError(
+                f"no data for {self.config.timeout:g} s (keep-alive comments are no data)",
+                hint="raise timeout, ask for a shorter answer, or name a faster model",
+                sent=True,
+            )
+        return min(self.ends, self._expires) - now
+
+    def check(self) -> None:
+        """Raise if the call was cancelled."""
+        if self._cancelled.is_set():
+            raise _Cancelled
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; a cancel ends the wait at once."""
+        if self._cancelled.wait(seconds):
+            raise _Cancelled
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether cancel() was called."""
+        return self._cancelled.is_set()
+
+    def attach(self, sock: socket.socket | None) -> None:
+        """Name the socket that a cancel has to shut down."""
+        with self._lock:
+            self._sock = sock
+        if sock is not None:
+            self.check()
+
+    def cancel(self) -> None:
+        """End the call from any thread: a blocked receive wakes up at once."""
+        self._cancelled.set()
+        with self._lock:
+            if self._sock is not None:
+                _shut_down(self._sock)
+
+
+def _shut_down(sock: socket.socket) -> None:
+    import socket as sockets
+
+    try:
+        # Not SSLSocket.shutdown, which would turn the rest of the stream into plain reads.
+        sockets.socket.shutdown(sock, sockets.SHUT_RDWR)
+    except OSError:  # not connected yet, or gone: nobody is blocked on it
+        return
+
+
+class _Receiver(io.RawIOBase):
+    """The raw side of a connection's buffered reader: no receive without the call's clock."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        import socket as sockets
+
+        self._sock = sock
+        self._timeout_error = sockets.timeout  # TimeoutError only from 3.10 on
+        self.call: _Call | None = None  # None: between calls, nothing may be received
+        self.received = 0
+        self.head_left: int | None = None  # bytes that the head may still take
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        call = self.call
+        if call is None:
+            return None
+        while True:
+            self._sock.settimeout(min(call.patience(), WAIT_SLICE))
+            try:
+                count = self._sock.recv_into(buffer)
+                break
+            except self._timeout_error:
+                continue
+        call.check()
+        self.received += count
+        if self.head_left is not None:
+            self.head_left -= count
+            if self.head_left < 0:
+                raise LimitError(f"status line and headers of more than {MAX_HEAD:,} bytes")
+        return count
+
+
+class _Connection:
+    """A connected socket and its reader; http.client takes it for a socket."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.receiver = _Receiver(sock)
+        self.reader: io.BufferedReader = io.BufferedReader(self.receiver, READ_SIZE)
+        self.idle_since = 0.0
+
+    def makefile(self, mode: str) -> Any:
+        """Return the one reader, as http.client.HTTPResponse asks of a socket."""
+        return self.reader
+
+    def use(self, call: _Call | None) -> None:
+        """Lend the connection to a call, or (None) take it back."""
+        self.receiver.call = call
+
+    def send(self, call: _Call, data: bytes) -> None:
+        """Send all, within the call's clock."""
+        self.sock.settimeout(call.patience())
+        self.sock.sendall(data)
+
+    def receive_head(self, method: str) -> http.client.HTTPResponse:
+        """Return the final head; informational ones (1xx) are skipped, all within one size limit."""
+        import http.client
+
+        self.receiver.head_left = MAX_HEAD
+        while True:
+            head = http.client.HTTPResponse(self, method=method)  # type: ignore[arg-type]
+            try:
+                head.begin()
+            except http.client.HTTPException as error:
+                if isinstance(error, OSError):  # closed before a byte came
+                    raise
+                raise OSError(f"what came is no HTTP answer: {error!r}") from error
+            finally:
+                head.fp = None  # type: ignore[assignment]  # else it closes our reader when it is freed
+            if not 100 <= head.status <= 199 or head.status == 101:
+                self.receiver.head_left = None
+                return head
+
+    def is_reusable(self) -> bool:
+        """Whether the idle connection is still there, and silent as it should be."""
+        import select
+
+        if time.monotonic() - self.idle_since > IDLE_LIMIT or self.reader.peek(1):
+            return False
+        try:
+            readable, _, _ = select.select([self.sock], [], [], 0)
+        except (OSError, ValueError):  # closed, or a number too high for select
+            return False
+        return not readable
+
+    def close(self) -> None:
+        """Close at once."""
+        self.receiver.call = None
+        self.sock.close()
+
+
+class _Answer:
+    """Status, headers and body of one exchange; give it back with finish() or close()."""
+
+    def __init__(
+        self,
+        connection: _Connection,
+        head: http.client.HTTPResponse,
+        call: _Call,
+        keep: Callable[[_Connection], None] | None,
+    ) -> None:
+        self.status: int = head.status
+        self.headers = head.headers
+        self._connection = connection
+        self._call = call
+        self._keep = keep if not head.will_close else None
+        self.is_cut = False
+        self._read = 0
+        self._framing: ChunkedFraming | LengthFraming
+        self._framing = ChunkedFraming() if head.chunked else LengthFraming(head.length)
+        # Without a length or chunks only the end of the connection says that the body is over.
+        self.has_proof = head.chunked or head.length is not None
+
+    def read(self) -> bytes:
+        """Return the next piece of the body, b"" at its end; then ``is_cut`` says if that came too soon."""
+        while not self._framing.done and not self.is_cut:
+            data = self._receive()
+            if not data:
+                self.is_cut = not self._framing.end()
+                break
+            body = self._framing.feed(data)
+            if body:
+                return body
+        return b""
+
+    def _receive(self) -> bytes:
+        data = self._connection.reader.read1(READ_SIZE)
+        self._read += len(data)
+        if self._read > MAX_BODY:
+            raise LimitError(f"an answer of more than {MAX_BODY:,} bytes")
+        return data
+
+    def finish(self) -> None:
+        """Keep the connection for the next call if the body is read to its end, else close it."""
+        if self._keep and not (self._framing.done or self.is_cut):
+            self._read_the_rest()
+        self._call.attach(None)
+        self._connection.use(None)
+        if self._keep and self._framing.done and not self._framing.rest:
+            self._keep(self._connection)
+        else:
+            self._connection.close()
+
+    def _read_the_rest(self) -> None:
+        """Take the framing bytes that follow [DONE], if they are here or about to be."""
+        import select
+
+        connection = self._connection
+        try:
+            if select.select([connection.sock], [], [], END_GRACE)[0]:
+                self._framing.feed(self._receive())
+        except (OSError, ValueError, OpenRouterError):
+            self._keep = None  # it can't be used again, which is no error after [DONE]
+
+    def close(self) -> None:
+        """Close the connection, whatever is still to come on it."""
+        self._call.attach(None)
+        self._connection.close()
+
+
+class _Transport:
+    """Sends requests to one base_url over connections that are kept alive."""
+
+    def __init__(self, config: LlmConfig) -> None:
+        match = _URL.fullmatch(config.base_url or "")
+        assert match  # LlmConfig has checked it
+        self._scheme, self._host = match.group(1), match.group(2)
+        self._netloc = self._host + (match.group(3) or "")
+        self._idle: list[_Connection] = []
+        self._opener: urllib.request.OpenerDirector | None = None
+        self.renew()
+
+    def renew(self) -> None:
+        """Start with no connection, as a forked child must: its parent uses the old ones."""
+        self._idle = []
+        self._lock = threading.Lock()
+        _FORK_SENSITIVE.add(self)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def send(self, call: _Call, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> _Answer:
+        """Send one request and return its answer, of whatever status; redirects are not followed.
+
+        Raises APIConnectionError (with ``sent`` if the request had left whole) or _Cancelled.
+        """
+        import urllib.request
+
+        if self._opener is None:
+            self._opener = _build_opener(self._open, use_proxy=not _LOOPBACK.fullmatch(self._host))
+        request = urllib.request.Request(url, method=method)
+        request.exchange = (call, headers, body)  # type: ignore[attr-defined]  # travels through urllib's handlers
+        answer: _Answer = self._opener.open(request)
+        return answer
+
+    def _open(self, request: urllib.request.Request) -> _Answer:
+        call, headers, body = request.exchange  # type: ignore[attr-defined]
+        proxy = request.host if request.host != self._netloc else None
+        proxy_auth = request.get_header("Proxy-authorization")
+        if proxy and self._scheme == "http" and proxy_auth:
+            headers = {**headers, "Proxy-Authorization": proxy_auth}
+        method = request.get_method()
+        data = request_head(method, request.selector, self._netloc, headers, body) + (body or b"")
+        while True:
+            connection, is_fresh = self._take(call), False
+            if connection is None:
+                connection, is_fresh = self._connect(call, proxy, proxy_auth), True
+            try:
+                return self._exchange(connection, call, method, data)
+            except _Stale as stale:
+                if is_fresh:
+                    raise stale.error from stale.error.__cause__
+
+    def _exchange(self, connection: _Connection, call: _Call, method: str, data: bytes) -> _Answer:
+        """Send on one connection; raises _Stale if it died before a byte came back."""
+        before = connection.receiver.received
+        sent = False
+        try:
+            call.progress()
+            call.attach(connection.sock)
+            connection.use(call)
+            try:
+                connection.send(call, data)
+                sent = True
+            except ConnectionError:
+                call.check()  # else: an early answer, such as 413, may be waiting
+            head = connection.receive_head(method)
+            return _Answer(connection, head, call, self._keep if sent else None)
+        except BaseException as error:
+            connection.close()
+            call.attach(None)
+            call.check()
+            if isinstance(error, APIConnectionError):
+                error.sent = sent
+            if isinstance(error, _FAULTS):
+                mapped = _connection_error(error, sent)
+                if connection.receiver.received == before and not isinstance(mapped, APITimeoutError):
+                    mapped.__cause__ = error
+                    raise _Stale(mapped) from error
+                raise mapped from error
+            raise
+
+    def _take(self, call: _Call) -> _Connection | None:
+        while True:
+            with self._lock:
+                connection = self._idle.pop() if self._idle else None
+            if connection is None or connection.is_reusable():
+                return connection
+            connection.close()
+
+    def _keep(self, connection: _Connection) -> None:
+        connection.idle_since = time.monotonic()
+        with self._lock:
+            self._idle.append(connection)
+
+    def _connect(self, call: _Call, proxy: str | None, proxy_auth: str | None) -> _Connection:
+        call.check()
+        limit = min(call.config.connect_timeout, call.time_left())
+        until = time.monotonic() + limit
+        host, port = _split_netloc(proxy, 80) if proxy else _split_netloc(self._netloc, _PORTS[self._scheme])
+        sock = None
+        try:
+            sock = _dial(host, port, call, until)
+            if self._scheme == "https":
+                if proxy:
+                    _tunnel(sock, self._netloc, proxy_auth, call)
+                sock = _secure(sock, self._host, call, until)
+            return _Connection(sock)
+        except BaseException as error:
+            call.attach(None)
+            if sock is not None:
+                sock.close()
+            call.check()
+            if isinstance(error, _FAULTS):
+                raise _connect_error(error, host, port, proxy, limit) from error
+            raise
+
+
+class _Stale(Exception):
+    """A connection died before a byte of the answer; only a fresh one's death is an error."""
+
+    def __init__(self, error: APIConnectionError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+_PORTS = {"http": 80, "https": 443}
+
+
+# What sockets, TLS and the decoders raise for a bad network or a bad peer.
+_FAULTS = (OSError, ValueError, EOFError)
+
+
+def _build_opener(
+    handle: Callable[[urllib.request.Request], _Answer], *, use_proxy: bool
+) -> urllib.request.OpenerDirector:
+    """Return an opener with urllib's proxy rules (HTTPS_PROXY, NO_PROXY, …) over our own handler.
+
+    Nothing else of urllib's is in it: no redirects, which would carry the key to another host,
+    and no exceptions for statuses, whose bodies are read here.
+    """
+    import urllib.request
+
+    class Handler(urllib.request.BaseHandler):
+        def http_open(self, request: urllib.request.Request) -> _Answer:
+            return handle(request)
+
+        https_open = http_open
+
+    opener = urllib.request.OpenerDirector()
+    if use_proxy:
+        opener.add_handler(urllib.request.ProxyHandler())
+    opener.add_handler(Handler())
+    return opener
+
+
+def request_head(method: str, target: str, netloc: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
+    """Return request line and headers as bytes; the values were checked when they were set."""
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {netloc}", "Accept-Encoding: identity"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    if body is not None:
+        lines.append(f"Content-Length: {len(body)}")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+def _split_netloc(netloc: str, port: int) -> tuple[str, int]:
+    host, colon, number = netloc.rpartition(":")
+    if colon and number.isdigit():
+        return host.strip("[]"), int(number)
+    return netloc.strip("[]"), port
+
+
+def _dial(host: str, port: int, call: _Call, until: float) -> socket.socket:
+    """Connect to the first address that answers; the DNS look-up itself can't be timed or cancelled."""
+    import socket as sockets
+
+    failure: OSError | None = None
+    for family, kind, protocol, _, address in sockets.getaddrinfo(host, port, 0, sockets.SOCK_STREAM):
+        sock = sockets.socket(family, kind, protocol)
+        try:
+            call.attach(sock)
+            sock.settimeout(max(0.001, until - time.monotonic()))
+            sock.connect(address)
+            sock.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
+            return sock
+        except OSError as error:
+            sock.close()
+            call.check()
+            failure = error
+        except BaseException:
+            sock.close()
+            raise
+    raise failure or OSError(f"no address for {host}")
+
+
+def _tunnel(sock: socket.socket, target: str, proxy_auth: str | None, call: _Call) -> None:
+    """Ask the proxy for a tunnel (CONNECT); the key is not in what it gets to see."""
+    netloc = target if re.search(r":\d+$", target) else f"{target}:443"
+    headers = {"Proxy-Authorization": proxy_auth} if proxy_auth else {}
+    plain = _Connection(sock)
+    plain.use(call)
+    plain.send(call, request_head("CONNECT", netloc, netloc, headers, None))
+    head = plain.receive_head("CONNECT")
+    if head.status != 200:
+        raise OSError(f"the proxy refused the tunnel: {head.status} {head.reason}")
+    plain.use(None)
+
+
+_TLS_LOCK = threading.Lock()
+_TLS_CONTEXTS: list[ssl.SSLContext] = []
+
+
+def _tls_context() -> ssl.SSLContext:
+    """Return the one verifying context: making it reads all CA certificates, 17 ms."""
+    import ssl
+
+    with _TLS_LOCK:
+        if not _TLS_CONTEXTS:
+            _TLS_CONTEXTS.append(ssl.create_default_context())
+        return _TLS_CONTEXTS[0]
+
+
+def _secure(sock: socket.socket, host: str, call: _Call, until: float) -> socket.socket:
+    """Wrap the socket in TLS with certificate and host name verified."""
+    context = _tls_context()
+    sock.settimeout(max(0.001, until - time.monotonic()))
+    wrapped = context.wrap_socket(sock, server_hostname=host.strip("[]"), do_handshake_on_connect=False)
+    try:
+        call.attach(wrapped)
+        wrapped.do_handshake()
+    except BaseException:
+        wrapped.close()
+        raise
+    return wrapped
+
+
+def _connection_error(error: BaseException, sent: bool) -> APIConnectionError:
+    """Name what ended an exchange; with ``sent`` the request may have been worked on and billed."""
+    import socket as sockets
+
+    billed = "the request had been sent whole, so it may have been billed: it was not sent again" if sent else ""
+    if isinstance(error, sockets.timeout):
+        return APITimeoutError("sending the request took too long", hint="raise timeout", sent=sent)
+    if isinstance(error, LimitError):
+        return APIConnectionError(f"the server sent {error}", hint=billed, sent=sent)
+    what = str(error) or type(error).__name__
+    return APIConnectionError(f"the connection broke: {what}", hint=billed or "try again", sent=sent)
+
+
+def _connect_error(error: BaseException, host: str, port: int, proxy: str | None, limit: float) -> APIConnectionError:
+    """Name why there is no connection, in words that tell name, port, proxy and certificate apart."""
+    import socket as sockets
+    import ssl
+
+    where = f"{'the proxy ' if proxy else ''}{host}:{port}"
+    if isinstance(error, sockets.timeout):
+        return APITimeoutError(
+            f"no connection to {where} within {limit:g} s", hint="is the network up? else raise connect_timeout"
+        )
+    if isinstance(error, sockets.gaierror):
+        return APIConnectionError(f"the name {host} can't be looked up: {error}", hint="is the network up?")
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return APIConnectionError(
+            f"the certificate of {host} can't be verified: {error.verify_message}",
+            hint="behind an inspecting proxy set SSL_CERT_FILE to its CA bundle; with Python from python.org on"
+            " macOS run 'Install Certificates.command'",
+        )
+    hint = "check HTTPS_PROXY and NO_PROXY" if proxy else "is base_url right, and the network up?"
+    return APIConnectionError(f"no connection to {where}: {error}", hint=hint)
+
+
+# --- Client ---------------------------------------------------------------------------------
+# The only joiner of log, transport, policy and prices. complete, chat, stream, request and
+# their async forms are one path: an _Operation whose events() is run by somebody.
+
+
+class _Operation:
+    """One thing asked of a model: its log row, its attempts, its answer."""
+
+    def __init__(
+        self,
+        llm: Llm,
+        config: LlmConfig,
+        method: str,
+        path: str,
+        body: Json | None,
+        *,
+        action_id: str | None = None,
+        is_completion: bool = False,
+    ) -> None:
+        self.config = config
+        self.call = _Call(config)
+        self.result: Any = None
+        self.is_stream = False
+        self._llm = llm
+        self._method = method
+        self._path = path
+        self._body = body
+        self._action_id = action_id
+        self._is_completion = is_completion
+        self._models = self._model_queue()
+        self._payload = self._encode(self._models)
+        self._assembler = ChunkAssembler()
+        self._attempts: list[Attempt] = []
+        self._first_token_ms: int | None = None
+        self._generation_id: str | None = None
+        self._log: _Log | None = None
+        # Weak: a loop that is left must be the last to know its generator, whose end closes the socket.
+        self.reader: weakref.ref[Any] | None = None
+        self._has_begun = False
+        self.operation_id = new_operation_id()
+
+    def _model_queue(self) -> tuple[str, ...]:
+        if not self._is_completion or "model" not in (self._body or {}) or "models" in (self._body or {}):
+            return ()
+        return tuple(dict.fromkeys([self.requested_model or "", *self.config.fallbacks]))
+
+    @property
+    def requested_model(self) -> str | None:
+        """The model that was asked for first."""
+        body = self._body or {}
+        models = _list(body.get("models"))
+        return _str_or_none(body.get("model")) or (_str_or_none(models[0]) if models else None)
+
+    def _encode(self, models: Sequence[str]) -> bytes | None:
+        if self._body is None:
+            return None
+        return encode_body(with_models(self._body, models[:MODELS_PER_REQUEST]))
+
+    # The path of every operation.
+
+    def run(self) -> Any:
+        """Run to the end and return the answer."""
+        for _ in self.events():
+            continue
+        return self.result
+
+    def events(self) -> Iterator[Json]:
+        """Send, and yield each decoded event (of a plain answer the one body); then ``result`` is set.
+
+        The row is opened before and closed after, whatever ends this: also a caller who stops.
+        """
+        if self._has_begun:
+            raise ConfigError("a stream can be read once", hint="its text is stream.completion.content")
+        self._has_begun = True
+        self._llm._enter(self)
+        self.call.begin()
+        self._open_row()
+        failure: BaseException | None = None
+        try:
+            yield from self._attempts_until_done()
+        except _Cancelled as error:
+            failure = error
+            raise StreamInterruptedError(
+                "the call was closed before its answer was whole",
+                hint="its text so far is in .partial",
+                partial=self.partial(),
+            ) from None
+        except BaseException as error:
+            failure = error
+            if isinstance(error, OpenRouterError):
+                self._scrub(error)
+            raise
+        finally:
+            self._llm._forget(self)
+            self._close_row(failure)
+
+    def _attempts_until_done(self) -> Iterator[Json]:
+        models, retries = self._models, 0
+        while True:
+            self.call.check()
+            try:
+                yield from self._attempt()
+                self._attempts.append(Attempt(models[:MODELS_PER_REQUEST], 200))
+                self._finish()
+                return
+            except OpenRouterError as error:
+                step = next_step(
+                    error,
+                    models,
+                    retries=retries,
+                    config=self.config,
+                    time_left=self.call.time_left(),
+                    chance=self._llm._chance(),
+                )
+                self._note_attempt(error, models, step)
+                if step.models is None:
+                    raise
+            if step.models != models:
+                models, self._payload = step.models, self._encode(step.models)
+            retries += step.is_retry
+            self._assembler = ChunkAssembler()
+            self.call.sleep(step.wait)
+
+    def _note_attempt(self, error: OpenRouterError, models: tuple[str, ...], step: Step) -> None:
+        status = getattr(error, "status", None)
+        waited = step.wait if step.models is not None else 0.0
+        said = redact(error.message, self.config.api_key)
+        self._attempts.append(Attempt(models[:MODELS_PER_REQUEST], status, said, waited))
+        error.attempts = list(self._attempts)
+        if step.note:
+            error.hint = f"{step.note}; {error.hint}" if error.hint else step.note
+
+    def _attempt(self) -> Iterator[Json]:
+        """Make one request and yield what it answers; raises the error that it is."""
+        url = f"{self.config.base_url}{self._path}"
+        answer = self._llm._transport.send(self.call, self._method, url, self._headers(), self._payload)
+        self._generation_id = answer.headers.get("X-Generation-Id")
+        failure: OpenRouterError | None = None
+        try:
+            if not 200 <= answer.status <= 299:
+                failure = self._status_error(answer)
+            elif "text/event-stream" in answer.headers.get("Content-Type", "").lower():
+                self.is_stream = True
+                yield from self._read_stream(answer)
+            else:
+                yield from self._read_plain(answer)
+        except BaseException:
+            answer.close()
+            raise
+        answer.finish()
+        if failure is not None:
+            raise failure
+
+    def _headers(self) -> dict[str, str]:
+        wants_stream = (self._body or {}).get("stream") is True
+        headers = {
+            "User-Agent": f"openrouter_min/{__version__}",
+            "Accept": "text/event-stream" if wants_stream else "application/json",
+        }
+        if self._payload is not None:
+            headers["Content-Type"] = "application/json"
+        for name, value in (self.config.headers or {}).items():
+            for own in [h for h in headers if h.lower() == name.lower()]:
+                del headers[own]
+            headers[name] = value
+        if self.config.api_key:
+            headers["Authorization"] = f"Bearer {self.config.api_key}"
+        return headers
+
+    def _read_stream(self, answer: _Answer) -> Iterator[Json]:
+        """Yield the chunks; return only with proof that the answer is whole."""
+        decoder, is_done = SSEDecoder(), False
+        try:
+            while not is_done:
+                data = answer.read()
+                held = decoder.pending
+                events = decoder.feed(data or b"\n\n")  # a last event may lack its blank line
+                if events or decoder.pending > held:
+                    self.call.progress()
+                for event in events:
+                    if event == b"[DONE]":
+                        is_done = True
+                        break
+                    yield self._take_chunk(event)
+                if not data:
+                    break
+        except (APIConnectionError, *_FAULTS) as error:
+            if not self._assembler.has_finish:
+                broken = self._broken_off(error)
+                raise broken from (None if broken is error else error)
+            answer.close()
+        if not is_done and not self._assembler.has_finish:
+            raise self._interrupted("the stream ended without finish_reason or [DONE]")
+
+    def _take_chunk(self, event: bytes) -> Json:
+        try:
+            chunk = decode_json(str(event, "utf-8", "replace"))
+        except ValueError:
+            chunk = None
+        if not isinstance(chunk, dict):
+            said = shown_body(str(event[: 16 * SHOWN_BODY], "utf-8", "replace"))
+            raise self._unreadable(f"an event of the stream is no JSON object: {said}")
+        had_output = self._assembler.has_output
+        self._assembler.add(chunk)
+        if not had_output and self._assembler.has_output:
+            self._first_token_ms = self.call.elapsed_ms()
+        self._check_for_error(chunk, had_output)
+        return chunk
+
+    def _check_for_error(self, body: Json, had_output: bool) -> None:
+        """Raise what an ``error`` inside a 200 means: before any output by its code, else interrupted."""
+        found = find_error(body)
+        if found is None:
+            return
+        failure = self._decode_error(found, 200, {"X-Generation-Id": str(body.get("id") or "")})
+        if not self.is_stream and text_of(_first_message(body).get("content")):
+            failure.partial = self._as_completion(body)
+        if had_output:
+            raise StreamInterruptedError(
+                f"the stream broke off: {failure.message}",
+                hint=failure.hint,
+                partial=self.partial(),
+                status=failure.status,
+                error_type=failure.error_type,
+            ) from failure
+        raise failure
+
+    def _read_plain(self, answer: _Answer) -> Iterator[Json]:
+        """Read a body to its proven end and yield it; what is no JSON is the ``result`` itself."""
+        body = self._read_body(answer)
+        if answer.is_cut:
+            raise APIConnectionError(
+                "the connection was closed before the answer was whole", hint=_MAY_BE_BILLED, sent=True
+            )
+        kind = answer.headers.get("Content-Type", "").lower()
+        is_binary = not self._is_completion and not ("json" in kind or body[:1] in (b"{", b"["))
+        if is_binary:
+            self.result = body
+            return
+        value = self._decode_body(body, answer)
+        if isinstance(value, dict):
+            self._check_for_error(value, False)
+        elif self._is_completion:
+            raise APIResponseError(f"the answer is no JSON object: {shown_body(json.dumps(value))}")
+        self.result = value
+        yield value
+
+    def _read_body(self, answer: _Answer) -> bytes:
+        """Return the body, without the blanks that keep the connection alive before it."""
+        parts: list[bytes] = []
+        try:
+            while True:
+                data = answer.read()
+                if not data:
+                    return b"".join(parts)
+                if data.strip():
+                    self.call.progress()
+                if parts or data.lstrip():
+                    parts.append(data if parts else data.lstrip())
+        except LimitError as error:
+            raise APIResponseError(f"the server sent {error}", hint="ask for less at once") from error
+        except OpenRouterError:
+            raise
+        except _FAULTS as error:
+            self.call.check()
+            raise _connection_error(error, sent=True) from error
+
+    def _decode_body(self, body: bytes, answer: _Answer) -> Any:
+        encoding = answer.headers.get("Content-Encoding", "identity")
+        if encoding.lower() not in ("identity", ""):
+            raise APIResponseError(
+                f"the answer is encoded as {encoding}, though identity was asked for",
+                hint="a proxy or gateway does this: switch its compression off",
+            )
+        try:
+            return decode_json(str(body, "utf-8-sig", "replace"))
+        except ValueError as error:
+            if not body:
+                raise APIResponseError(f"HTTP {answer.status} with an empty body", hint="is base_url right?") from None
+            if not answer.has_proof and body[:1] in (b"{", b"["):
+                raise APIConnectionError("the answer was cut off", hint=_MAY_BE_BILLED, sent=True) from None
+            said = shown_body(str(body[: 64 * 1024], "utf-8", "replace"))
+            raise APIResponseError(f"the answer is not JSON ({error}): {said}", hint="is base_url right?") from None
+
+    def _finish(self) -> None:
+        """Turn what came into the result, and refuse what is no answer."""
+        if not self._is_completion:
+            return
+        body = self._assembler.body() if self.is_stream else self.result
+        completion = self._decode(body)
+        check_generation(completion)
+        self.result = completion
+        self._llm._add_usage(completion)
+
+    def _decode(self, body: Json) -> Completion:
+        return decode_completion(
+            body,
+            requested_model=self.requested_model,
+            attempts=self._attempts,
+            latency_ms=self.call.elapsed_ms(),
+            first_token_ms=self._first_token_ms,
+        )
+
+    def partial(self) -> Completion:
+        """Return the answer so far."""
+        return self._decode(self._assembler.body())
+
+    # Errors of one attempt.
+
+    def _status_error(self, answer: _Answer) -> OpenRouterError:
+        try:
+            body = self._read_body(answer)
+        except (APIConnectionError, APIResponseError) as error:  # the status alone tells enough
+            body = str(error).encode("utf-8", "replace")
+        text = redact(str(body, "utf-8-sig", "replace"), self.config.api_key)
+        try:
+            decoded: Any = decode_json(text)
+        except ValueError:
+            decoded = text
+        return self._decode_error(decoded, answer.status, answer.headers)
+
+    def _decode_error(self, body: Any, status: int, headers: Any) -> APIStatusError:
+        if isinstance(body, dict):
+            body = decode_json(redact(json.dumps(body), self.config.api_key))
+        config = self.config
+        shape = "" if (config.api_key or "").startswith("sk-or-") else "; it does not begin with sk-or-"
+        return decode_error(
+            body,
+            status=status,
+            headers=headers,
+            models=self._models or ((self.requested_model,) if self.requested_model else ()),
+            key_note=f"it came from {config.key_source}{shape}",
+            now=time.time(),
+        )
+
+    def _broken_off(self, error: BaseException) -> OpenRouterError:
+        """Name what ended a stream before its proof: a fault of the connection or a broken limit."""
+        self.call.check()
+        if isinstance(error, LimitError):
+            return self._unreadable(f"the server sent {error}")
+        own = error if isinstance(error, APIConnectionError) else _connection_error(error, sent=True)
+        if self._assembler.has_output:
+            return self._interrupted(own.message)
+        return own
+
+    def _interrupted(self, message: str) -> StreamInterruptedError:
+        return StreamInterruptedError(
+            message, hint="the text so far is in .partial; it may have been billed", partial=self.partial()
+        )
+
+    def _unreadable(self, message: str) -> OpenRouterError:
+        if self._assembler.has_output:
+            return self._interrupted(message)
+        return APIResponseError(message, hint="is base_url OpenRouter, or a gateway that changes answers?")
+
+    def _scrub(self, error: OpenRouterError) -> None:
+        """Take the key out of an error and of what caused it."""
+        key = self.config.api_key
+        error.hint = redact(error.hint, key)
+        error.message = redact(error.message, key)
+        link, seen = error.__cause__ or error.__context__, {id(error)}
+        error.args = (error.message,)
+        while link is not None and id(link) not in seen:
+            seen.add(id(link))
+            link.args = tuple(redact(a, key) if isinstance(a, str) else a for a in link.args)
+            link = link.__cause__ or link.__context__
+
+    # The row of the log.
+
+    def _open_row(self) -> None:
+        log = self._llm._log if self._method != "GET" else None
+        self._log = log
+        if log is None:
+            return
+        config, body = self.config, self._body or {}
+        row: Row = {
+            "operation_id": self.operation_id,
+            "timestamp": utc_timestamp(),
+            "session_id": body.get("session_id") or config.session_id,
+            "workspace": config.workspace,
+            "agent_id": config.agent_id,
+            "action_id": self._action_id,
+            "operation_type": _operation_type(self._path),
+            "provider": config.provider,
+            "model": self.requested_model,
+            "status": "running",
+            "temperature": _number_or_none(body.get("temperature")),
+            "max_tokens": _int_or_none(body.get("max_tokens") or body.get("max_completion_tokens")),
+            **self._content_cells(body),
+        }
+        log.open({k: log_cell(v, config.api_key) for k, v in row.items() if v is not None})
+
+    def _content_cells(self, body: Json) -> Row:
+        messages = _list(body.get("messages"))
+        args = {k: v for k, v in body.items() if k not in ("messages", "input", "prompt", "documents")}
+        if self.config.fallbacks:
+            args["fallbacks"] = list(self.config.fallbacks)
+        if not self.config.log_content:
+            shown = ("model", "models", "fallbacks")
+            return {"completion_args": {k: v if k in shown else shape_of(v) for k, v in args.items()}}
+        asked = body.get("input") or body.get("prompt") or body.get("query")
+        return {
+            "system_prompt": _last_text(messages, ("system", "developer")),
+            "user_prompt": _last_text(messages, ("user",)) or (asked if isinstance(asked, str) else None),
+            "messages": without_media(messages or ([asked] if asked and not isinstance(asked, str) else [])),
+            "completion_args": without_media(args),
+        }
+
+    def _close_row(self, failure: BaseException | None) -> None:
+        if self._log is None:
+            return
+        row = self._answer_cells(failure)
+        row["latency_ms"] = self.call.elapsed_ms()
+        row["first_token_ms"] = self._first_token_ms
+        row["attempts"] = max(1, len(self._attempts))
+        row["status"] = _row_status(failure)
+        row["success"] = int(row["status"] == "ok")
+        if isinstance(failure, OpenRouterError):
+            row["error_type"] = getattr(failure, "error_type", None) or type(failure).__name__
+            row["error_message"] = str(failure) if self.config.log_content else _outline(failure)
+        self._log.close(self.operation_id, {k: log_cell(v, self.config.api_key) for k, v in row.items()})
+
+    def _answer_cells(self, failure: BaseException | None) -> Row:
+        answer = self.result
+        if failure is not None or answer is None:
+            answer = getattr(failure, "partial", None) or (self.partial() if self._is_completion else None)
+        completion = answer if isinstance(answer, Completion) else self._as_completion(answer)
+        usage, has_usage = completion.usage, bool(completion.raw.get("usage"))
+        extras = {
+            "native_finish_reason": completion.native_finish_reason,
+            "service_tier": completion.raw.get("service_tier"),
+            "tool_calls": [dataclasses.asdict(c) for c in completion.tool_calls],
+            "attempts": [dataclasses.asdict(a) for a in self._attempts if a.error],
+        }
+        if not self.config.log_content:
+            extras["tool_calls"] = shape_of(extras["tool_calls"]) if completion.tool_calls else None
+            extras["attempts"] = [[a.status, a.waited_s] for a in self._attempts if a.error]
+        return {
+            "served_model": completion.model,
+            "upstream_provider": completion.provider,
+            "generation_id": completion.id or getattr(failure, "generation_id", None) or self._generation_id,
+            "finish_reason": completion.finish_reason,
+            "input_tokens": usage.prompt_tokens if has_usage else None,
+            "output_tokens": usage.completion_tokens if has_usage else None,
+            "cached_tokens": usage.cached_tokens if has_usage else None,
+            "reasoning_tokens": usage.reasoning_tokens if has_usage else None,
+            "total_tokens": usage.total_tokens if has_usage else None,
+            "cost": completion.cost,
+            "cost_source": completion.cost_source,
+            "response": completion.content or completion.refusal if self.config.log_content else None,
+            "extras": {k: v for k, v in extras.items() if v},
+        }
+
+    def _as_completion(self, answer: object) -> Completion:
+        body = answer if isinstance(answer, dict) else {}
+        return decode_completion(body, requested_model=self.requested_model)
+
+
+_MAY_BE_BILLED = "the request had been sent whole, so it may have been billed: it was not sent again"
+
+
+def _operation_type(path: str) -> str:
+    name = path.split("?")[0].strip("/")
+    return "completion" if name == "chat/completions" else name
+
+
+def _last_text(messages: list[Any], roles: tuple[str, ...]) -> str | None:
+    for message in reversed(messages):
+        if _dict(message).get("role") in roles:
+            return text_of(message.get("content")) or None
+    return None
+
+
+def _row_status(failure: BaseException | None) -> str:
+    if failure is None:
+        return "ok"
+    if isinstance(failure, StreamInterruptedError):
+        return "interrupted"
+    return "error" if isinstance(failure, Exception) and not isinstance(failure, _Cancelled) else "cancelled"
+
+
+def _outline(error: OpenRouterError) -> str:
+    """Describe an error without words that a server may have taken from the prompt."""
+    status = getattr(error, "status", None)
+    return f"{type(error).__name__}{f' {status}' if status else ''}"
+
+
+class Llm:
+    """A client for one model or a list of them; safe to use from many threads.
+
+    ``Llm(config)``, ``Llm(config, model=...)`` or ``Llm(model=...)``. Each call may set anew:
+    model, fallbacks, headers (added to the client's), temperature, max_tokens, system_prompt,
+    timeout, connect_timeout, deadline, max_retries, retry_wait_max, session_id, workspace,
+    agent_id, action_id, log_content; any other keyword is a field of the request body.
+    """
+
+    def __init__(self, config: LlmConfig | None = None, **overrides: Any) -> None:
+        if config is not None and not isinstance(config, LlmConfig):
+            raise ConfigError(f"config is {_kind(config)}, not an LlmConfig", hint="Llm(LlmConfig(model=...))")
+        if config is None:
+            self.config = LlmConfig(**overrides)
+        else:
+            _check_names(overrides, [f.name for f in dataclasses.fields(LlmConfig)], "Llm")
+            self.config = dataclasses.replace(config, **overrides) if overrides else config
+        self._transport = _Transport(self.config)
+        self._log = _log_for(self.config.log)
+        self._lock = threading.Lock()
+        self._usage = Usage()
+        self._running: set[_Operation] = set()
+        self._is_closed = False
+
+    def __repr__(self) -> str:
+        return f"Llm({self.config!r})"
+
+    def complete(self, prompt: str, **params: Any) -> Completion:
+        """Answer a prompt; blocks until the answer is whole.
+
+        Raises ConfigError before anything is sent, else an OpenRouterError as the server or the
+        network gives reason.
+        """
+        completion: Completion = self._ask(_checked_prompt(prompt), params).run()
+        return completion
+
+    def chat(self, messages: Sequence[Json], **params: Any) -> Completion:
+        """Answer a list of messages; append ``completion.message`` to it to go on. Raises as complete."""
+        completion: Completion = self._ask(_not_a_prompt(messages), params).run()
+        return completion
+
+    def stream(self, prompt_or_messages: str | Sequence[Json], **params: Any) -> Stream:
+        """Return a Stream for ``for`` or ``async for``; nothing is sent before its first iteration.
+
+        Bad arguments raise ConfigError here, all else is raised while it is read.
+        """
+        return Stream(self._ask(prompt_or_messages, params, stream=True))
+
+    async def acomplete(self, prompt: str, **params: Any) -> Completion:
+        """Await an answer to a prompt; as complete, in a thread of its own. Cancel ends it at once."""
+        completion: Completion = await _await_operation(self._ask(_checked_prompt(prompt), params))
+        return completion
+
+    async def achat(self, messages: Sequence[Json], **params: Any) -> Completion:
+        """Await an answer to a list of messages; as chat, in a thread of its own."""
+        completion: Completion = await _await_operation(self._ask(_not_a_prompt(messages), params))
+        return completion
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens and USD of all whole answers of this client; estimated costs are in the sum."""
+        return self._usage
+
+    def models(self, query: str | None = None) -> list[ModelInfo]:
+        """Return the live catalogue; ``query``: words that id or name must hold. Needs no key."""
+        words = (query or "").lower().split()
+        found: list[ModelInfo] = []
+        path: str | None = "/models"
+        for _ in range(100):  # pages of up to 1000; a server whose links go round must not hold us
+            if path is None:
+                break
+            page = _dict(self.request("GET", path))
+            found += [model_from_listing(e) for e in _list(page.get("data")) if isinstance(e, dict)]
+            path = self._relative(_str_or_none(_dict(page.get("links")).get("next")))
+        return [m for m in found if all(w in f"{m.id} {m.name}".lower() for w in words)]
+
+    def _relative(self, link: str | None) -> str | None:
+        base_path = "/" + (self.config.base_url or "").partition("://")[2].partition("/")[2]
+        for prefix in (self.config.base_url or "", base_path):
+            if link and link.startswith(prefix + "/"):
+                return link[len(prefix) :]
+        return link
+
+    def embed(self, texts: str | Sequence[Any], *, model: str, **params: Any) -> Embeddings:
+        """Return a vector per text, with usage and cost; raises as complete."""
+        if not texts or not isinstance(texts, (str, list, tuple)):
+            raise ConfigError(
+                f"embed: texts is {_kind(texts) if texts else 'empty'}", hint="embed(['a', 'b'], model=...)"
+            )
+        body = {"model": _checked_model("model", model), "input": texts, **params}
+        return decode_embeddings(_dict(self.request("POST", "/embeddings", body)), model)
+
+    def key(self) -> Json:
+        """Return what OpenRouter knows of the key: limit, use by day, week and month."""
+        return self._data("/key")
+
+    def credits(self) -> Json:
+        """Return total_credits and total_usage in USD; needs a management key."""
+        return self._data("/credits")
+
+    def generation(self, generation_id: str) -> Json:
+        """Return the record of a generation; right after a completion it is often still a 404."""
+        from urllib.parse import quote
+
+        return self._data(f"/generation?id={quote(generation_id, safe='')}")
+
+    def _data(self, path: str) -> Json:
+        return _dict(_dict(self.request("GET", path)).get("data"))
+
+    def request(self, method: str, path: str, body: Json | None = None) -> Any:
+        """Send any request of the API; same errors, retries and log row (GETs leave none).
+
+        ``path`` is relative to base_url ("/rerank"). Returns decoded JSON; bytes where the answer
+        is not JSON; an iterator of decoded events where it is SSE.
+        """
+        method = method.upper() if isinstance(method, str) else ""
+        if method not in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+            raise ConfigError(f"method={method!r}", hint="GET, POST, PUT, PATCH or DELETE")
+        if not isinstance(path, str) or not re.fullmatch(r"[!-\"$-~]+", path) or "://" in path.split("?")[0]:
+            raise ConfigError(f"path={path!r} is no path", hint="relative to base_url, such as '/rerank'")
+        path = "/" + path.lstrip("/")
+        needs_key = not (method == "GET" and path.split("?")[0].startswith("/models"))
+        operation = self._begin(self.config, method, path, body, needs_key=needs_key)
+        events = operation.events()
+        first = next(events, None)
+        if operation.is_stream:
+            return _rest_of(first, events)
+        for _ in events:
+            continue
+        return operation.result
+
+    def close(self) -> None:
+        """End all running calls and close all connections; the client can't be used again."""
+        with self._lock:
+            self._is_closed = True
+            running = list(self._running)
+        for operation in running:
+            operation.call.cancel()
+        self._transport.close()
+
+    def __enter__(self) -> Llm:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # What an _Operation needs of its client.
+
+    def _ask(self, prompt: object, params: Json, *, stream: bool = False) -> _Operation:
+        """Check everything and make the operation of a chat completion; nothing is sent."""
+        _check_params(params)
+        settings = {k: v for k, v in params.items() if k in CALL_SETTINGS}
+        if "headers" in settings:
+            settings["headers"] = {**(self.config.headers or {}), **_checked_headers(settings["headers"])}
+        config = dataclasses.replace(self.config, **settings) if settings else self.config
+        fields = {k: v for k, v in params.items() if k not in CALL_ONLY}
+        body = build_body(config, messages_of(prompt, config.system_prompt), fields, stream=stream)
+        action_id = params.get("action_id")
+        return self._begin(config, "POST", "/chat/completions", body, action_id=action_id, is_completion=True)
+
+    def _begin(
+        self, config: LlmConfig, method: str, path: str, body: Json | None, *, needs_key: bool = True, **kind: Any
+    ) -> _Operation:
+        if needs_key and not config.api_key:
+            raise ConfigError(
+                "there is no API key",
+                hint=f"make one at {KEYS_URL}, then set {KEY_ENV} or pass api_key=...",
+            )
+        return _Operation(self, config, method, path, body, **kind)
+
+    def _enter(self, operation: _Operation) -> None:
+        with self._lock:
+            if self._is_closed:
+                raise ConfigError("this Llm is closed", hint="make a new one")
+            self._running.add(operation)
+
+    def _forget(self, operation: _Operation) -> None:
+        with self._lock:
+            self._running.discard(operation)
+
+    def _add_usage(self, completion: Completion) -> None:
+        with self._lock:
+            self._usage += dataclasses.replace(completion.usage, cost=completion.cost)
+
+    @staticmethod
+    def _chance() -> float:
+        import random
+
+        return random.random()
+
+
+def _check_params(params: Json) -> None:
+    """Raise ConfigError for what a call can't carry, before anything is made of it."""
+    for name in params:
+        if name in ("schema", "attachments"):
+            raise ConfigError(f"{name}= is not there yet", hint="use response_format={...} or content parts")
+        if name not in BODY_FIELDS | CALL_SETTINGS and name in LlmConfig.__dataclass_fields__:
+            raise ConfigError(f"{name} can't be set per call", hint=f"Llm(..., {name}=...); body fields go in directly")
+    if "provider" in params and not isinstance(params["provider"], (dict, type(None))):
+        raise ConfigError(
+            f"provider={params['provider']!r}: per call it is OpenRouter's routing object",
+            hint="provider={'only': ['openai']} or provider={'sort': 'price'}",
+        )
+    check_body_fields({k: v for k, v in params.items() if k not in CALL_SETTINGS | CALL_ONLY})
+
+
+def _checked_prompt(prompt: object) -> str:
+    if not isinstance(prompt, str):
+        hint = "for messages use chat()" if isinstance(prompt, (list, tuple)) else "complete('...')"
+        raise ConfigError(f"the prompt is {_kind(prompt)}, not a str", hint=hint)
+    return prompt
+
+
+def _not_a_prompt(messages: object) -> object:
+    if isinstance(messages, str):
+        raise ConfigError("messages is a str, not a list", hint="for a plain prompt use complete()")
+    return messages
+
+
+def _rest_of(first: Json | None, events: Iterator[Json]) -> Iterator[Json]:
+    if first is not None:
+        yield first
+        yield from events
+
+
+class _Pieces(Generic[T]):
+    """What a stream yields, for ``for`` and for ``async for``, through one conversion of its events."""
+
+    def __init__(self, operation: _Operation, convert: Callable[[Json], T | None]) -> None:
+        self._operation = operation
+        self._convert = convert
+
+    def __iter__(self) -> Iterator[T]:
+        reader: Iterator[T] = self._read()
+        self._operation.reader = weakref.ref(reader)
+        return reader
+
+    def _read(self) -> Iterator[T]:
+        convert = self._convert
+        events = self._operation.events()
+        try:
+            for event in events:
+                piece = convert(event)
+                if piece:
+                    yield piece
+        finally:
+            events.close()  # type: ignore[attr-defined]  # it is a generator
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        return _iterate_in_thread(self._operation.call, self._read())
+
+    def close(self) -> None:
+        """End it, from any thread: the connection is closed, the row says cancelled."""
+        self._operation.call.cancel()
+        reader = self._operation.reader() if self._operation.reader else None
+        if reader is not None:
+            try:
+                reader.close()
+            except ValueError:  # another thread is inside; the closed connection ends it
+                return
+
+
+class Stream(_Pieces[str]):
+    """An answer as it comes: iterate for text, with ``for`` or ``async for``, once.
+
+    Nothing is sent before the first iteration. To break out of the loop or to leave ``with``
+    closes the connection, which ends the billing at the providers that support it. Raises
+    StreamInterruptedError, with the partial answer, where the answer is not whole.
+    """
+
+    def __init__(self, operation: _Operation) -> None:
+        super().__init__(operation, chunk_text)
+
+    def chunks(self) -> _Pieces[Chunk]:
+        """Return an iterable (``for`` or ``async for``) of decoded chunks instead of text."""
+        pieces: _Pieces[Chunk] = _Pieces(self._operation, decode_chunk)
+        return pieces
+
+    @property
+    def completion(self) -> Completion:
+        """The whole answer, after the end; before it, or without one, StreamInterruptedError."""
+        result = self._operation.result
+        if isinstance(result, Completion):
+            return result
+        raise StreamInterruptedError(
+            "the stream has not come to its end",
+            hint="read it to the end first; what there is stands in .partial",
+            partial=self._operation.partial(),
+        )
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Stream:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self.close()
+
+
+# Threads for asyncio. Our own and daemons: the default executor has few workers, and holds
+# asyncio.run until the last of them is done.
+
+
+def _start_thread(work: Callable[[], None]) -> None:
+    threading.Thread(target=work, name="openrouter_min", daemon=True).start()
+
+
+def _post(loop: Any, callback: Callable[..., None], *args: Any) -> bool:
+    """Call back in the loop; return whether there still is one."""
+    try:
+        loop.call_soon_threadsafe(callback, *args)
+    except RuntimeError:  # the loop is closed, and nobody waits any more
+        return False
+    return True
+
+
+async def _await_operation(operation: _Operation) -> Any:
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Any] = loop.create_future()
+
+    def settle(result: Any, error: BaseException | None) -> None:
+        if future.cancelled():
+            return
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+    def work() -> None:
+        try:
+            result = operation.run()
+        except BaseException as error:  # it belongs to the one who awaits
+            _post(loop, settle, None, error)
+        else:
+            _post(loop, settle, result, None)
+
+    _start_thread(work)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        operation.call.cancel()
+        await asyncio.wait([future], timeout=CANCEL_GRACE)  # so that the row is written
+        raise
+
+
+class _Bridge:
+    """Carries the items of an iterator from its thread to a loop: in batches, with back-pressure."""
+
+    def __init__(self, loop: Any) -> None:
+        self._loop = loop
+        self._items: list[Any] = []
+        self._room = threading.Condition()
+        self._waiter: Any = None
+        self._is_awake = False
+        self.is_closed = False
+        self.is_over = False
+        self.error: BaseException | None = None
+
+    def pump(self, iterator: Iterator[Any], call: _Call) -> None:
+        """Run the iterator to its end in this thread."""
+        try:
+            for item in iterator:
+                if not self._put(item):
+                    call.cancel()
+        except BaseException as error:  # it belongs to the one who iterates
+            self.error = error
+        with self._room:
+            self.is_over = True
+        self._wake()
+
+    def _put(self, item: Any) -> bool:
+        with self._room:
+            while len(self._items) >= ASYNC_BACKLOG and not self.is_closed:
+                self._room.wait(WAIT_SLICE)
+                if self._loop.is_closed():
+                    return False
+            self._items.append(item)
+            wake = not self._is_awake
+            self._is_awake = True
+        return self._wake() if wake else not self.is_closed
+
+    def _wake(self) -> bool:
+        return _post(self._loop, self._on_wake)
+
+    def _on_wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def batch(self) -> list[Any]:
+        """Wait for items and return all that are there; [] once it is over."""
+        while True:
+            with self._room:
+                items, self._items = self._items, []
+                if items or self.is_over:
+                    self._room.notify()
+                    return items
+                self._is_awake = False
+                self._waiter = self._loop.create_future()
+            await self._waiter
+
+    def close(self) -> None:
+        """Let a pump that waits for room go on, and end."""
+        with self._room:
+            self.is_closed = True
+            self._room.notify()
+
+
+async def _iterate_in_thread(call: _Call, iterator: Iterator[T]) -> AsyncIterator[T]:
+    import asyncio
+
+    bridge = _Bridge(asyncio.get_running_loop())
+    _start_thread(lambda: bridge.pump(iterator, call))
+    try:
+        while True:
+            items = await bridge.batch()
+            if not items:
+                break
+            for item in items:
+                yield item
+        if bridge.error is not None:
+            raise bridge.error
+    finally:
+        if not bridge.is_over:
+            call.cancel()
+            bridge.close()
+            await _until_over(bridge)
+
+
+async def _until_over(bridge: _Bridge) -> None:
+    """Give the thread of a cancelled stream the time to write its row."""
+    import asyncio
+
+    until = time.monotonic() + CANCEL_GRACE
+    while not bridge.is_over and time.monotonic() < until:
+        await asyncio.sleep(0.005)
+
+
+# --- Mock server ----------------------------------------------------------------------------
+# A loopback OpenRouter for tests and for --mock: real HTTP, the real shapes of stream and error.
+
+MOCK_MODEL = "openai/gpt-4o-mini"  # what openrouter/auto is answered with
+MOCK_STEPS = frozenset({"ok", "error", "cut", "stall", "empty", "reset"})
+
+
+@dataclass(frozen=True)
+class MockRequest:
+    """A request as it arrived; ``headers`` are looked up in any case, ``json`` is None without a body."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    json: Any
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, name)
+
+
+class MockOpenRouter:
+    """A loopback server that speaks OpenRouter's wire format; use as a context manager.
+
+        with MockOpenRouter(429, "Hello there") as mock:
+            llm = Llm(base_url=mock.url, api_key="any", log=False)
+            assert llm.complete("hi").content == "Hello there"
+
+    Each item answers one POST: "ok"; an int (that HTTP status); "error" (an error frame after
+    some text); "cut" (the connection closes after some text); "stall" (comments only, no data);
+    "empty"; "reset"; any other string is the text to answer. Then "ok". ``delay``: seconds
+    between the pieces of a stream. Costs are the price table's: nothing is asked, nothing is billed.
+    """
+
+    def __init__(self, *script: str | int, delay: float = 0.0) -> None:
+        for step in script:
+            if isinstance(step, bool) or not isinstance(step, (str, int)):
+                raise ConfigError(f"MockOpenRouter: {step!r} is no step", hint="a str or an HTTP status")
+        self.requests: list[MockRequest] = []
+        self.delay = delay
+        self._script = list(script)
+        self._lock = threading.Lock()
+        self._server: Any = None
+        self.is_closing = threading.Event()
+
+    @property
+    def url(self) -> str:
+        """The base_url of the running server."""
+        if self._server is None:
+            raise ConfigError("the mock server is not running", hint="with MockOpenRouter() as mock: ...")
+        return f"http://127.0.0.1:{self._server.server_address[1]}/api/v1"
+
+    def __enter__(self) -> MockOpenRouter:
+        import http.server
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _mock_handler(self))
+        server.daemon_threads = True
+        server.block_on_close = False
+        self._server = server
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.is_closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def take(self, request: MockRequest) -> str | int:
+        """Note a request and return the step that answers it."""
+        with self._lock:
+            self.requests.append(request)
+            return self._script.pop(0) if self._script and request.method == "POST" else "ok"
+
+
+def _mock_handler(mock: MockOpenRouter) -> Any:
+    """Return a handler class for http.server, whose import is not for every start."""
+    import http.server
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def do_GET(self) -> None:
+            self._answer()
+
+        def do_POST(self) -> None:
+            self._answer()
+
+        def _answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            try:
+                decoded = decode_json(body.decode()) if body else None
+            except ValueError:
+                decoded = None
+            # http.server's headers are a mapping that is looked up in any case
+            request = MockRequest(self.command, self.path, self.headers, decoded)  # type: ignore[arg-type]
+            try:
+                _MockAnswer(mock, self, request).send(mock.take(request))
+            except OSError:  # the client left, which is its right
+                self.close_connection = True
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Say nothing: stderr is the user's."""
+
+    return Handler
+
+
+class _MockAnswer:
+    """The answer to one request of a mock server."""
+
+    def __init__(self, mock: MockOpenRouter, handler: Any, request: MockRequest) -> None:
+        self._mock = mock
+        self._handler = handler
+        self._request = request
+        self._body = _dict(request.json)
+
+    def send(self, step: str | int) -> None:
+        """Answer as the step of the script says."""
+        path = self._request.path.split("?")[0]
+        if self._request.method == "GET":
+            self._send_listing(path)
+        elif not (self._request.headers.get("Authorization") or "").startswith("Bearer "):
+            self._send_error(401, "Missing Authentication header")
+        elif isinstance(step, int):
+            self._send_error(step, f"mock error {step}")
+        elif not path.endswith("/chat/completions"):
+            self._send_error(404, f"the mock server has no {path}")
+        elif step == "reset":
+            self._reset()
+        elif "/" not in self._model() and not self._model().startswith("@"):
+            self._send_error(400, f"{self._model()} is not a valid model ID")
+        elif self._body.get("stream") is True:
+            self._send_stream(step)
+        else:
+            self._send_plain(step)
+
+    def _model(self) -> str:
+        models = _list(self._body.get("models"))
+        return str(self._body.get("model") or (models[0] if models else ""))
+
+    def _served_model(self) -> str:
+        return MOCK_MODEL if self._model().startswith("openrouter/") else self._model()
+
+    def _text(self, step: str) -> str:
+        if step not in MOCK_STEPS:
+            return step
+        prompt = _last_text(_list(self._body.get("messages")), ("user",)) or ""
+        asked = prompt if len(prompt) <= 200 else prompt[:200] + "..."
+        return (
+            f"This is a mock answer: no model was asked, and nothing was billed. {self._served_model()}"
+            f' would have been asked: "{asked}". Set {KEY_ENV} and leave --mock out for a real one.'
+        )
+
+    def _usage(self, pieces: int) -> Json:
+        asked = sum(len(text_of(_dict(m).get("content"))) for m in _list(self._body.get("messages")))
+        sent = max(1, asked // 4)  # the usual guess: four characters a token
+        usage: Json = {"prompt_tokens": sent, "completion_tokens": pieces, "total_tokens": sent + pieces}
+        cost = estimate_cost(self._served_model(), Usage.from_wire(usage))
+        return {**usage, **({} if cost is None else {"cost": cost, "is_byok": False})}
+
+    def _envelope(self, kind: str) -> Json:
+        number = len(self._mock.requests)
+        return {
+            "id": f"gen-mock-{number}",
+            "provider": "Mock",
+            "model": self._served_model(),
+            "object": kind,
+            "created": int(time.time()),
+        }
+
+    def _send_plain(self, step: str) -> None:
+        text = self._text(step)
+        choice: Json = {"index": 0, "finish_reason": "stop", "native_finish_reason": "stop"}
+        choice["message"] = {"role": "assistant", "content": text, "refusal": None, "reasoning": None}
+        usage = self._usage(len(_pieces(text)))
+        if step == "empty":
+            choice = {"index": 0, "finish_reason": None, "message": {"role": "assistant", "content": None}}
+            usage = self._usage(0)
+        if step == "error":
+            choice.update(finish_reason="error", error=_MOCK_ERROR)
+        body = {**self._envelope("chat.completion"), "choices": [choice], "usage": usage}
+        padding = b"\n         \n" * 2
+        data = padding + json.dumps(body).encode()
+        self._start("application/json", len(data) + 1000 * (step in ("cut", "stall")))
+        if step == "stall":
+            self._stall(b"\n         \n")
+            return
+        self._handler.wfile.write(data)
+        self._handler.close_connection = step == "cut"
+
+    def _send_stream(self, step: str) -> None:
+        self._start("text/event-stream", None)
+        self._write(b": OPENROUTER PROCESSING\n\n: OPENROUTER PROCESSING\n\n")
+        if step == "stall":
+            self._stall(b": OPENROUTER PROCESSING\n\n", chunked=True)
+            return
+        pieces = [] if step == "empty" else _pieces(self._text(step))
+        shown = pieces[: len(pieces) // 2] if step in ("cut", "error") else pieces
+        for piece in shown:
+            self._event({"content": piece})
+            time.sleep(self._mock.delay)
+        if step == "cut":
+            self._handler.close_connection = True
+            return
+        if step == "error":
+            self._event({"content": ""}, finish_reason="error", extra={"error": _MOCK_ERROR})
+        elif step != "empty":
+            self._event({"content": ""}, finish_reason="stop")
+            self._event({"content": ""}, finish_reason="stop", extra={"usage": self._usage(len(pieces))})
+        self._write(b"data: [DONE]\n\n")
+        self._handler.wfile.write(b"0\r\n\r\n")
+
+    def _event(self, delta: Json, finish_reason: str | None = None, extra: Json | None = None) -> None:
+        choice = {"index": 0, "delta": {"role": "assistant", **delta}, "finish_reason": finish_reason}
+        choice["native_finish_reason"] = finish_reason
+        chunk = {**self._envelope("chat.completion.chunk"), "choices": [choice], **(extra or {})}
+        self._write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+
+    def _write(self, data: bytes) -> None:
+        self._handler.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+        self._handler.wfile.flush()
+
+    def _start(self, content_type: str, length: int | None, status: int = 200) -> None:
+        self._handler.send_response(status)
+        self._handler.send_header("Content-Type", content_type)
+        self._handler.send_header("X-Generation-Id", f"gen-mock-{len(self._mock.requests)}")
+        if length is None:
+            self._handler.send_header("Transfer-Encoding", "chunked")
+        else:
+            self._handler.send_header("Content-Length", str(length))
+        self._handler.end_headers()
+
+    def _stall(self, filler: bytes, chunked: bool = False) -> None:
+        self._handler.close_connection = True
+        while not self._mock.is_closing.wait(0.02):
+            self._write(filler) if chunked else self._handler.wfile.write(filler)
+
+    def _reset(self) -> None:
+        import socket as sockets
+        import struct
+
+        self._handler.close_connection = True
+        linger = struct.pack("ii", 1, 0)  # close with RST instead of FIN
+        self._handler.connection.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, linger)
+        sockets.close(self._handler.connection.detach())
+
+    def _send_error(self, status: int, message: str) -> None:
+        self._send_json({"error": {"code": status, "message": message}, "user_id": "user_mock"}, status)
+
+    def _send_json(self, body: Json, status: int = 200) -> None:
+        data = json.dumps(body).encode()
+        self._start("application/json", len(data), status)
+        self._handler.wfile.write(data)
+
+    def _send_listing(self, path: str) -> None:
+        if path.endswith("/models"):
+            self._send_json({"data": [_listing_of(METADATA[i]) for i in METADATA]})
+        elif path.endswith("/key"):
+            self._send_json({"data": {"label": "mock", "limit": None, "limit_remaining": None, "usage": 0}})
+        else:
+            self._send_error(404, f"the mock server has no {path}")
+
+
+_MOCK_ERROR = {
+    "code": 502,
+    "message": "mock provider failed in the middle of the answer",
+    "metadata": {"error_type": "provider_unavailable", "provider_name": "Mock"},
+}
+
+
+def _pieces(text: str) -> list[str]:
+    """Cut a text as a model streams it: a word and its blank at a time."""
+    return re.findall(r"\s*\S+|\s+$", text)
+
+
+def _listing_of(model: ModelInfo) -> Json:
+    prices = dict(zip(_LISTED_PRICES, dataclasses.astuple(model.pricing)))
+    return {
+        "id": model.id,
+        "canonical_slug": model.id,
+        "name": model.name,
+        "context_length": model.context_length,
+        "architecture": {"input_modalities": list(model.input_modalities)},
+        "pricing": {k: "-1" if v is None else f"{v / 1e6:.12f}" for k, v in prices.items()},
+        "top_provider": {"max_completion_tokens": model.max_completion_tokens},
+        "supported_parameters": ["tools"] if model.tools else [],
+    }
+
+
+# --- Command line ---------------------------------------------------------------------------
+# The only place that prints or reads stdin. The answer goes to stdout, all else to stderr.
+
+_EXIT_CODES: list[tuple[type[OpenRouterError], int]] = [
+    (ConfigError, 2),
+    (AuthenticationError, 3),
+    (PermissionDeniedError, 3),
+    (InsufficientCreditsError, 4),
+    (RateLimitError, 5),
+    (ModelNotFoundError, 6),
+    (APIConnectionError, 7),
+    (StreamInterruptedError, 8),
+]
+EXIT_OTHER_ERROR = 1
+EXIT_USAGE = 2
+EXIT_NOT_FOUND = 6
+EXIT_INTERRUPTED = 130
+
+_EPILOG = """\
+exit codes: 0 done, 1 other API error, 2 usage or configuration, 3 key refused, 4 no credits,
+5 rate limit, 6 model not found, 7 network or timeout, 8 stream interrupted, 130 Ctrl-C
+environment: OPENROUTER_API_KEY, OPENROUTER_MODEL, OPENROUTER_BASE_URL,
+OPENROUTER_MIN_LOG (a path, or off), OPENROUTER_MIN_LOG_CONTENT=0, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    _use_utf8()
+    try:
+        options = _argument_parser().parse_args(argv)
+    except SystemExit as stop:  # argparse has said why
+        return stop.code if isinstance(stop.code, int) else EXIT_USAGE
+    try:
+        code = _run(options)
+        sys.stdout.flush()
+        return code
+    except OpenRouterError as error:
+        _say(f"error: {error}")
+        return next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), EXIT_OTHER_ERROR)
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _use_utf8() -> None:
+    """Write UTF-8 also on consoles that default to something older; never die of a character."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+
+
+def _argument_parser() -> Any:
+    import argparse
+
+    parser = argparse.ArgumentParser(
+        prog="python -m openrouter_min",
+        description="Ask a language model through OpenRouter. Piped input is added under the prompt.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("prompt", nargs="*", help="the words of the prompt")
+    add("-m", "--model", metavar="M", help="maker/model, such as openai/gpt-4o-mini")
+    add("-f", "--fallback", metavar="M", action="append", default=[], help="a model to try next; repeatable")
+    add("-s", "--system", metavar="TEXT|@FILE", help="system prompt")
+    add("-t", "--temperature", metavar="N", type=float, help="0 to 2")
+    add("--max-tokens", metavar="N", type=int, help="limit of the answer, reasoning included")
+    add("-o", "--option", metavar="KEY=VALUE", action="append", default=[], help="any body field, as JSON; repeatable")
+    add("-H", "--header", metavar="'NAME: VALUE'", action="append", default=[], help="a request header; repeatable")
+    add("--timeout", metavar="S", type=float, help=f"seconds without data (default {PROGRESS_TIMEOUT:g})")
+    add("--json", action="store_true", help="print the whole answer as JSON")
+    add("--no-stream", action="store_true", help="print the answer when it is whole")
+    add("-u", "--usage", action="store_true", help="tokens, cost, model and time on stderr")
+    add("--models", metavar="QUERY", nargs="?", const="", help="list models with prices; QUERY: words to find")
+    add("--log", metavar="N", nargs="?", type=int, const=10, help="show the last N operations (10)")
+    add("--costs", metavar="BY", nargs="?", const="model", help="what was spent per model, day or session_id")
+    add("--mock", action="store_true", help="ask a mock server on this machine: no key, no network")
+    add("--db", metavar="PATH", help="the log file")
+    add("--no-log", action="store_true", help="write no log")
+    add("--version", action="version", version=f"openrouter_min {__version__}")
+    return parser
+
+
+def _run(options: Any) -> int:
+    if options.models is not None:
+        return _show_models(options.models)
+    if options.log is not None:
+        return _show_log(options.db, options.log)
+    if options.costs is not None:
+        return _show_costs(options.db, options.costs)
+    prompt = _prompt(options.prompt)
+    if not prompt.strip():
+        _say('error: no prompt\n  python -m openrouter_min "Explain quantum computing in simple terms"')
+        return EXIT_USAGE
+    if not options.mock:
+        return _ask(options, prompt, _settings(options))
+    with MockOpenRouter(delay=0.02) as mock:
+        return _ask(options, prompt, {**_settings(options), "base_url": mock.url, "api_key": "mock"})
+
+
+def _prompt(words: Sequence[str]) -> str:
+    parts = [" ".join(words)] if words else []
+    if _stdin_is_given():
+        parts.append(sys.stdin.read())
+    return "\n\n".join(p for p in parts if p.strip())
+
+
+def _stdin_is_given() -> bool:
+    """Say whether something is piped in: a pipe, file or socket; not a terminal, not /dev/null."""
+    import stat
+
+    try:
+        if sys.stdin is None or sys.stdin.isatty():
+            return False
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+    except (OSError, ValueError):  # no file behind it: a test's StringIO
+        return True
+    return not stat.S_ISCHR(mode)
+
+
+def _settings(options: Any) -> Json:
+    """Return the settings of LlmConfig that the options stand for."""
+    headers = {}
+    for header in options.header:
+        name, colon, value = header.partition(":")
+        if not colon:
+            raise ConfigError(f"-H {header!r} has no colon", hint="-H 'X-Title: My app'")
+        headers[name.strip()] = value.strip()
+    settings: Json = {
+        "model": options.model,
+        "fallbacks": options.fallback,
+        "system_prompt": _system_prompt(options.system),
+        "temperature": options.temperature,
+        "max_tokens": options.max_tokens,
+        "headers": headers or None,
+        "log": False if options.no_log else options.db,
+    }
+    if options.timeout is not None:
+        settings["timeout"] = options.timeout
+    return settings
+
+
+def _system_prompt(text: str | None) -> str | None:
+    if text is None or not text.startswith("@"):
+        return text
+    try:
+        with open(text[1:], encoding="utf-8") as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"-s {text}: {error}", hint="@FILE names a text file in UTF-8") from None
+
+
+def _body_fields(pairs: Sequence[str]) -> Json:
+    fields: Json = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise ConfigError(f"-o {pair!r} is no KEY=VALUE", hint='-o top_p=0.9 -o \'reasoning={"effort": "low"}\'')
+        try:
+            fields[name] = json.loads(value)
+        except ValueError:
+            fields[name] = value
+    return fields
+
+
+def _ask(options: Any, prompt: str, settings: Json) -> int:
+    settings = {k: v for k, v in settings.items() if v is not None or k == "log"}
+    path = log_path(settings["log"])
+    is_new_log = path is not None and not os.path.exists(path)
+    with Llm(**settings) as llm:
+        try:
+            fields = _body_fields(options.option)
+            if options.no_stream or options.json:
+                completion = llm.complete(prompt, **fields)
+                _write_answer(completion, as_json=options.json)
+            else:
+                completion = _stream_answer(llm.stream(prompt, **fields))
+        finally:
+            if is_new_log and path is not None and os.path.exists(path):
+                _say(f"note: operations are logged in {path} (switch off: --no-log, or {LOG_ENV}=off)")
+    _remark(completion)
+    if options.usage:
+        _say(_usage_line(completion))
+    return 0
+
+
+def _write_answer(completion: Completion, *, as_json: bool) -> None:
+    text = json.dumps(completion.raw, indent=2, ensure_ascii=False) if as_json else completion.content
+    print(_shown(text, sys.stdout))
+
+
+def _stream_answer(stream: Stream) -> Completion:
+    """Print the text as it comes; whatever ends it, what was printed stays and ends its line."""
+    last = ""
+    try:
+        for text in stream:
+            last = text
+            sys.stdout.write(_shown(text, sys.stdout))
+            sys.stdout.flush()
+    finally:
+        if last and not last.endswith("\n"):
+            sys.stdout.write("\n")
+            sys.stdout.flush()
+    return stream.completion
+
+
+def _remark(completion: Completion) -> None:
+    """Say what an answer's text does not show: a refusal, a cut, a tool call."""
+    if completion.refusal:
+        _say(f"note: the model refused: {completion.refusal}")
+    if completion.truncated and completion.content:
+        _say("note: the token limit cut the answer; raise --max-tokens")
+    elif completion.truncated:
+        _say("note: reasoning used up the token limit before any text; raise --max-tokens")
+    for call in completion.tool_calls:
+        _say(f"note: the model asks for {call.name}({call.arguments})")
+
+
+def _usage_line(completion: Completion) -> str:
+    usage = completion.usage
+    served = f"{completion.model}" + (f" ({completion.provider})" if completion.provider else "")
+    asked = f", asked for {completion.requested_model}" if completion.requested_model != completion.model else ""
+    tokens = f"{usage.prompt_tokens:,} in + {usage.completion_tokens:,} out = {usage.total_tokens:,} tokens"
+    cost = "cost unknown" if completion.cost is None else f"${completion.cost:.6f} {completion.cost_source}"
+    times = f"{(completion.latency_ms or 0) / 1000:.2f} s"
+    if completion.first_token_ms is not None:
+        times += f", first text after {completion.first_token_ms / 1000:.2f} s"
+    return f"{served}{asked} | {tokens} | {cost} | {times}"
+
+
+def _say(text: str) -> None:
+    if sys.stderr is not None:
+        sys.stderr.write(_shown(text, sys.stderr) + "\n")
+        sys.stderr.flush()
+
+
+def _shown(text: str, stream: Any) -> str:
+    """Return the text for a stream: a terminal must not get control codes from the network."""
+    return _TTY_UNSAFE.sub("", text) if stream.isatty() else text
+
+
+def _terminal_width() -> int | None:
+    """Columns of the terminal; None where stdout is piped: then nothing is cut to fit."""
+    if not sys.stdout.isatty():
+        return None
+    import shutil
+
+    return shutil.get_terminal_size().columns
+
+
+def _show_models(query: str) -> int:
+    words = query.lower().split()
+    found = [METADATA[i] for i in METADATA if all(w in i for w in words)]
+    if not found:
+        near = METADATA.near(query, 5)
+        _say(f"no model matches {query!r}" + (f"; near: {', '.join(near)}" if near else ""))
+        return EXIT_NOT_FOUND
+    columns = ["model", "in $/M", "out $/M", "context", "max out", "input", "tools"]
+    rows = [
+        [
+            m.id,
+            m.pricing.input,
+            m.pricing.output,
+            m.context_length,
+            m.max_completion_tokens,
+            ",".join(m.input_modalities),
+            {True: "yes", False: "no", None: "?"}[m.tools],
+        ]
+        for m in found
+    ]
+    print(format_table(columns, rows, _terminal_width()))
+    _say(f"{len(found)} models; prices in USD per million tokens, as of {PRICES_AS_OF}; live ones: Llm().models()")
+    return 0
+
+
+_LOG_VIEW = ("timestamp", "model", "status", "total_tokens", "cost", "latency_ms", "user_prompt", "response")
+
+
+def _show_log(path: str | None, count: int) -> int:
+    operations = LlmOperationCollector.from_db(path, limit=max(0, count))
+    rows = [[_local_time(r["timestamp"]), *(r[c] for c in _LOG_VIEW[1:])] for r in operations]
+    print(format_table(["time", "model", "status", "tokens", "USD", "ms", "prompt", "answer"], rows, _terminal_width()))
+    _say(f"log: {log_path(path) or 'off'}")
+    return 0
+
+
+def _local_time(timestamp: str) -> str:
+    from datetime import datetime
+
+    return datetime.fromisoformat(timestamp).astimezone().strftime("%m-%d %H:%M:%S")
+
+
+BAR_WIDTH = 12  # characters of the dearest row's bar
+
+
+def _show_costs(path: str | None, by: str) -> int:
+    totals = LlmOperationCollector.totals(by, path=path)
+    columns = [by, "calls", "errors", "tokens", "USD", "unpriced", "p50 ms", "p95 ms"]
+    picked = (by, "calls", "errors", "total_tokens", "cost", "unpriced", "p50_ms", "p95_ms")
+    rows = [[row[name] for name in picked] for row in totals]
+    if _terminal_width():
+        columns.insert(5, "")
+        most = max([row[4] or 0 for row in rows], default=0)
+        for row in rows:
+            row.insert(5, _bar(row[4] or 0, most))
+    print(format_table(columns, rows, _terminal_width()))
+    spent = sum(row[4] or 0 for row in rows)
+    unpriced = sum(row["unpriced"] for row in totals)
+    note = f"; {unpriced} calls of unknown cost are not in it" if unpriced else ""
+    _say(f"total ${spent:.6f} in {sum(row[1] for row in rows)} calls{note}; log: {log_path(path) or 'off'}")
+    return 0
+
+
+def _bar(value: float, most: float) -> str:
+    """Draw a share as a bar of eighths of a block."""
+    eighths = round(value / most * BAR_WIDTH * 8) if most else 0
+    return "\u2588" * (eighths // 8) + " \u258f\u258e\u258d\u258c\u258b\u258a\u2589"[eighths % 8].strip()
+
+
+# --- Price table ----------------------------------------------------------------------------
+# Text, since a dict of this size would cost 9 ms to import without a .pyc. Parsed on first use.
+# Each row: id input output cache_read cache_write context max_out modalities tools, prices in USD
+# per million tokens, "-" unknown, sorted by id. To make it anew from the live catalogue:
+#     python -c "import openrouter_min as o; o.refresh_price_table()"
+# which rewrites these rows in this file; models that have left the listing keep their last row.
+
+PRICES_AS_OF = "2026-11-23"
+
+PRICE_ROWS = """
+aion-labs/aion-2.0 0.8 1.6 0.2 - 131072 32768 text 1
+aion-labs/aion-3.0 3 6 0.75 - 131072 32768 text 1
+aion-labs/aion-3.0-mini 0.7 1.4 0.18 - 131072 32768 text 1
+aion-labs/aion-3.5 3 6 0.75 - 262144 32768 text 1
+aion-labs/aion-3.5-mini 0.7 1.4 0.18 - 262144 32768 text 1
+aion-labs/aion-rp-llama-3.1-8b 0.8 1.6 - - 32768 29491 text 0
+amazon/nova-2-lite-v1 0.3 2.5 - - 1000000 65535 text,image,file,video 1
+amazon/nova-lite-v1 0.06 0.24 - - 300000 5120 text,image 1
+amazon/nova-micro-v1 0.035 0.14 - - 128000 5120 text 1
+amazon/nova-premier-v1 2.5 12.5 0.625 - 1000000 32000 text,image 1
+amazon/nova-pro-v1 0.8 3.2 - - 300000 5120 text,image 1
+anthracite-org/magnum-v4-72b 2.5 5 - - 32768 4096 text 0
+anthropic/claude-2 8 24 - - 200000 4096 text 0
+anthropic/claude-3-haiku 0.25 1.25 0.03 0.3 200000 4096 text,image 1
+anthropic/claude-3-opus 15 75 1.5 18.75 200000 4096 text,image 1
+anthropic/claude-fable-5 10 50 1 12.5 1000000 128000 text,image,file 1
+anthropic/claude-fable-5.1 10 50 0.25 12.5 1000000 128000 text,image,file 1
+anthropic/claude-haiku-4.5 1 5 0.1 1.25 200000 64000 text,image,file 1
+anthropic/claude-haiku-5.5 0.1 0.5 0.01 0.125 1000000 128000 text,image,file 1
+anthropic/claude-opus-4 15 75 1.5 18.75 200000 32000 text,image,file 1
+anthropic/claude-opus-4.1 15 75 1.5 18.75 200000 32000 text,image,file 1
+anthropic/claude-opus-4.5 5 25 0.5 6.25 200000 64000 text,image,file 1
+anthropic/claude-opus-4.6 5 25 0.5 6.25 1000000 128000 text,image,file 1
+anthropic/claude-opus-4.7 5 25 0.5 6.25 1000000 128000 text,image,file 1
+anthropic/claude-opus-4.8 5 25 0.5 6.25 1000000 128000 text,image,file 1
+anthropic/claude-opus-5 5 25 0.5 6.25 1000000 128000 text,image,file 1
+anthropic/claude-opus-5.5 4 20 0.2 5 1000000 128000 text,image,file 1
+anthropic/claude-sonnet-4 3 15 0.3 3.75 200000 64000 text,image,file 1
+anthropic/claude-sonnet-4.5 3 15 0.3 3.75 1000000 64000 text,image,file 1
+anthropic/claude-sonnet-4.6 3 15 0.3 3.75 1000000 128000 text,image,file 1
+anthropic/claude-sonnet-5 2 10 0.2 2.5 1000000 128000 text,image,file 1
+anthropic/claude-sonnet-5.5 2 10 0.1 2.5 1000000 128000 text,image,file 1
+apodex/apodex-1.1-mini:free 0 0 - - 262144 235929 text 1
+arcee-ai/trinity-large-thinking 0.25 0.8 0.06 - 262144 80000 text 1
+baidu/ernie-4.5-vl-424b-a47b 0.42 1.25 - - 123000 16000 text,image 0
+bytedance-seed/seed-1.6 0.25 2 - - 262144 32768 text,image,video 1
+bytedance-seed/seed-1.6-flash 0.075 0.3 - - 262144 32768 text,image,video 1
+bytedance-seed/seed-2-1-turbo 0.5 2.5 - - 262144 235929 text,image,video 1
+bytedance-seed/seed-2.0-code 0.5 3 - - 262144 131072 text,image,video 1
+bytedance-seed/seed-2.0-lite 0.25 2 - - 262144 131072 text,image,video 1
+bytedance-seed/seed-2.0-mini 0.1 0.4 - - 262144 131072 text,image,video 1
+bytedance/ui-tars-1.5-7b 0.1 0.2 0.1 - 128000 2048 text,image 0
+cloudflare/clef 0.24 0 - - 65536 - - -
+cloudflare/clef-flash 0.09 0 - - 65536 - - -
+cognitivecomputations/dolphin-mistral-24b-venice-edition 0.2 0.9 - - 128000 8192 text 0
+cohere/command-a 2.5 10 - - 256000 8192 text 0
+cohere/command-a-plus 0.3 1.5 0.15 - 192000 64000 text,image 1
+cohere/command-r-08-2024 0.15 0.6 - - 128000 4000 text 1
+cohere/command-r-plus-08-2024 2.5 10 - - 128000 4000 text 1
+cohere/command-r7b-12-2024 0.0375 0.15 - - 128000 4000 text 0
+cohere/north-mini-code:free 0 0 - - 256000 64000 text 1
+deepseek/deepseek-chat 0.2574 1.0287 - - 163840 16384 text 1
+deepseek/deepseek-chat-v3-0324 0.25 1 0.11 - 163840 115200 text 1
+deepseek/deepseek-chat-v3.1 0.27 1 - - 163840 32768 text 1
+deepseek/deepseek-r1 0.7 2.5 0.14 - 64000 16000 text 1
+deepseek/deepseek-r1-0528 0.5 2.15 0.35 - 163840 32768 text 1
+deepseek/deepseek-r1-distill-llama-70b 0.8 0.8 - - 8192 7372 text 0
+deepseek/deepseek-v3.1-terminus 0.27 1 0.135 - 163840 147456 text 1
+deepseek/deepseek-v3.2 0.26 0.38 0.13 - 163840 147456 text 1
+deepseek/deepseek-v3.2-exp 0.27 0.41 - - 163840 147456 text 1
+deepseek/deepseek-v4-flash 0.105 0.21 0.021 - 1048576 943718 text 1
+deepseek/deepseek-v4-flash-0731 0.14 0.28 0.05 - 1048576 943718 text 1
+deepseek/deepseek-v4-flash-0731:free 0 0 - - 1048576 393216 text 1
+deepseek/deepseek-v4-flash-vision-exp 0.2156 0.6468 0.00686 - 1048576 262144 text,image 1
+deepseek/deepseek-v4-pro 1.416 2.832 0.118 - 1048576 384000 text 1
+deepseek/deepseek-v4-pro-0813 0.66 1.98 0.022 - 1048576 393216 text 1
+deepseek/deepseek-v4.1-flash 0.21 0.84 0.0042 - 1048576 943718 text,image 1
+dots-studio/dots-3-note-preview:free 0 0 - - 512000 460800 text,image 1
+elorian/glimpse 0.6 3 0.06 - 262144 - - -
+fireworks/ember-1 3 15 0.3 - 1048576 943718 text,image 1
+google/gemini-2.5-flash 0.3 2.5 0.03 0.083333 1048576 65535 text,image,file,audio,video 1
+google/gemini-2.5-flash-image 0.3 2.5 0.03 0.083333 32768 8192 text,image 0
+google/gemini-2.5-flash-lite 0.1 0.4 0.01 0.083333 1048576 65535 text,image,file,audio,video 1
+google/gemini-2.5-pro 1.25 10 0.125 0.375 1048576 65536 text,image,file,audio,video 1
+google/gemini-2.5-pro-preview 1.25 10 0.125 0.375 1048576 65536 text,image,file,audio 1
+google/gemini-2.5-pro-preview-05-06 1.25 10 0.125 0.375 1048576 65535 text,image,file,audio,video 1
+google/gemini-3-flash-preview 0.5 3 0.05 0.083333 1048576 65536 text,image,file,audio,video 1
+google/gemini-3-pro-image 2 12 0.2 0.375 131072 32768 text,image 1
+google/gemini-3-pro-image-preview 2 12 0.2 0.375 65536 32768 text,image 0
+google/gemini-3.1-flash-image 0.5 3 - - 131072 32768 text,image 0
+google/gemini-3.1-flash-image-preview 0.5 3 - - 65536 58982 text,image 0
+google/gemini-3.1-flash-lite 0.25 1.5 0.025 0.083333 1048576 65536 text,image,file,audio,video 1
+google/gemini-3.1-flash-lite-image 0.25 1.5 - - 65536 58982 text,image 0
+google/gemini-3.1-flash-lite-preview 0.25 1.5 0.025 0.083333 1048576 65536 text,image,file,audio,video 1
+google/gemini-3.1-pro-preview 2 12 0.2 0.375 1048576 65536 text,image,file,audio,video 1
+google/gemini-3.1-pro-preview-customtools 2 12 0.2 0.375 1048576 65536 text,image,file,audio,video 1
+google/gemini-3.5-flash 1.5 9 0.15 0.083333 1048576 65536 text,image,file,audio,video 1
+google/gemini-3.5-flash-lite 0.3 2.5 0.03 0.083333 1048576 65536 text,image,file,audio,video 1
+google/gemini-3.6-flash 0.75 3.75 0.075 0.041667 1048576 65536 text,image,file,audio,video 1
+google/gemini-3.7-flash 0.75 3.75 0.075 0.041667 1048576 65536 text,image,file,audio,video 1
+google/gemini-3.8-flash 0.75 3.75 0.075 0.041667 1048576 65536 text,image,file,audio,video 1
+google/gemini-4-argon 2 10 0.1 0.1875 1048576 - - -
+google/gemini-nano-banana-2.1 1.5 7.5 - - 65536 58982 text,image 1
+google/gemini-omni-1.1-flash 1.5 9 - - 131072 - - -
+google/gemini-omni-1.2-flash 1.5 9 - - 131072 - - -
+google/gemini-pro 0.5 1.5 - - 32760 - - -
+google/gemma-2-27b-it 0.65 0.65 - - 8192 2048 text 0
+google/gemma-3-12b-it 0.05 0.15 - - 131072 16384 text,image 1
+google/gemma-3-27b-it 0.08 0.35 0.04 - 131072 117964 text,image 1
+google/gemma-3-4b-it 0.04 0.05 0.02 - 131072 16384 text,image 0
+google/gemma-4-26b-a4b-it 0.15 0.6 0.0425 - 262144 235929 text,image,video 1
+google/gemma-4-26b-a4b-it:free 0 0 - - 262144 32768 text,image,video 1
+google/gemma-4-31b-it 0.15 0.4 0.06 - 262144 16384 text,image,video 1
+google/gemma-4-31b-it:free 0 0 - - 262144 32768 text,image,video 1
+gryphe/mythomax-l2-13b 0.08 0.11 - - 8192 3686 text 0
+ibm-granite/granite-4.0-h-micro 0.017 0.112 - - 131000 117900 text 0
+ibm-granite/granite-4.1-8b 0.05 0.1 0.05 - 131072 131072 text 1
+ibm-granite/granite-4.2-8b 0.06 0.15 0.015 - 131072 117964 text 1
+inception/mercury-2 0.25 0.75 0.025 - 128000 50000 text 1
+inception/mercury-2.5 0.04 0.15 0.004 - 260000 65536 text 1
+inception/mercury-2.5-preview 0.04 0.15 - - 260000 65536 text -
+inception/mercury-3 0.1 0.35 0.01 - 1000000 - - -
+inclusionai/ling-3.0-flash 0.021 0.063 0.0042 - 262144 32768 text 1
+inclusionai/ling-3.0-flash-fin 0.042 0.1232 0.0084 - 262144 32768 text 1
+inclusionai/ling-3.0-flash-fin:free 0 0 - - 262144 32768 text 1
+inclusionai/ling-3.0-flash-sante 0.042 0.1232 0.0084 - 262144 32768 text 1
+inclusionai/ling-3.0-flash-sante:free 0 0 - - 262144 32768 text 1
+inclusionai/ling-3.0-flash-vl 0.06 0.18 0.012 - 131072 32768 text,image,video 1
+inclusionai/ling-3.0-flash-vl:free 0 0 - - 262144 32768 text,image 1
+inclusionai/ling-3.0-tiny 0.015 0.045 0.003 - 262144 - text -
+inclusionai/ling-3.1-flash 0.045 0.135 0.009 - 262144 32768 text 1
+inference-net/schematron-v2-small 0.05 0.23 0.05 - 128000 4096 text 0
+inference-net/schematron-v2-turbo 0.03 0.15 0.03 - 128000 8192 text 0
+kwaipilot/kat-coder-pro-v2 0.3 1.2 0.06 - 262144 144000 text 1
+kwaipilot/kat-coder-pro-v2.5 0.74 2.96 0.15 - 262144 235929 text 1
+liquid/lfm-2.5-2.6b 0.35 0.5 0.04 - 128000 - - -
+liquid/lfm-2.5-2.6b:free 0 0 - - 65536 8192 text 1
+liquid/lfm-2.5-24b-a2b 0.05 0.7 0.025 - 128000 - - -
+liquid/lfm-3-1.7b 0.08 0.2 0.02 - 262144 - - -
+liquid/lfm-3-1.7b:free 0 0 - - 262144 - - -
+mancer/weaver 0.4 0.75 - - 8000 6000 text 0
+meituan/longcat-2.0 0.3 1.2 0.006 - 1048756 262144 text 1
+meta-llama/llama-2-13b-chat 0.22 0.22 - - 4096 - text 0
+meta-llama/llama-3.1-70b-instruct 0.72 0.72 - - 131072 16384 text 1
+meta-llama/llama-3.1-8b-instruct 0.05 0.08 0.025 - 131072 117964 text 1
+meta-llama/llama-3.2-1b-instruct 0.027 0.201 - - 60000 54000 text 0
+meta-llama/llama-3.2-3b-instruct 0.0509 0.335 - - 131072 117964 text 0
+meta-llama/llama-3.3-70b-instruct 0.59 0.79 0.295 - 131072 16384 text 1
+meta-llama/llama-4-maverick 0.35 1 0.17 - 1048576 16384 text,image 1
+meta-llama/llama-4-scout 0.1 0.3 - - 1310720 16384 text,image 1
+meta-llama/llama-guard-4-12b 0.18 0.18 - - 163840 16384 text,image 0
+meta/muse-glimmer-30b 0.3 1.2 0.04 - 131072 16384 text,image 1
+meta/muse-spark-1.1 1.25 4.25 0.15 - 1048576 943718 text,image,file,audio,video 1
+meta/muse-spark-1.2 1.25 4.25 0.15 - 1048576 943718 text,image,file,audio,video 1
+meta/muse-spark-1.2-contributor 0.1 0.2 0.002 - 1048576 943718 text,image,file,video 1
+meta/muse-spark-1.3 1.25 4.25 0.15 - 1048576 943718 text,image,file,video 1
+meta/muse-spark-1.3-contributor 0.1 0.2 0.002 - 1048576 943718 text,image,file,video 1
+meta/muse-spark-open 1.25 4.25 0.15 - 1048576 - - -
+meta/muse-wonder 4 20 0.2 - 1048576 - - -
+microsoft/phi-4 0.07 0.14 - - 16384 14745 text 0
+microsoft/wizardlm-2-8x22b 0.62 0.62 - - 65535 8000 text 0
+minimax/minimax-01 0.2 1.1 - - 1000192 900172 text,image 0
+minimax/minimax-m1 0.55 2.2 - - 1000000 40000 text 1
+minimax/minimax-m2 0.255 1.02 0.03 - 204800 176947 text 1
+minimax/minimax-m2-her 0.3 1.2 0.03 - 65536 2048 text 0
+minimax/minimax-m2.1 0.3 1.2 0.03 0 204800 131072 text 1
+minimax/minimax-m2.5 0.295 1.2 0.06 - 204800 128000 text 1
+minimax/minimax-m2.7 0.27 1.08 0.054 - 204800 176947 text 1
+minimax/minimax-m2.7:free 0 0 - - 196608 176947 text 1
+minimax/minimax-m3 0.3 1.2 0.06 - 1048576 512000 text,image,video 1
+minimax/minimax-m3.1-flash:free 0 0 - - 1000000 - - -
+minimax/minimax-m3:free 0 0 - - 1048576 943718 text,image,video 1
+mistralai/codestral-2508 0.3 0.9 0.03 - 256000 204800 text,file 1
+mistralai/devstral-2512 0.4 2 0.04 - 262144 209715 text,file 1
+mistralai/ministral-14b-2512 0.2 0.2 0.02 - 262144 209715 text,image 1
+mistralai/ministral-3b-2512 0.1 0.1 0.01 - 131072 104857 text,image 1
+mistralai/ministral-8b-2512 0.15 0.15 0.015 - 262144 209715 text,image 1
+mistralai/mistral-large 2 6 0.2 - 128000 102400 text,file 1
+mistralai/mistral-large-2407 2 6 0.2 - 131072 104857 text,file 1
+mistralai/mistral-large-2512 0.5 1.5 0.05 - 262144 209715 text,image,file 1
+mistralai/mistral-large-4-0 0.7 2.1 0.07 - 1048576 262144 text,image 1
+mistralai/mistral-medium 2.75 8.1 - - 32768 - text 1
+mistralai/mistral-medium-3 0.4 2 0.04 - 131072 104857 text,image,file 1
+mistralai/mistral-medium-3-5 1.5 7.5 - - 262144 209715 text,image,file 1
+mistralai/mistral-medium-3.1 0.4 2 0.04 - 131072 104857 text,image,file 1
+mistralai/mistral-nemo 0.15 0.15 0.015 - 131072 16384 text 1
+mistralai/mistral-saba 0.2 0.6 0.02 - 32768 26214 text,file 1
+mistralai/mistral-small-24b-instruct-2501 0.05 0.08 - - 32768 16384 text 0
+mistralai/mistral-small-2603 0.15 0.6 0.015 - 262144 209715 text,image 1
+mistralai/mistral-small-3.1-24b-instruct 0.351 0.555 - - 128000 102400 text,image 1
+mistralai/mistral-small-3.2-24b-instruct 0.1 0.3 0.01 - 256000 16384 text,image 1
+mistralai/mistral-tiny 0.25 0.25 - - 32768 - text 1
+mistralai/mixtral-8x22b-instruct 2 6 0.2 - 65536 52428 text,file 1
+mistralai/voxtral-small-24b-2507 0.1 0.3 0.01 - 32768 26214 text,file,audio 1
+moondream/moondream3-preview 0.3 2.5 - - 32000 - - -
+moondream/moondream3.1-9b-a2b 0.3 2.5 - - 32000 - - -
+moonshotai/kimi-k2 0.57 2.3 - - 131072 98304 text 1
+moonshotai/kimi-k2-0905 0.6 2.5 - - 262144 98304 text 1
+moonshotai/kimi-k2-thinking 0.6 2.5 0.15 - 262144 98304 text 1
+moonshotai/kimi-k2.5 0.532 3.325 0.209 - 262144 235929 text,image 1
+moonshotai/kimi-k2.6 0.95 4 0.16 - 262144 235929 text,image 1
+moonshotai/kimi-k2.7-code 0.95 4 0.19 - 262144 235929 text,image 1
+moonshotai/kimi-k3 3 15 0.3 - 1048576 943718 text,image 1
+moonshotai/kimi-k3.1-pro 2 10 0.2 - 1048576 - - -
+morph/morph-v3-fast 0.8 1.2 - - 81920 38000 text 0
+morph/morph-v3-large 0.9 1.9 - - 262144 131072 text 0
+nex-agi/nex-n2-mini 0.025 0.1 0.0025 - 262144 262144 text,image 1
+nex-agi/nex-n2-pro 0.25 1 0.025 - 262144 262144 text,image 1
+nex-agi/nex-n2.5-mini 0.025 0.1 0.0025 - 262144 235929 text,image 0
+nex-agi/nex-n2.5-mini:free 0 0 - - 262144 235929 text,image 1
+nex-agi/nex-n2.5-pro 0.075 0.25 0.015 - 262144 235929 text,image 1
+nex-agi/nex-n2.5-pro:free 0 0 - - 262144 235929 text,image 1
+nousresearch/hermes-3-llama-3.1-405b 1 1 - - 131072 16384 text 0
+nousresearch/hermes-3-llama-3.1-70b 0.7 0.7 - - 131072 16384 text 0
+nousresearch/hermes-4-405b 1 3 0.2 - 131072 117964 text 0
+nousresearch/hermes-4-70b 0.13 0.4 - - 131072 117964 text 0
+nvidia/nemotron-3-nano-30b-a3b 0.06 0.24 0.012 - 262144 235929 text 1
+nvidia/nemotron-3-nano-omni-30b-a3b-reasoning:free 0 0 - - 256000 65536 text,image,audio,video 1
+nvidia/nemotron-3-super-120b-a12b 0.08 0.45 - - 262144 235929 text 1
+nvidia/nemotron-3-super-120b-a12b:free 0 0 - - 262144 235929 text 1
+nvidia/nemotron-3-ultra-550b-a55b 0.6 2.4 0.12 - 262144 16384 text 1
+nvidia/nemotron-3-ultra-550b-a55b:free 0 0 - - 1000000 65536 text 1
+nvidia/nemotron-3.5-content-safety 0.2 0.2 - - 131072 117964 text,image 0
+nvidia/nemotron-3.5-content-safety:free 0 0 - - 128000 8192 text,image 0
+nvidia/nemotron-3.5-lightning 0.05 0.2 0.01 - 262144 131072 text 1
+nvidia/nemotron-3.5-lightning:free 0 0 - - 1000000 65536 text 1
+nvidia/nemotron-3.5-super-vl 0.15 0.5 0.02 - 1048576 - - -
+nvidia/nemotron-3.5-super-vl:free 0 0 - - 1000000 - - -
+openai/gpt-3.5-turbo 0.5 1.5 - - 16385 4096 text 1
+openai/gpt-3.5-turbo-0613 1 2 - - 4095 3685 text 1
+openai/gpt-3.5-turbo-16k 3 4 - - 16385 4096 text 1
+openai/gpt-3.5-turbo-instruct 1.5 2 - - 4095 3685 text 0
+openai/gpt-4 30 60 - - 8191 4096 text 1
+openai/gpt-4-turbo 10 30 - - 128000 4096 text,image 1
+openai/gpt-4-turbo-preview 10 30 - - 128000 4096 text 1
+openai/gpt-4.1 2 8 0.5 - 1047576 32768 text,image,file 1
+openai/gpt-4.1-mini 0.4 1.6 0.1 - 1047576 32768 text,image,file 1
+openai/gpt-4.1-nano 0.1 0.4 0.03 - 1047576 32768 text,image,file 1
+openai/gpt-4o 2.5 10 1.25 - 128000 16384 text,image,file 1
+openai/gpt-4o-2024-05-13 5 15 - - 128000 4096 text,image,file 1
+openai/gpt-4o-2024-08-06 2.5 10 1.25 - 128000 16384 text,image,file 1
+openai/gpt-4o-2024-11-20 2.5 10 1.25 - 128000 16384 text,image,file 1
+openai/gpt-4o-mini 0.15 0.6 0.075 - 128000 16384 text,image,file 1
+openai/gpt-4o-mini-2024-07-18 0.15 0.6 0.075 - 128000 16384 text,image,file 1
+openai/gpt-5 1.25 10 0.125 - 400000 128000 text,image,file 1
+openai/gpt-5-image 10 10 1.25 - 400000 128000 text,image,file 0
+openai/gpt-5-image-mini 2.5 2 0.25 - 400000 128000 text,image,file 0
+openai/gpt-5-mini 0.25 2 0.025 - 400000 128000 text,image,file 1
+openai/gpt-5-nano 0.05 0.4 0.005 - 400000 128000 text,image,file 1
+openai/gpt-5-pro 15 120 - - 400000 128000 text,image,file 1
+openai/gpt-5.1 1.25 10 0.125 - 400000 128000 text,image,file 1
+openai/gpt-5.1-codex 1.25 10 0.13 - 400000 128000 text,image 1
+openai/gpt-5.1-codex-max 1.25 10 0.125 - 400000 128000 text,image 1
+openai/gpt-5.1-codex-mini 0.25 2 0.03 - 400000 128000 text,image 1
+openai/gpt-5.2 1.75 14 0.175 - 400000 128000 text,image,file 1
+openai/gpt-5.2-chat 1.75 14 0.175 - 128000 32000 text,image,file 1
+openai/gpt-5.2-codex 1.75 14 0.175 - 400000 128000 text,image 1
+openai/gpt-5.2-pro 21 168 - - 400000 128000 text,image,file 1
+openai/gpt-5.3-codex 1.75 14 0.175 - 400000 128000 text,image,file 1
+openai/gpt-5.4 2.5 15 0.25 - 1050000 128000 text,image,file 1
+openai/gpt-5.4-image-2 8 15 2 - 272000 128000 text,image,file 0
+openai/gpt-5.4-mini 0.75 4.5 0.075 - 400000 128000 text,image,file 1
+openai/gpt-5.4-nano 0.2 1.25 0.02 - 400000 128000 text,image,file 1
+openai/gpt-5.4-pro 30 180 - - 1050000 128000 text,image,file 1
+openai/gpt-5.5 5 30 0.5 - 1050000 128000 text,image,file 1
+openai/gpt-5.5-pro 30 180 - - 1050000 128000 text,image,file 1
+openai/gpt-5.6-luna 0.2 1.2 0.02 0.25 1050000 128000 text,image,file 1
+openai/gpt-5.6-luna-pro 0.2 1.2 0.02 0.25 1050000 128000 text,image,file 1
+openai/gpt-5.6-sol 4 20 0.4 5 1050000 128000 text,image,file 1
+openai/gpt-5.6-sol-pro 4 20 0.4 5 1050000 128000 text,image,file 1
+openai/gpt-5.6-terra 2 12 0.2 2.5 1050000 128000 text,image,file 1
+openai/gpt-5.6-terra-pro 2 12 0.2 2.5 1050000 128000 text,image,file 1
+openai/gpt-6-astra 10 50 1 12.5 1050000 128000 text,image,file 1
+openai/gpt-6-astra-pro 10 50 1 12.5 1050000 128000 text,image,file 1
+openai/gpt-6-luna 0.1 0.5 0.01 0.125 1050000 128000 text,image,file 1
+openai/gpt-6-luna-pro 0.1 0.5 0.01 0.125 1050000 128000 text,image,file 1
+openai/gpt-6-sol 2 10 0.2 2.5 1050000 128000 text,image,file 1
+openai/gpt-6-sol-pro 2 10 0.2 2.5 1050000 128000 text,image,file 1
+openai/gpt-6.1-sol 2 10 0.1 2.5 1050000 128000 text,image,file 1
+openai/gpt-6.1-sol-pro 2 10 0.1 2.5 1050000 128000 text,image,file 1
+openai/gpt-6.1-terra 1 5 0.05 1.25 1050000 - - -
+openai/gpt-audio 2.5 10 - - 128000 16384 text,audio 1
+openai/gpt-audio-mini 0.6 2.4 - - 128000 16384 text,audio 1
+openai/gpt-chat-latest 5 30 0.5 - 400000 128000 text,image,file 1
+openai/gpt-oss-120b 0.1 0.5 - - 131072 117964 text 1
+openai/gpt-oss-20b 0.03 0.14 0.009 - 131072 32768 text 1
+openai/gpt-oss-safeguard-20b 0.075 0.3 0.0375 - 131072 65536 text 1
+openai/o1 15 60 7.5 - 200000 100000 text,image,file 1
+openai/o1-pro 150 600 - - 200000 100000 text,image,file 0
+openai/o3 2 8 0.5 - 200000 100000 text,image,file 1
+openai/o3-mini 1.1 4.4 0.55 - 200000 100000 text,file 1
+openai/o3-mini-high 1.1 4.4 0.55 - 200000 100000 text,file 1
+openai/o3-pro 20 80 - - 200000 100000 text,image,file 1
+openai/o4-mini 1.1 4.4 0.275 - 200000 100000 text,image,file 1
+openai/o4-mini-high 1.1 4.4 0.275 - 200000 100000 text,image,file 1
+openrouter/auto - - - - 2000000 - text,image,file,audio,video 1
+openrouter/auto-beta - - - - 2000000 - text,image,file,audio,video 1
+openrouter/bodybuilder - - - - 128000 - text -
+openrouter/free 0 0 - - 200000 8000 text,image 1
+openrouter/fusion - - - - 1000000 - text -
+openrouter/fusion-flash - - - - - - - -
+openrouter/pareto-code - - - - 2000000 - text -
+particle-ai/particle-1 0.05 0.5 0.003 - 1048576 - - -
+perceptron/perceptron-mk1 0.15 1.5 - - 32768 8192 text,image,video 0
+perceptron/perceptron-mk1.5 0.15 1.5 - - 36864 8192 text,image,audio,video 1
+perplexity/pplx-decider-v1-27b 0.04 0 - - 262144 - - -
+perplexity/pplx-decider-v1.1-27b 0.02 0 - - 262144 - - -
+perplexity/sonar 1 1 - - 127072 114364 text,image 0
+perplexity/sonar-deep-research 2 8 - - 128000 115200 text 0
+perplexity/sonar-pro 3 15 - - 200000 8000 text,image 0
+perplexity/sonar-pro-search 3 15 - - 200000 8000 text,image 0
+perplexity/sonar-reasoning-pro 2 8 - - 128000 115200 text,image 0
+poolside/laguna-s-2.1 0.09 0.18 0.009 - 1048576 131072 text 1
+poolside/laguna-s-2.1:free 0 0 - - 262144 32768 text 1
+poolside/laguna-xs-2.1 0.06 0.12 0.03 - 262144 32768 text 1
+poolside/laguna-xs-2.1:free 0 0 - - 262144 32768 text 1
+prism-ml/ternary-bonsai-2-27b 0.075 0.5 0.0375 - 262144 32768 text,image 1
+prism-ml/ternary-bonsai-2-9b 0.08 0.13 0.04 - 262144 - - -
+qwen/qwen-2.5-72b-instruct 0.36 0.4 - - 32768 16384 text 1
+qwen/qwen-2.5-7b-instruct 0.1 0.2 - - 32768 29491 text 1
+qwen/qwen-2.5-coder-32b-instruct 0.66 1 - - 32768 29491 text 0
+qwen/qwen-plus 0.26 0.78 0.052 0.325 1000000 32768 text 1
+qwen/qwen-plus-2025-07-28 0.26 0.78 0.052 0.325 1000000 32768 text 1
+qwen/qwen2.5-vl-72b-instruct 0.8 1 0.4 - 128000 115200 text,image 0
+qwen/qwen3-14b 0.1 0.22 - - 131072 16384 text 1
+qwen/qwen3-235b-a22b 0.455 1.82 - - 131072 8192 text 1
+qwen/qwen3-235b-a22b-2507 0.09 0.55 - - 262144 16384 text 1
+qwen/qwen3-235b-a22b-thinking-2507 0.45 3.5 - - 131072 117964 text 1
+qwen/qwen3-30b-a3b 0.12 0.5 - - 131072 16384 text 1
+qwen/qwen3-30b-a3b-instruct-2507 0.09 0.3 - - 262144 235929 text 1
+qwen/qwen3-30b-a3b-thinking-2507 0.2 2.4 - - 81920 32768 text 1
+qwen/qwen3-32b 0.14 0.4 0.09 - 131072 16384 text 1
+qwen/qwen3-8b 0.117 0.455 - - 131072 8192 text 1
+qwen/qwen3-coder 0.3 1 0.1 - 262144 65536 text 1
+qwen/qwen3-coder-30b-a3b-instruct 0.07 0.28 - - 262144 235929 text 1
+qwen/qwen3-coder-flash 0.195 0.975 0.039 0.24375 1000000 65536 text 1
+qwen/qwen3-coder-next 0.12 0.8 0.07 - 262144 235929 text 1
+qwen/qwen3-coder-plus 0.65 3.25 0.13 0.8125 1000000 65536 text 1
+qwen/qwen3-max 0.78 3.9 0.156 0.975 262144 65536 text 1
+qwen/qwen3-max-thinking 0.78 3.9 - - 262144 65536 text 1
+qwen/qwen3-next-80b-a3b-instruct 0.1 1.1 0.07 - 262144 16384 text 1
+qwen/qwen3-next-80b-a3b-thinking 0.15 1.2 - - 262144 32768 text 1
+qwen/qwen3-vl-235b-a22b-instruct 0.21 1.9 0.1 - 262144 32768 text,image 1
+qwen/qwen3-vl-235b-a22b-thinking 0.4 4 - - 131072 32768 text,image 1
+qwen/qwen3-vl-30b-a3b-instruct 0.2 0.7 - - 262144 16384 text,image 1
+qwen/qwen3-vl-30b-a3b-thinking 0.29 1 - - 262144 32768 text,image 1
+qwen/qwen3-vl-32b-instruct 0.104 0.416 - - 131072 32768 text,image 1
+qwen/qwen3-vl-8b-instruct 0.25 0.75 0.12 - 262144 32768 text,image 1
+qwen/qwen3-vl-8b-thinking 0.18 2.1 - - 131072 32768 text,image 1
+qwen/qwen3.5-122b-a10b 0.26 2.08 - - 262144 235929 text,image,video 1
+qwen/qwen3.5-27b 0.195 1.56 - - 262144 81920 text,image,video 1
+qwen/qwen3.5-35b-a3b 0.1625 1.3 0.05 - 262144 65536 text,image,video 1
+qwen/qwen3.5-397b-a17b 0.39 2.34 0.3 - 262144 235929 text,image,video 1
+qwen/qwen3.5-9b 0.1 0.15 - - 262144 32768 text,image,video 1
+qwen/qwen3.5-flash-02-23 0.065 0.26 - - 1000000 65536 text,image,video 1
+qwen/qwen3.5-plus-02-15 0.26 1.56 - - 1000000 65536 text,image,video 1
+qwen/qwen3.5-plus-20260420 0.3 1.8 - 0.375 1000000 65536 text,image,video 1
+qwen/qwen3.6-27b 0.45 2.7 0.025 - 262144 65536 text,image,video 1
+qwen/qwen3.6-35b-a3b 0.1 0.95 0.05 - 262144 235929 text,image,video 1
+qwen/qwen3.6-flash 0.1875 1.125 - 0.234375 1000000 65536 text,image,video 1
+qwen/qwen3.6-max-preview 1.027 6.162 - 1.28375 262144 65536 text 1
+qwen/qwen3.6-plus 0.325 1.95 - 0.40625 1000000 65536 text,image,video 1
+qwen/qwen3.7-flash 0.03 0.13 0.006 0.038 1000000 65536 text,image,video 1
+qwen/qwen3.7-max 1.475 4.425 0.295 1.84375 1000000 131072 text 1
+qwen/qwen3.7-plus 0.32 1.28 0.064 0.4 1000000 131072 text,image 1
+qwen/qwen3.8-2.4t-a95b 2 6 0.25 2.5 1048576 131072 text 1
+qwen/qwen3.8-27b 0.425 2.55 0.085 0.53125 1000000 131072 text,image,video 1
+qwen/qwen3.8-27b:free 0 0 - - 262144 235929 text,image,video 1
+qwen/qwen3.8-flash 0.15 0.47 0.016 0.2 1000000 131072 text,image,video 1
+qwen/qwen3.8-max 2 6 0.25 2.5 1000000 131072 text,image,video 1
+qwen/qwen3.8-max-0902 2 6 0.25 2.5 1000000 131072 text,image,video 1
+qwen/qwen3.8-max-prime 4 12 0.5 - 1000000 131072 text,image,video 1
+qwen/qwen3.8-omni-flash 0.15 0.47 0.016 - 1000000 131072 text,image,audio,video 1
+recursive/flint-v1.0:free 0 0 - - 262144 - - -
+reflection/beam-1.0-501b-a23b 0.4 1.2 0.04 - 1048576 - - -
+rekaai/reka-edge 0.1 0.1 - - 16384 14745 text,image,video 1
+rekaai/reka-flash-3 0.1 0.2 - - 65536 58982 text 0
+relace/relace-apply-3 0.85 1.25 - - 256000 128000 text 0
+relace/relace-search 1 3 - - 256000 128000 text 1
+ricursiveai/ripple-65b-preview 0.2 0.6 0.05 - 1048576 - - -
+sakana/fugu-max 2 6 0.25 - 1000000 128000 text,image,file 1
+sakana/fugu-ultra 5 30 0.5 - 1000000 128000 text,image 1
+sakana/fugu-ultra-v2 5 30 0.5 - 1000000 128000 text,image,file 1
+sakana/sakana-namazu 0.95 4 0.15 - 262144 65536 text,image,file 1
+sao10k/l3-lunaris-8b 0.04 0.05 - - 8192 7372 text 0
+sao10k/l3.1-euryale-70b 0.85 0.85 - - 131072 16384 text 1
+sao10k/l3.3-euryale-70b 0.65 0.75 - - 131072 16384 text 0
+scaledown/extract 0.04 0 - - 1000000 - - -
+scaledown/summarize 0.04 0 - - 1000000 - - -
+stealth/crouton-alpha 0 0 - - 1048576 - - -
+stealth/space-bunny-alpha 0 0 - - 1000000 524288 text,image,video 1
+stealth/union-alpha 0 0 - - 262144 131072 text,image 1
+stepfun/step-3.5-flash 0.1 0.3 0.02 - 262144 65536 text 1
+stepfun/step-3.7-flash 0.2 1.15 0.04 - 262144 230400 text,image,video 1
+stepfun/step-5-preview 1 2.7 0.1 - 1048576 64000 text,image,video 1
+tencent/hunyuan-a13b-instruct 0.14 0.57 - - 131072 117964 text 0
+tencent/hy-mt2-1.8b 0.044 0.177 - - 8192 4096 text 0
+tencent/hy-mt2-30b-a3b 0.074 0.295 - - 8192 4096 text 0
+tencent/hy-mt2-7b 0.074 0.295 - - 8192 4096 text 0
+tencent/hy3 0.132 0.528 0.033 - 262144 128000 text 1
+tencent/hy3-preview 0.18 0.6 0.06 - 262144 235929 text 1
+tencent/hy4 0.417 1.2505 0.021 - 1048576 - - -
+tencent/hy4-preview 0.834 2.501 0.042 - 1048576 64000 text 1
+thedrummer/cydonia-24b-v4.1 0.3 0.5 0.15 - 131072 117964 text 0
+thedrummer/skyfall-36b-v2 0.55 0.8 0.25 - 32768 29491 text 0
+thedrummer/unslopnemo-12b 0.4 0.4 - - 1024000 819200 text 0
+thinkingmachines/inkling 1 4.05 0.17 - 524288 471859 text,image,audio 1
+thinkingmachines/inkling-small 0.45 1.2 0.1 - 524288 262144 text,image,audio 1
+thinkingmachines/inkling-small:free 0 0 - - 1048576 262144 text,image,audio 1
+thinkingmachines/inkling:free 0 0 - - 1048576 262144 text,image,audio 1
+typesafe/jev-1.13 0.042 0 - - 32000 28800 text -
+typesafe/jev-1.14 0.042 0 - - 32000 - - -
+unbiased/pareto 2.5 7.5 0.25 - 262144 131072 text,image 1
+unbiased/pareto-26.10 0.8 3.2 0.03 - 1048576 - - -
+unbiased/pareto-26.10-preview 0.8 3.2 0.03 - 1048576 131072 text,image 1
+unbiased/pareto-26.9 2.5 7.5 0.25 - 262144 - - -
+undi95/remm-slerp-l2-13b 0.35 0.65 - - 6144 5529 text 0
+upstage/solar-mini4 0.05 0.2 0.005 - 524288 131072 text 1
+upstage/solar-pro-3 0.15 0.6 0.015 - 131072 117964 text 1
+upstage/solar-pro4 0.15 0.6 0.03 - 524288 131072 text 1
+writer/palmyra-x5 0.6 6 - - 1040000 8192 text 0
+x-ai/grok-4.20 1.25 2.5 0.2 - 2000000 1800000 text,image,file 1
+x-ai/grok-4.20-multi-agent 1.25 2.5 0.2 - 2000000 1800000 text,image,file 0
+x-ai/grok-4.3 1.25 2.5 0.2 - 1000000 900000 text,image,file 1
+x-ai/grok-4.5 2 6 0.3 - 500000 450000 text,image,file 1
+x-ai/grok-4.6 2 6 0.5 - 500000 450000 text,image,file 1
+x-ai/grok-4.7 2 6 0.5 - 500000 450000 text,image,file 1
+x-ai/grok-build-0.1 1 2 0.2 - 256000 230400 text,image,file 1
+xiaomi/mimo-v2.5 0.4 2 0.08 - 1050000 131072 text,image,audio,video 1
+xiaomi/mimo-v2.5-pro 0.435 0.87 0.0036 0 1050000 131072 text 1
+xiaomi/mimo-v2.6-flash 0.14 0.28 0.0028 - 1050000 131072 text,image,audio,video 1
+xiaomi/mimo-v2.6-pro 0.435 0.87 0.0036 - 1050000 131072 text,image,audio,video 1
+xiaomi/mimo-v2.6-pro-ultraspeed 4.35 8.7 0.036 - 1048576 131072 text,image,audio,video 1
+xingchen-agi/xing4.0-29b-a4b:free 0 0 - - 262144 - - -
+z-ai/glm-4.5 0.6 2.2 0.11 - 131072 98304 text 1
+z-ai/glm-4.5-air 0.2 1.1 0.03 - 131072 98304 text 1
+z-ai/glm-4.5v 0.6 1.8 0.11 - 65536 16384 text,image 1
+z-ai/glm-4.6 0.6 2.2 0.11 - 204800 16384 text 1
+z-ai/glm-4.6v 0.3 0.9 0.05 - 131072 32768 text,image,video 1
+z-ai/glm-4.7 0.6 2.2 0.11 0 204800 131072 text 1
+z-ai/glm-4.7-flash 0.0605 0.4 0.01 0 200000 117964 text 1
+z-ai/glm-5 1 3.2 0.2 - 204800 128000 text 1
+z-ai/glm-5-turbo 1.2 4 0.24 - 202752 131072 text 1
+z-ai/glm-5.1 1.4 4.4 0.26 - 204800 128000 text 1
+z-ai/glm-5.2 1.4 4.4 0.26 - 1048576 943718 text 1
+z-ai/glm-5.2:free 0 0 - - 32768 29491 text 0
+z-ai/glm-5.3 1.4 4.4 0.26 - 1048576 943718 text 1
+z-ai/glm-5.3-flash 0.15 0.5 0.03 - 1310720 131072 text,image,video 1
+z-ai/glm-5.3-flashx 0.37 1.25 0.075 - 1048576 131072 text,image,video 1
+z-ai/glm-5.3-flashx-legal 0.37 1.25 0.075 - 1048576 - - -
+z-ai/glm-5.3-prime 2.8 8.8 0.56 - 1000000 131072 text 1
+z-ai/glm-5v-turbo 1.2 4 0.24 - 202752 131072 text,image,video 1
+"""
+
+# id, prompt tokens above which, then input output cache_read cache_write from there on
+TIER_ROWS = """
+anthropic/claude-haiku-5.5 100000 0.5 2.5 0.05 0.625
+anthropic/claude-opus-4.6 200000 10 37.5 1 12.5
+anthropic/claude-opus-4.7 200000 10 37.5 1 12.5
+anthropic/claude-sonnet-4 200000 6 22.5 0.6 7.5
+anthropic/claude-sonnet-4.5 200000 6 22.5 0.6 7.5
+anthropic/claude-sonnet-4.6 200000 6 22.5 0.6 7.5
+bytedance-seed/seed-1.6 128000 0.5 4 - -
+bytedance-seed/seed-1.6-flash 128000 0.1 0.8 - -
+bytedance-seed/seed-2.0-code 128000 1 6 - -
+bytedance-seed/seed-2.0-lite 128000 0.5 4 - -
+bytedance-seed/seed-2.0-mini 128000 0.2 0.8 - -
+google/gemini-2.5-pro 200000 2.5 15 0.25 -
+google/gemini-2.5-pro-preview 200000 2.5 15 0.25 -
+google/gemini-3.1-pro-preview 200000 4 18 0.4 0.25
+google/gemini-3.1-pro-preview-customtools 200000 4 18 0.4 -
+openai/gpt-5.4 272000 5 22.5 0.5 -
+openai/gpt-5.4-pro 272000 60 270 - -
+openai/gpt-5.5 272000 10 45 1 -
+openai/gpt-5.5-pro 272000 60 270 - -
+openai/gpt-5.6-luna 272000 0.4 1.8 0.04 0.5
+openai/gpt-5.6-luna-pro 272000 0.4 1.8 0.04 0.5
+openai/gpt-5.6-sol 272000 4 15 0.4 5
+openai/gpt-5.6-sol-pro 272000 4 15 0.4 5
+openai/gpt-5.6-terra 272000 4 18 0.4 5
+openai/gpt-5.6-terra-pro 272000 4 18 0.4 5
+openai/gpt-6-astra 272000 20 75 2 25
+openai/gpt-6-astra-pro 272000 20 75 2 25
+openai/gpt-6-luna 272000 0.2 0.75 0.02 0.25
+openai/gpt-6-luna-pro 272000 0.2 0.75 0.02 0.25
+openai/gpt-6-sol 272000 4 15 0.4 5
+openai/gpt-6-sol-pro 272000 4 15 0.4 5
+openai/gpt-6.1-sol 272000 4 15 0.2 5
+openai/gpt-6.1-sol-pro 272000 4 15 0.2 5
+qwen/qwen-plus 256000 0.78 2.34 0.156 0.975
+qwen/qwen-plus-2025-07-28 256000 0.78 2.34 - -
+qwen/qwen3-coder-flash 32000 0.325 1.625 0.065 0.40625
+qwen/qwen3-coder-flash 128000 0.52 2.6 0.104 0.65
+qwen/qwen3-coder-plus 32000 1.17 5.85 0.234 1.4625
+qwen/qwen3-coder-plus 128000 1.95 9.75 0.39 2.4375
+qwen/qwen3-max 32000 1.56 7.8 0.312 1.95
+qwen/qwen3-max 128000 1.95 9.75 0.39 2.4375
+qwen/qwen3-max-thinking 32000 1.56 7.8 - -
+qwen/qwen3-max-thinking 128000 1.95 9.75 - -
+qwen/qwen3.5-plus-02-15 256000 0.325 1.95 - -
+qwen/qwen3.5-plus-20260420 256000 0.375 2.25 - 0.46875
+qwen/qwen3.6-flash 256000 0.75 3 - 0.9375
+qwen/qwen3.6-max-preview 128000 1.58 9.48 - 1.975
+qwen/qwen3.6-plus 256000 1.3 3.9 - 1.625
+qwen/qwen3.7-flash 32000 0.1 0.4 0.02 0.125
+qwen/qwen3.7-flash 256000 0.2 0.8 0.04 0.25
+qwen/qwen3.7-plus 256000 0.96 3.84 0.192 1.2
+sakana/fugu-ultra 272000 10 45 1 -
+sakana/fugu-ultra-v2 272000 10 45 1 -
+x-ai/grok-4.20 200000 2.5 5 0.4 -
+x-ai/grok-4.20-multi-agent 200000 2.5 5 0.4 -
+x-ai/grok-4.3 200000 2.5 5 0.4 -
+x-ai/grok-4.5 200000 4 12 0.6 -
+x-ai/grok-4.6 200000 4 12 1 -
+x-ai/grok-4.7 200000 4 12 1 -
+x-ai/grok-build-0.1 200000 2 4 0.4 -
+"""
+
+# Answers name their model by canonical slug: alias, id
+ALIAS_ROWS = """
+aion-labs/aion-2.0-20260223 aion-labs/aion-2.0
+aion-labs/aion-3.0-20260707 aion-labs/aion-3.0
+aion-labs/aion-3.0-mini-20260707 aion-labs/aion-3.0-mini
+aion-labs/aion-3.5-20260923 aion-labs/aion-3.5
+aion-labs/aion-3.5-mini-20260923 aion-labs/aion-3.5-mini
+anthropic/claude-4-opus-20250522 anthropic/claude-opus-4
+anthropic/claude-4-sonnet-20250522 anthropic/claude-sonnet-4
+anthropic/claude-4.1-opus-20250805 anthropic/claude-opus-4.1
+anthropic/claude-4.5-haiku-20251001 anthropic/claude-haiku-4.5
+anthropic/claude-4.5-haiku-20251001:beta anthropic/claude-haiku-4.5
+anthropic/claude-4.5-opus-20251124 anthropic/claude-opus-4.5
+anthropic/claude-4.5-opus-20251124:beta anthropic/claude-opus-4.5
+anthropic/claude-4.5-sonnet-20250929 anthropic/claude-sonnet-4.5
+anthropic/claude-4.5-sonnet-20250929:beta anthropic/claude-sonnet-4.5
+anthropic/claude-4.6-opus-20260205 anthropic/claude-opus-4.6
+anthropic/claude-4.6-opus-20260205:beta anthropic/claude-opus-4.6
+anthropic/claude-4.6-sonnet-20260217 anthropic/claude-sonnet-4.6
+anthropic/claude-4.6-sonnet-20260217:beta anthropic/claude-sonnet-4.6
+anthropic/claude-4.7-opus-20260416 anthropic/claude-opus-4.7
+anthropic/claude-4.8-opus-20260528 anthropic/claude-opus-4.8
+anthropic/claude-5-fable-20260609 anthropic/claude-fable-5
+anthropic/claude-fable-5.1-20260831 anthropic/claude-fable-5.1
+anthropic/claude-fable-5.1:beta anthropic/claude-fable-5.1
+anthropic/claude-fable-5:beta anthropic/claude-fable-5
+anthropic/claude-haiku-4.5-20251001 anthropic/claude-haiku-4.5
+anthropic/claude-haiku-4.5-20251001:beta anthropic/claude-haiku-4.5
+anthropic/claude-haiku-4.5:beta anthropic/claude-haiku-4.5
+anthropic/claude-haiku-5.5-20261007 anthropic/claude-haiku-5.5
+anthropic/claude-opus-4.5-20251124 anthropic/claude-opus-4.5
+anthropic/claude-opus-4.5-20251124:beta anthropic/claude-opus-4.5
+anthropic/claude-opus-4.5:beta anthropic/claude-opus-4.5
+anthropic/claude-opus-4.6-20260205 anthropic/claude-opus-4.6
+anthropic/claude-opus-4.6-20260205:beta anthropic/claude-opus-4.6
+anthropic/claude-opus-4.6:beta anthropic/claude-opus-4.6
+anthropic/claude-opus-4.7:beta anthropic/claude-opus-4.7
+anthropic/claude-opus-4.8:beta anthropic/claude-opus-4.8
+anthropic/claude-opus-5-20260723 anthropic/claude-opus-5
+anthropic/claude-opus-5.5-20260921 anthropic/claude-opus-5.5
+anthropic/claude-opus-5.5:beta anthropic/claude-opus-5.5
+anthropic/claude-opus-5:beta anthropic/claude-opus-5
+anthropic/claude-sonnet-4.5-20250929 anthropic/claude-sonnet-4.5
+anthropic/claude-sonnet-4.5-20250929:beta anthropic/claude-sonnet-4.5
+anthropic/claude-sonnet-4.5:beta anthropic/claude-sonnet-4.5
+anthropic/claude-sonnet-4.6-20260217 anthropic/claude-sonnet-4.6
+anthropic/claude-sonnet-4.6-20260217:beta anthropic/claude-sonnet-4.6
+anthropic/claude-sonnet-4.6:beta anthropic/claude-sonnet-4.6
+anthropic/claude-sonnet-5-20260630 anthropic/claude-sonnet-5
+anthropic/claude-sonnet-5.5-20260928 anthropic/claude-sonnet-5.5
+anthropic/claude-sonnet-5.5:beta anthropic/claude-sonnet-5.5
+anthropic/claude-sonnet-5:beta anthropic/claude-sonnet-5
+bytedance-seed/seed-1.6-20250625 bytedance-seed/seed-1.6
+bytedance-seed/seed-1.6-flash-20250625 bytedance-seed/seed-1.6-flash
+bytedance-seed/seed-2-1-turbo-20260810 bytedance-seed/seed-2-1-turbo
+bytedance-seed/seed-2.0-code-20260730 bytedance-seed/seed-2.0-code
+bytedance-seed/seed-2.0-lite-20260309 bytedance-seed/seed-2.0-lite
+bytedance-seed/seed-2.0-mini-20260224 bytedance-seed/seed-2.0-mini
+cohere/command-a-03-2025 cohere/command-a
+cohere/command-a-plus-05-2026 cohere/command-a-plus
+deepseek/deepseek-chat-v3 deepseek/deepseek-chat
+deepseek/deepseek-v3.2-20251201 deepseek/deepseek-v3.2
+deepseek/deepseek-v4-flash-20260423 deepseek/deepseek-v4-flash
+deepseek/deepseek-v4-flash-20260731 deepseek/deepseek-v4-flash-0731
+deepseek/deepseek-v4-flash-vision-exp-20260821 deepseek/deepseek-v4-flash-vision-exp
+deepseek/deepseek-v4-pro-20260423 deepseek/deepseek-v4-pro
+deepseek/deepseek-v4-pro-20260813 deepseek/deepseek-v4-pro-0813
+deepseek/deepseek-v4.1-flash-20260910 deepseek/deepseek-v4.1-flash
+elorian/glimpse-20261016 elorian/glimpse
+fireworks/ember-1-20260923 fireworks/ember-1
+google/gemini-2.5-pro-preview-06-05 google/gemini-2.5-pro-preview
+google/gemini-3-flash-preview-20251217 google/gemini-3-flash-preview
+google/gemini-3-pro-image-20260528 google/gemini-3-pro-image
+google/gemini-3-pro-image-preview-20251120 google/gemini-3-pro-image-preview
+google/gemini-3.1-flash-image-20260528 google/gemini-3.1-flash-image
+google/gemini-3.1-flash-image-preview-20260226 google/gemini-3.1-flash-image-preview
+google/gemini-3.1-flash-lite-20260507 google/gemini-3.1-flash-lite
+google/gemini-3.1-flash-lite-image-20260630 google/gemini-3.1-flash-lite-image
+google/gemini-3.1-flash-lite-preview-20260303 google/gemini-3.1-flash-lite-preview
+google/gemini-3.1-pro-preview-20260219 google/gemini-3.1-pro-preview
+google/gemini-3.1-pro-preview-customtools-20260219 google/gemini-3.1-pro-preview-customtools
+google/gemini-3.5-flash-20260519 google/gemini-3.5-flash
+google/gemini-3.5-flash-lite-20260721 google/gemini-3.5-flash-lite
+google/gemini-3.6-flash-20260721 google/gemini-3.6-flash
+google/gemini-3.7-flash-20260813 google/gemini-3.7-flash
+google/gemini-3.8-flash-20260902 google/gemini-3.8-flash
+google/gemini-4-argon-20261013 google/gemini-4-argon
+google/gemini-nano-banana-2.1-20261006 google/gemini-nano-banana-2.1
+google/gemini-omni-1.1-flash-20260911 google/gemini-omni-1.1-flash
+google/gemini-omni-1.2-flash-20261105 google/gemini-omni-1.2-flash
+google/gemma-4-26b-a4b-it-20260403 google/gemma-4-26b-a4b-it
+google/gemma-4-31b-it-20260402 google/gemma-4-31b-it
+ibm-granite/granite-4.1-8b-20260429 ibm-granite/granite-4.1-8b
+ibm-granite/granite-4.2-8b-20260831 ibm-granite/granite-4.2-8b
+inception/mercury-2-20260304 inception/mercury-2
+inception/mercury-2.5-20260908 inception/mercury-2.5
+inception/mercury-3-20261019 inception/mercury-3
+inclusionai/ling-3.0-flash-20260723 inclusionai/ling-3.0-flash
+inclusionai/ling-3.0-flash-vl-20260910 inclusionai/ling-3.0-flash-vl
+inclusionai/ling-3.0-tiny-20260806 inclusionai/ling-3.0-tiny
+inclusionai/ling-3.1-flash-20261002 inclusionai/ling-3.1-flash
+inference-net/schematron-v2-small-20260902 inference-net/schematron-v2-small
+inference-net/schematron-v2-turbo-20260902 inference-net/schematron-v2-turbo
+kwaipilot/kat-coder-pro-v2-20260327 kwaipilot/kat-coder-pro-v2
+kwaipilot/kat-coder-pro-v2.5-20260710 kwaipilot/kat-coder-pro-v2.5
+liquid/lfm-2.5-2.6b-20260811 liquid/lfm-2.5-2.6b
+liquid/lfm-2.5-24b-a2b-20261012 liquid/lfm-2.5-24b-a2b
+liquid/lfm-3-1.7b-20261106 liquid/lfm-3-1.7b
+meituan/longcat-2.0-20260720 meituan/longcat-2.0
+meta-llama/llama-4-maverick-17b-128e-instruct meta-llama/llama-4-maverick
+meta-llama/llama-4-scout-17b-16e-instruct meta-llama/llama-4-scout
+meta/muse-glimmer-30b-20260810 meta/muse-glimmer-30b
+meta/muse-spark-1.1-20260709 meta/muse-spark-1.1
+meta/muse-spark-1.2-20260805 meta/muse-spark-1.2
+meta/muse-spark-1.2-contributor-20260805 meta/muse-spark-1.2-contributor
+meta/muse-spark-1.3-20260902 meta/muse-spark-1.3
+meta/muse-spark-1.3-contributor-20260902 meta/muse-spark-1.3-contributor
+meta/muse-spark-open-20261015 meta/muse-spark-open
+meta/muse-wonder-20261012 meta/muse-wonder
+minimax/minimax-m2-her-20260123 minimax/minimax-m2-her
+minimax/minimax-m2.5-20260211 minimax/minimax-m2.5
+minimax/minimax-m2.7-20260318 minimax/minimax-m2.7
+minimax/minimax-m3-20260531 minimax/minimax-m3
+mistralai/mistral-large-4-0-20261006 mistralai/mistral-large-4-0
+mistralai/mistral-medium-3.5-20260430 mistralai/mistral-medium-3-5
+mistralai/mistral-saba-2502 mistralai/mistral-saba
+mistralai/mistral-small-3.1-24b-instruct-2503 mistralai/mistral-small-3.1-24b-instruct
+mistralai/mistral-small-3.2-24b-instruct-2506 mistralai/mistral-small-3.2-24b-instruct
+moondream/moondream3-preview-20261013 moondream/moondream3-preview
+moondream/moondream3.1-9b-a2b-20261013 moondream/moondream3.1-9b-a2b
+moonshotai/kimi-k2-thinking-20251106 moonshotai/kimi-k2-thinking
+moonshotai/kimi-k2.5-0127 moonshotai/kimi-k2.5
+moonshotai/kimi-k2.6-20260420 moonshotai/kimi-k2.6
+moonshotai/kimi-k2.7-code-20260612 moonshotai/kimi-k2.7-code
+moonshotai/kimi-k3-20260715 moonshotai/kimi-k3
+moonshotai/kimi-k3.1-pro-20261023 moonshotai/kimi-k3.1-pro
+nex-agi/nex-n2.5-mini-20260908 nex-agi/nex-n2.5-mini
+nex-agi/nex-n2.5-pro-20260907 nex-agi/nex-n2.5-pro
+nvidia/nemotron-3-super-120b-a12b-20230311 nvidia/nemotron-3-super-120b-a12b
+nvidia/nemotron-3-ultra-550b-a55b-20260604 nvidia/nemotron-3-ultra-550b-a55b
+nvidia/nemotron-3.5-content-safety-20260604 nvidia/nemotron-3.5-content-safety
+nvidia/nemotron-3.5-lightning-20260807 nvidia/nemotron-3.5-lightning
+nvidia/nemotron-3.5-super-vl-20261015 nvidia/nemotron-3.5-super-vl
+openai/gpt-4.1-2025-04-14 openai/gpt-4.1
+openai/gpt-4.1-mini-2025-04-14 openai/gpt-4.1-mini
+openai/gpt-4.1-nano-2025-04-14 openai/gpt-4.1-nano
+openai/gpt-5-2025-08-07 openai/gpt-5
+openai/gpt-5-mini-2025-08-07 openai/gpt-5-mini
+openai/gpt-5-nano-2025-08-07 openai/gpt-5-nano
+openai/gpt-5-pro-2025-10-06 openai/gpt-5-pro
+openai/gpt-5.1-20251113 openai/gpt-5.1
+openai/gpt-5.1-codex-20251113 openai/gpt-5.1-codex
+openai/gpt-5.1-codex-max-20251204 openai/gpt-5.1-codex-max
+openai/gpt-5.1-codex-mini-20251113 openai/gpt-5.1-codex-mini
+openai/gpt-5.2-20251211 openai/gpt-5.2
+openai/gpt-5.2-chat-20251211 openai/gpt-5.2-chat
+openai/gpt-5.2-codex-20260114 openai/gpt-5.2-codex
+openai/gpt-5.2-pro-20251211 openai/gpt-5.2-pro
+openai/gpt-5.3-codex-20260224 openai/gpt-5.3-codex
+openai/gpt-5.4-20260305 openai/gpt-5.4
+openai/gpt-5.4-image-2-20260421 openai/gpt-5.4-image-2
+openai/gpt-5.4-mini-20260317 openai/gpt-5.4-mini
+openai/gpt-5.4-nano-20260317 openai/gpt-5.4-nano
+openai/gpt-5.4-pro-20260305 openai/gpt-5.4-pro
+openai/gpt-5.5-20260423 openai/gpt-5.5
+openai/gpt-5.5-pro-20260423 openai/gpt-5.5-pro
+openai/gpt-5.6-luna-20260709 openai/gpt-5.6-luna
+openai/gpt-5.6-luna-pro-20260709 openai/gpt-5.6-luna-pro
+openai/gpt-5.6-sol-20260709 openai/gpt-5.6-sol
+openai/gpt-5.6-sol-pro-20260709 openai/gpt-5.6-sol-pro
+openai/gpt-5.6-terra-20260709 openai/gpt-5.6-terra
+openai/gpt-5.6-terra-pro-20260709 openai/gpt-5.6-terra-pro
+openai/gpt-6-astra-20260903 openai/gpt-6-astra
+openai/gpt-6-astra-pro-20260903 openai/gpt-6-astra
+openai/gpt-6-luna-20260922 openai/gpt-6-luna
+openai/gpt-6-sol-20260922 openai/gpt-6-sol
+openai/gpt-6.1-sol-20260929 openai/gpt-6.1-sol
+openai/gpt-6.1-terra-20261026 openai/gpt-6.1-terra
+openai/gpt-6.1-terra-pro openai/gpt-6.1-terra
+openai/gpt-6.1-terra-pro-20261026 openai/gpt-6.1-terra
+openai/gpt-chat-latest-20260505 openai/gpt-chat-latest
+openai/o1-2024-12-17 openai/o1
+openai/o3-2025-04-16 openai/o3
+openai/o3-mini-2025-01-31 openai/o3-mini
+openai/o3-mini-high-2025-01-31 openai/o3-mini-high
+openai/o3-pro-2025-06-10 openai/o3-pro
+openai/o4-mini-2025-04-16 openai/o4-mini
+openai/o4-mini-high-2025-04-16 openai/o4-mini-high
+particle-ai/particle-1-20261027 particle-ai/particle-1
+perceptron/perceptron-mk1-20260512 perceptron/perceptron-mk1
+perceptron/perceptron-mk1.5-20260925 perceptron/perceptron-mk1.5
+poolside/laguna-s-2.1-20260720 poolside/laguna-s-2.1
+poolside/laguna-xs-2.1-20260625 poolside/laguna-xs-2.1
+prism-ml/ternary-bonsai-2-27b-20260918 prism-ml/ternary-bonsai-2-27b
+prism-ml/ternary-bonsai-2-9b-20261015 prism-ml/ternary-bonsai-2-9b
+qwen/qwen-plus-2025-01-25 qwen/qwen-plus
+qwen/qwen3-14b-04-28 qwen/qwen3-14b
+qwen/qwen3-235b-a22b-04-28 qwen/qwen3-235b-a22b
+qwen/qwen3-235b-a22b-07-25 qwen/qwen3-235b-a22b-2507
+qwen/qwen3-30b-a3b-04-28 qwen/qwen3-30b-a3b
+qwen/qwen3-32b-04-28 qwen/qwen3-32b
+qwen/qwen3-8b-04-28 qwen/qwen3-8b
+qwen/qwen3-coder-480b-a35b-07-25 qwen/qwen3-coder
+qwen/qwen3-coder-next-2025-02-03 qwen/qwen3-coder-next
+qwen/qwen3-max-thinking-20260123 qwen/qwen3-max-thinking
+qwen/qwen3-next-80b-a3b-instruct-2509 qwen/qwen3-next-80b-a3b-instruct
+qwen/qwen3-next-80b-a3b-thinking-2509 qwen/qwen3-next-80b-a3b-thinking
+qwen/qwen3.5-122b-a10b-20260224 qwen/qwen3.5-122b-a10b
+qwen/qwen3.5-27b-20260224 qwen/qwen3.5-27b
+qwen/qwen3.5-35b-a3b-20260224 qwen/qwen3.5-35b-a3b
+qwen/qwen3.5-397b-a17b-20260216 qwen/qwen3.5-397b-a17b
+qwen/qwen3.5-9b-20260310 qwen/qwen3.5-9b
+qwen/qwen3.5-flash-20260224 qwen/qwen3.5-flash-02-23
+qwen/qwen3.5-plus-20260216 qwen/qwen3.5-plus-02-15
+qwen/qwen3.6-27b-20260422 qwen/qwen3.6-27b
+qwen/qwen3.6-35b-a3b-20260415 qwen/qwen3.6-35b-a3b
+qwen/qwen3.6-max-preview-20260420 qwen/qwen3.6-max-preview
+qwen/qwen3.6-plus-04-02 qwen/qwen3.6-plus
+qwen/qwen3.7-flash-20260727 qwen/qwen3.7-flash
+qwen/qwen3.7-max-20260520 qwen/qwen3.7-max
+qwen/qwen3.7-plus-20260602 qwen/qwen3.7-plus
+qwen/qwen3.8-2.4t-a95b-20260812 qwen/qwen3.8-2.4t-a95b
+qwen/qwen3.8-27b-20260814 qwen/qwen3.8-27b
+qwen/qwen3.8-flash-20260826 qwen/qwen3.8-flash
+qwen/qwen3.8-max-20260803 qwen/qwen3.8-max
+qwen/qwen3.8-max-20260902 qwen/qwen3.8-max-0902
+qwen/qwen3.8-max-prime-20260923 qwen/qwen3.8-max-prime
+qwen/qwen3.8-omni-flash-20260918 qwen/qwen3.8-omni-flash
+reflection/beam-1.0-501b-a23b-20261016 reflection/beam-1.0-501b-a23b
+rekaai/reka-edge-2603 rekaai/reka-edge
+relace/relace-search-20251208 relace/relace-search
+ricursiveai/ripple-65b-preview-20261104 ricursiveai/ripple-65b-preview
+sakana/fugu-max-20260911 sakana/fugu-max
+sakana/fugu-ultra-20260615 sakana/fugu-ultra
+sakana/fugu-ultra-v2-20260911 sakana/fugu-ultra
+sakana/namazu-20260811 sakana/sakana-namazu
+sao10k/l3.3-euryale-70b-v2.3 sao10k/l3.3-euryale-70b
+scaledown/extract-20260928 scaledown/extract
+scaledown/summarize-20260928 scaledown/summarize
+stepfun/step-3.7-flash-20260528 stepfun/step-3.7-flash
+stepfun/step-5-preview-20261008 stepfun/step-5-preview
+tencent/hy-mt2-1.8b-20260521 tencent/hy-mt2-1.8b
+tencent/hy-mt2-30b-a3b-20260521 tencent/hy-mt2-30b-a3b
+tencent/hy-mt2-7b-20260521 tencent/hy-mt2-7b
+tencent/hy3-20260706 tencent/hy3
+tencent/hy3-preview-20260421 tencent/hy3-preview
+tencent/hy4-20261104 tencent/hy4
+thinkingmachines/inkling-20260715 thinkingmachines/inkling
+thinkingmachines/inkling-small-20260730 thinkingmachines/inkling-small
+unbiased/pareto-26.10-20261015 unbiased/pareto-26.10
+unbiased/pareto-26.9-20260917 unbiased/pareto-26.9
+upstage/solar-mini4-20260922 upstage/solar-mini4
+upstage/solar-pro4-20260810 upstage/solar-pro4
+venice/uncensored cognitivecomputations/dolphin-mistral-24b-venice-edition
+writer/palmyra-x5-20250428 writer/palmyra-x5
+x-ai/grok-4.20-20260309 x-ai/grok-4.20
+x-ai/grok-4.20-multi-agent-20260309 x-ai/grok-4.20-multi-agent
+x-ai/grok-4.3-20260430 x-ai/grok-4.3
+x-ai/grok-4.5-20260708 x-ai/grok-4.5
+x-ai/grok-4.6-20260810 x-ai/grok-4.6
+x-ai/grok-4.7-20260916 x-ai/grok-4.7
+x-ai/grok-build-0.1-20260520 x-ai/grok-build-0.1
+xiaomi/mimo-v2.5-20260422 xiaomi/mimo-v2.5
+xiaomi/mimo-v2.5-pro-20260422 xiaomi/mimo-v2.5-pro
+xiaomi/mimo-v2.6-flash-20260921 xiaomi/mimo-v2.6-flash
+xiaomi/mimo-v2.6-pro-20260921 xiaomi/mimo-v2.6-pro
+xiaomi/mimo-v2.6-pro-ultraspeed-20260921 xiaomi/mimo-v2.6-pro-ultraspeed
+z-ai/glm-4.6-20251208 z-ai/glm-4.6v
+z-ai/glm-4.7-20251222 z-ai/glm-4.7
+z-ai/glm-4.7-flash-20260119 z-ai/glm-4.7-flash
+z-ai/glm-5-20260211 z-ai/glm-5
+z-ai/glm-5-turbo-20260315 z-ai/glm-5-turbo
+z-ai/glm-5.1-20260406 z-ai/glm-5.1
+z-ai/glm-5.2-20260616 z-ai/glm-5.2
+z-ai/glm-5.3-20260816 z-ai/glm-5.3
+z-ai/glm-5.3-flash-20260826 z-ai/glm-5.3-flash
+z-ai/glm-5.3-flashx-20260918 z-ai/glm-5.3-flashx
+z-ai/glm-5.3-flashx-legal-20261102 z-ai/glm-5.3-flashx-legal
+z-ai/glm-5.3-prime-20260921 z-ai/glm-5.3-prime
+z-ai/glm-5v-turbo-20260401 z-ai/glm-5v-turbo
+~typesafe/jev-latest typesafe/jev-1.14
+"""
+
+
+# --- Start ----------------------------------------------------------------------------------
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -602,8 +602,8 @@ BODY_FIELDS = frozenset(
     " min_p top_a frequency_penalty presence_penalty repetition_penalty seed logit_bias logprobs top_logprobs stop"
     " response_format structured_outputs tools tool_choice parallel_tool_calls max_tool_calls stop_server_tools_when"
     " reasoning reasoning_effort include_reasoning verbosity plugins provider route preset service_tier speed"
-    " session_id prompt_cache_key prompt_cache_options cache_control user metadata trace prediction modalities image_config"
-    " audio web_search_options x_search_filter debug transforms n".split()
+    " session_id prompt_cache_key prompt_cache_options cache_control user metadata trace prediction modalities"
+    " image_config audio web_search_options x_search_filter debug transforms n".split()
 )
 # What one call may set anew; all other settings belong to the Llm.
 CALL_SETTINGS = frozenset(
@@ -2165,7 +2165,7 @@ def connect_log(path: str) -> sqlite3.Connection:
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     # Made here, since SQLite would make it readable by all; its -wal and -shm take the mode over.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    connection = sqlite3.connect(path, LOG_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=LOG_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
     try:
         _prepare_log(connection)
     except BaseException:
@@ -2310,6 +2310,7 @@ class Operations(_RowList):
 
 
 CELL_WIDTH = 48  # characters; a longer text ends in dots
+MIN_CELL_WIDTH = 8  # characters; less can't be told apart
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _TTY_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -2317,14 +2318,14 @@ _TTY_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 def format_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], width: int | None = None) -> str:
     """Return an aligned table: numbers to the right, texts cut, no control character.
 
-    ``width`` is what it must fit into: the widest text columns give way.
+    ``width`` is what it must fit into: the widest text columns with a name give way.
     """
     if not columns:
         return "(no rows)"
     numeric = [any(_is_number(r[i]) for r in rows) for i in range(len(columns))]
     cells = [[_cell_text(v) for v in row] for row in rows]
     widths = [max([len(c), *(len(row[i]) for row in cells)]) for i, c in enumerate(columns)]
-    _shrink(widths, width)
+    _shrink(widths, width, [i for i, c in enumerate(columns) if c and not numeric[i]])
     lines = [_table_line(columns, widths, numeric), "  ".join("-" * w for w in widths)]
     lines += [_table_line(row, widths, numeric) for row in cells] or ["(no rows)"]
     return "\n".join(line.rstrip() for line in lines)
@@ -2344,9 +2345,12 @@ def _cell_text(value: Any) -> str:
     return text if len(text) <= CELL_WIDTH else text[: CELL_WIDTH - 3] + "..."
 
 
-def _shrink(widths: list[int], width: int | None) -> None:
-    while width and sum(widths) + 2 * (len(widths) - 1) > width and max(widths) > 8:
-        widths[widths.index(max(widths))] -= 1
+def _shrink(widths: list[int], width: int | None, yielding: list[int]) -> None:
+    while width and yielding and sum(widths) + 2 * (len(widths) - 1) > width:
+        widest = max(yielding, key=lambda i: widths[i])
+        if widths[widest] <= MIN_CELL_WIDTH:
+            return
+        widths[widest] -= 1
 
 
 def _table_line(cells: Sequence[str], widths: list[int], numeric: list[bool]) -> str:
@@ -2469,7 +2473,7 @@ class LlmOperationCollector:
             raise ConfigError(f"nothing was deleted from {file}: {error}", hint="purge your own log") from None
         with closing(connection):
             count = connection.execute("DELETE FROM operations WHERE timestamp < ?", [_moment(before)]).rowcount
-            connection.execute("PRAGMA incremental_vacuum").fetchall()
+            connection.executescript("PRAGMA incremental_vacuum")  # execute() would free a single page
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return count
 
@@ -2479,7 +2483,7 @@ def _connect_to_read(file: str) -> sqlite3.Connection:
     from pathlib import Path
 
     uri = Path(file).as_uri() + "?mode=ro"
-    connection = sqlite3.connect(uri, LOG_BUSY_TIMEOUT, uri=True, isolation_level=None)
+    connection = sqlite3.connect(uri, timeout=LOG_BUSY_TIMEOUT, uri=True, isolation_level=None)
     connection.execute("PRAGMA query_only = ON")
     return connection
 
@@ -2616,6 +2620,7 @@ class _Receiver(io.RawIOBase):
         self._timeout_error = sockets.timeout  # TimeoutError only from 3.10 on
         self.call: _Call | None = None  # None: between calls, nothing may be received
         self.received = 0
+        self.is_over = False  # whether the other side has closed
         self.head_left: int | None = None  # bytes that the head may still take
 
     def readable(self) -> bool:
@@ -2634,6 +2639,7 @@ class _Receiver(io.RawIOBase):
                 continue
         call.check()
         self.received += count
+        self.is_over = not count
         if self.head_left is not None:
             self.head_left -= count
             if self.head_left < 0:
@@ -2678,6 +2684,8 @@ class _Connection:
                 raise OSError(f"what came is no HTTP answer: {error!r}") from error
             finally:
                 head.fp = None  # type: ignore[assignment]  # else it closes our reader when it is freed
+            if self.receiver.is_over:  # http.client takes the end of the connection for the end of the head
+                raise ConnectionError("closed in the middle of the head")
             if not 100 <= head.status <= 199 or head.status == 101:
                 self.receiver.head_left = None
                 return head
@@ -2780,19 +2788,19 @@ class _Transport:
         self._idle: list[_Connection] = []
         self._opener: urllib.request.OpenerDirector | None = None
         self.renew()
+        # For an Llm that nobody closes: its sockets go with it.
+        weakref.finalize(self, _close_all, self._idle)
 
     def renew(self) -> None:
         """Start with no connection, as a forked child must: its parent uses the old ones."""
-        self._idle = []
+        self._idle.clear()
         self._lock = threading.Lock()
         _FORK_SENSITIVE.add(self)
 
     def close(self) -> None:
         """Close the idle connections."""
         with self._lock:
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+            _close_all(self._idle)
 
     def send(self, call: _Call, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> _Answer:
         """Send one request and return its answer, of whatever status; redirects are not followed.
@@ -2889,6 +2897,11 @@ class _Transport:
             if isinstance(error, _FAULTS):
                 raise _connect_error(error, host, port, proxy, limit) from error
             raise
+
+
+def _close_all(connections: list[_Connection]) -> None:
+    while connections:
+        connections.pop().close()
 
 
 class _Stale(Exception):
@@ -4026,12 +4039,7 @@ class MockOpenRouter:
         return f"http://127.0.0.1:{self._server.server_address[1]}/api/v1"
 
     def __enter__(self) -> MockOpenRouter:
-        import http.server
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _mock_handler(self))
-        server.daemon_threads = True
-        server.block_on_close = False
-        self._server = server
+        self._server = server = _mock_server(self)
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
@@ -4047,9 +4055,18 @@ class MockOpenRouter:
             return self._script.pop(0) if self._script and request.method == "POST" else "ok"
 
 
-def _mock_handler(mock: MockOpenRouter) -> Any:
-    """Return a handler class for http.server, whose import is not for every start."""
+def _mock_server(mock: MockOpenRouter) -> Any:
+    """Return a server that answers for the mock; http.server's import is not for every start."""
     import http.server
+
+    class Server(http.server.ThreadingHTTPServer):
+        daemon_threads = True
+        block_on_close = False
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """Say nothing of clients that leave, which is their right; all else is a bug."""
+            if not isinstance(sys.exc_info()[1], OSError):
+                super().handle_error(request, client_address)
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -4069,15 +4086,12 @@ def _mock_handler(mock: MockOpenRouter) -> Any:
                 decoded = None
             # http.server's headers are a mapping that is looked up in any case
             request = MockRequest(self.command, self.path, self.headers, decoded)  # type: ignore[arg-type]
-            try:
-                _MockAnswer(mock, self, request).send(mock.take(request))
-            except OSError:  # the client left, which is its right
-                self.close_connection = True
+            _MockAnswer(mock, self, request).send(mock.take(request))
 
         def log_message(self, format: str, *args: Any) -> None:
             """Say nothing: stderr is the user's."""
 
-    return Handler
+    return Server(("127.0.0.1", 0), Handler)
 
 
 class _MockAnswer:
@@ -4557,24 +4571,26 @@ def _local_time(timestamp: str) -> str:
     return datetime.fromisoformat(timestamp).astimezone().strftime("%m-%d %H:%M:%S")
 
 
-BAR_WIDTH = 12  # characters of the dearest row's bar
+BAR_WIDTH = 10  # characters of the dearest row's bar
 
 
 def _show_costs(path: str | None, by: str) -> int:
     totals = LlmOperationCollector.totals(by, path=path)
-    columns = [by, "calls", "errors", "tokens", "USD", "unpriced", "p50 ms", "p95 ms"]
-    picked = (by, "calls", "errors", "total_tokens", "cost", "unpriced", "p50_ms", "p95_ms")
-    rows = [[row[name] for name in picked] for row in totals]
-    if _terminal_width():
-        columns.insert(5, "")
-        most = max([row[4] or 0 for row in rows], default=0)
-        for row in rows:
-            row.insert(5, _bar(row[4] or 0, most))
-    print(format_table(columns, rows, _terminal_width()))
-    spent = sum(row[4] or 0 for row in rows)
     unpriced = sum(row["unpriced"] for row in totals)
+    picked = {by: by, "calls": "calls", "errors": "errors", "tokens": "total_tokens", "USD": "cost"}
+    if unpriced:
+        picked["unpriced"] = "unpriced"
+    picked.update({"p50 ms": "p50_ms", "p95 ms": "p95_ms"})
+    columns, rows = list(picked), [[row[name] for name in picked.values()] for row in totals]
+    if _terminal_width():
+        columns.append("")
+        most = max([row["cost"] or 0 for row in totals], default=0)
+        for cells, row in zip(rows, totals):
+            cells.append(_bar(row["cost"] or 0, most))
+    print(format_table(columns, rows, _terminal_width()))
     note = f"; {unpriced} calls of unknown cost are not in it" if unpriced else ""
-    _say(f"total ${spent:.6f} in {sum(row[1] for row in rows)} calls{note}; log: {log_path(path) or 'off'}")
+    spent, calls = sum(row["cost"] or 0 for row in totals), sum(row["calls"] for row in totals)
+    _say(f"total ${spent:.6f} in {calls} calls{note}; log: {log_path(path) or 'off'}")
     return 0
 
 
@@ -4587,9 +4603,9 @@ def _bar(value: float, most: float) -> str:
 # --- Price table ----------------------------------------------------------------------------
 # Text, since a dict of this size would cost 9 ms to import without a .pyc. Parsed on first use.
 # Each row: id input output cache_read cache_write context max_out modalities tools, prices in USD
-# per million tokens, "-" unknown, sorted by id. To make it anew from the live catalogue:
-#     python -c "import openrouter_min as o; o.refresh_price_table()"
-# which rewrites these rows in this file; models that have left the listing keep their last row.
+# per million tokens, "-" unknown, sorted by id. To make it anew from the live GET /models:
+#     python test_openrouter_min.py prices
+# which rewrites the rows in this file; models that README and tests name keep their last one.
 
 PRICES_AS_OF = "2026-11-23"
 

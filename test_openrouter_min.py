@@ -1,0 +1,2655 @@
+"""Tests of openrouter_min. They need Python and nothing else, no key and no network.
+
+    python test_openrouter_min.py              all of them
+    python test_openrouter_min.py -k Stream    those whose name holds a word
+    python test_openrouter_min.py prices       make the price table of the module anew (this one goes online)
+
+OPENROUTER_MIN_RECORDED names a file of recorded exchanges, which are then replayed as well;
+OPENROUTER_MIN_SCHEMA the JSON Schema of requests, which is used where jsonschema is installed.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import contextlib
+import dataclasses
+import io
+import json
+import os
+import random
+import re
+import signal
+import socket
+import sqlite3
+import struct
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import time
+import unittest
+import warnings
+from pathlib import Path
+from unittest import mock
+
+import openrouter_min as orm
+from openrouter_min import (
+    METADATA,
+    APIConnectionError,
+    APIResponseError,
+    APIStatusError,
+    APITimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    ConfigError,
+    InsufficientCreditsError,
+    Llm,
+    LlmConfig,
+    LlmOperationCollector,
+    MockOpenRouter,
+    ModelNotFoundError,
+    OpenRouterError,
+    Operations,
+    PermissionDeniedError,
+    ProviderError,
+    RateLimitError,
+    StreamInterruptedError,
+    Usage,
+)
+
+HERE = Path(__file__).resolve().parent
+KEY = "sk-or-v1-0123456789abcdef0123456789abcdef"
+RECORDED = os.environ.get("OPENROUTER_MIN_RECORDED")
+SCHEMA = os.environ.get("OPENROUTER_MIN_SCHEMA")
+
+
+# --- Helpers --------------------------------------------------------------------------------
+
+
+def setUpModule():
+    """Take away what the machine sets: keys, proxies, the default log."""
+    for name in list(os.environ):
+        if name.startswith("OPENROUTER_") or name.lower().endswith("_proxy"):
+            del os.environ[name]
+    os.environ["OPENROUTER_MIN_LOG"] = "off"
+
+
+class Pieces:
+    """A scripted answer: bytes to send, floats to wait, and how it ends.
+
+    ``end``: "keep" the connection, "close" it, "reset" it, or "hang" until the client leaves.
+    """
+
+    def __init__(self, *pieces, end="keep"):
+        self.pieces = pieces
+        self.end = end
+
+
+def http_answer(body=b"", status=200, content_type="application/json", headers=(), length=True, end="keep"):
+    lines = [f"HTTP/1.1 {status} X", f"Content-Type: {content_type}", *headers]
+    if length:
+        lines.append(f"Content-Length: {len(body)}")
+    return Pieces("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body, end=end)
+
+
+def json_answer(value, status=200, headers=(), **kind):
+    return http_answer(json.dumps(value).encode(), status, headers=headers, **kind)
+
+
+SSE_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def framed(data):
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def sse_answer(*pieces, end="keep", last=b"0\r\n\r\n"):
+    """A chunked stream; bytes are framed, floats are waits."""
+    return Pieces(SSE_HEAD, *(framed(p) if isinstance(p, bytes) else p for p in pieces), last, end=end)
+
+
+def event(value):
+    return b"data: " + (value if isinstance(value, bytes) else json.dumps(value).encode()) + b"\n\n"
+
+
+def chunk(content=None, finish=None, **more):
+    delta = {"role": "assistant", "content": content, **more.pop("delta", {})}
+    return {"id": "gen-1", "model": "a/b", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}], **more}
+
+
+DONE = b"data: [DONE]\n\n"
+WHOLE_STREAM = event(chunk("Hel")) + event(chunk("lo")) + event(chunk("", "stop")) + DONE
+
+
+def answer(content="Hello", finish="stop", **message):
+    choice = {"index": 0, "message": {"role": "assistant", "content": content, **message}, "finish_reason": finish}
+    usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5, "cost": 0.5}
+    return {"id": "gen-1", "model": "a/b", "provider": "P", "choices": [choice], "usage": usage}
+
+
+def error_body(message, code=400, **more):
+    return {"error": {"code": code, "message": message, **more}}
+
+
+class Seen:
+    """A request as it arrived on the wire."""
+
+    def __init__(self, head, body):
+        self.line, *lines = head.split("\r\n")
+        self.method, self.path, _ = self.line.split(" ", 2)
+        self.header_lines = [line.split(": ", 1) for line in lines if line]
+        self.headers = {k.lower(): v for k, v in self.header_lines}
+        self.body = body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+class LoopbackServer:
+    """Answers each request with the next item of its script, byte for byte.
+
+    An item is Pieces or a function of the request that returns them. A request that is not in
+    the script fails the test at the end of the ``with``. ``left_at`` notes when clients left.
+    """
+
+    def __init__(self, *script, wrap=None):
+        self.script = list(script)
+        self.requests = []
+        self.connections = 0
+        self.left_at = []
+        self.unscripted = []
+        self._wrap = wrap
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._open = []
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=600)
+        self.port = self._listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/api/v1"
+
+    def __enter__(self):
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, kind, *rest):
+        self._stop.set()
+        self._listener.close()
+        with self._lock:
+            for sock in self._open:
+                with contextlib.suppress(OSError):
+                    sock.close()
+        if kind is None and self.unscripted:
+            raise AssertionError(f"not in the script: {self.unscripted}")
+
+    def _accept(self):
+        while not self._stop.is_set():
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            with self._lock:
+                self.connections += 1
+                self._open.append(sock)
+            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock):
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._wrap:
+                sock = self._wrap(sock)
+            reader = sock.makefile("rb")
+            while not self._stop.is_set() and self._exchange(sock, reader):
+                pass
+        except (OSError, ValueError):
+            pass
+        finally:
+            self.left_at.append(time.monotonic())
+            with contextlib.suppress(OSError):
+                sock.close()
+
+    def _exchange(self, sock, reader):
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            line = reader.readline()
+            if not line:
+                return False
+            head += line
+        seen = Seen(head.decode("latin-1"), b"")
+        seen.body = reader.read(int(seen.headers.get("content-length", 0)))
+        with self._lock:
+            self.requests.append(seen)
+            item = self.script.pop(0) if self.script else None
+        if item is None:
+            self.unscripted.append(seen.line)
+            item = json_answer(error_body("not in the script", 418), 418)
+        return self._send(sock, item(seen) if callable(item) else item)
+
+    def _send(self, sock, item):
+        for piece in item.pieces:
+            if isinstance(piece, bytes):
+                sock.sendall(piece)
+            else:
+                self._stop.wait(piece)
+        if item.end == "hang":
+            sock.settimeout(20)
+            with contextlib.suppress(OSError):
+                sock.recv(1)
+            return False
+        if item.end == "reset":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            socket.close(sock.detach())
+            return False
+        if item.end == "close":
+            sock.shutdown(socket.SHUT_RDWR)
+        return item.end == "keep"
+
+
+def client(server, **settings):
+    settings = {"api_key": KEY, "model": "a/b", "log": False, "max_retries": 0, "timeout": 5.0, **settings}
+    return Llm(base_url=server.url, **settings)
+
+
+# The four ways of calling, each returning the text of the answer.
+
+
+def by_complete(llm, **params):
+    return llm.complete("hi", **params).content
+
+
+def by_stream(llm, **params):
+    stream = llm.stream("hi", **params)
+    text = "".join(stream)
+    assert stream.completion.content == text
+    return text
+
+
+def by_acomplete(llm, **params):
+    return asyncio.run(llm.acomplete("hi", **params)).content
+
+
+def by_async_for(llm, **params):
+    async def read():
+        return "".join([text async for text in llm.stream("hi", **params)])
+
+    return asyncio.run(read())
+
+
+WAYS = [by_complete, by_stream, by_acomplete, by_async_for]
+
+
+def instant(llm):
+    """Let the waits between retries pass at once; return the list that notes them."""
+    waits = []
+    mock.patch.object(orm._Call, "sleep", lambda call, seconds: waits.append(seconds)).start()
+    return waits
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.addCleanup(mock.patch.stopall)
+
+    def folder(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self._forget_folder, folder)
+        return Path(folder.name)
+
+    def _forget_folder(self, folder):
+        for path, log in list(orm._LOGS.items()):
+            if path.startswith(folder.name) and orm._LOGS.pop(path) and log._connection is not None:
+                log._connection.close()  # Windows removes no open file
+        folder.cleanup()
+
+    def serve(self, *script, **kind):
+        server = LoopbackServer(*script, **kind)
+        server.__enter__()
+        self.addCleanup(server.__exit__, None, None, None)
+        return server
+
+    def llm(self, server, **settings):
+        llm = client(server, **settings)
+        self.addCleanup(llm.close)
+        return llm
+
+
+# --- Wire format ----------------------------------------------------------------------------
+
+# (what is tested, bytes, the data of the events)
+SSE_CASES = [
+    ("one event", b"data: a\n\n", [b"a"]),
+    ("no space after the colon", b"data:a\n\n", [b"a"]),
+    ("only one space is taken", b"data:  a\n\n", [b" a"]),
+    ("several data lines", b"data: a\ndata: b\ndata\n\n", [b"a\nb\n"]),
+    ("CRLF", b"data: a\r\n\r\ndata: b\r\n\r\n", [b"a", b"b"]),
+    ("CR", b"data: a\r\rdata: b\r\r", [b"a", b"b"]),
+    ("mixed line ends", b"data: a\r\n\ndata: b\r\r\ndata: c\n\r\n", [b"a", b"b", b"c"]),
+    ("comments", b": OPENROUTER PROCESSING\n\n:\n: x\n\ndata: a\n: y\n\n", [b"a"]),
+    ("id then blank lines", b"id: 1\n\n\ndata: a\n\n\n\n", [b"a"]),
+    ("event and retry fields", b"event: x\nretry: 10\ndata: a\n\n", [b"a"]),
+    ("empty data", b"data:\n\ndata\n\n", [b"", b""]),
+    ("missing last blank line", b"data: a\n\ndata: b\n", [b"a"]),
+    ("a BOM", b"\xef\xbb\xbfdata: a\n\n", [b"a"]),
+    (
+        "U+2028, U+0085 and FF inside a line",
+        "data: a\u2028b\u0085c\x0cd\n\n".encode(),
+        ["a\u2028b\u0085c\x0cd".encode()],
+    ),
+    ("four-byte characters", "data: \U0001f600\n\n".encode(), ["\U0001f600".encode()]),
+    ("a field that only begins like data", b"datax: a\ndata: b\n\n", [b"b"]),
+    ("the stream of the tests", WHOLE_STREAM, [e[6:] for e in WHOLE_STREAM.split(b"\n\n") if e]),
+]
+
+
+def splits(data, seed=7):
+    """The ways to cut a body: whole, byte by byte, in two at each place, in random pieces."""
+    yield [data]
+    yield [data[i : i + 1] for i in range(len(data))]
+    for i in range(1, len(data)):
+        yield [data[:i], data[i:]]
+    chance = random.Random(seed)
+    for _ in range(20):
+        borders = sorted(chance.sample(range(len(data) + 1), min(5, len(data))))
+        yield [data[a:b] for a, b in zip([0, *borders], [*borders, len(data)])]
+
+
+class SSEDecoderTests(Case):
+    def test_every_case_comes_out_right_however_it_is_cut(self):
+        for name, data, expected in SSE_CASES:
+            for pieces in splits(data):
+                decoder = orm.SSEDecoder()
+                events = [e for piece in pieces for e in decoder.feed(piece)]
+                self.assertEqual(events, expected, (name, pieces))
+
+    def test_an_event_of_carriage_returns_is_not_held_back(self):
+        self.assertEqual(orm.SSEDecoder().feed(b"data: a\r\r"), [b"a"])
+
+    def test_pending_counts_data_and_not_comments(self):
+        decoder = orm.SSEDecoder()
+        for piece, pending in [(b": x", 0), (b"y\n\n", 0), (b"da", 2), (b"ta: abc", 9), (b"\n", 4), (b": c", 4)]:
+            decoder.feed(piece)
+            self.assertEqual(decoder.pending, pending, piece)
+
+    def test_an_endless_event_meets_its_limit(self):
+        for data in (b"data: " + b"x" * 2000, b"data: x\n" * 600, b":" * 2000):
+            with self.assertRaises(orm.LimitError):
+                orm.SSEDecoder(max_event=1000).feed(data)
+
+    def test_a_long_line_in_small_pieces_costs_linear_time(self):
+        def seconds(count):
+            decoder, began = orm.SSEDecoder(), time.perf_counter()
+            decoder.feed(b"data: ")
+            for _ in range(count):
+                decoder.feed(b"x" * 100)
+            self.assertEqual(len(decoder.feed(b"\n\n")[0]), 100 * count)
+            return time.perf_counter() - began
+
+        seconds(100)
+        self.assertLess(seconds(80_000), 40 * seconds(8_000) + 0.2)
+
+
+class FramingTests(Case):
+    BODY = b"5\r\nhello\r\n6;ext=1\r\n world\r\n0\r\nTrailer: x\r\n\r\n"
+
+    def test_chunks_come_out_right_however_they_are_cut(self):
+        for pieces in splits(self.BODY):
+            framing = orm.ChunkedFraming()
+            body = b"".join(framing.feed(p) for p in pieces)
+            self.assertEqual((body, framing.done, framing.rest), (b"hello world", True, b""), pieces)
+
+    def test_what_follows_the_last_chunk_is_kept_apart(self):
+        framing = orm.ChunkedFraming()
+        self.assertEqual(framing.feed(self.BODY + b"HTTP/1.1"), b"hello world")
+        self.assertEqual(framing.rest, b"HTTP/1.1")
+
+    def test_every_cut_body_is_known_to_be_cut(self):
+        for end in range(len(self.BODY)):
+            framing = orm.ChunkedFraming()
+            framing.feed(self.BODY[:end])
+            self.assertFalse(framing.end(), end)
+
+    def test_what_is_not_chunked_is_refused(self):
+        for body in (b"hello\r\n", b"-5\r\nhello\r\n", b"5\r\nhelloX\r\n", b"+5\r\n", b"\r\n", b"f" * 9000):
+            with self.assertRaises(ValueError, msg=body[:20]):
+                orm.ChunkedFraming().feed(body)
+
+    def test_length_and_end_of_connection(self):
+        framing = orm.LengthFraming(5)
+        self.assertEqual((framing.feed(b"hel"), framing.end()), (b"hel", False))
+        self.assertEqual((framing.feed(b"loX"), framing.done, framing.rest), (b"lo", True, b"X"))
+        framing = orm.LengthFraming(None)
+        self.assertEqual((framing.feed(b"hel"), framing.done, framing.end()), (b"hel", False, True))
+
+
+def assembled(*chunks):
+    assembler = orm.ChunkAssembler()
+    for one in chunks:
+        assembler.add(one)
+    return orm.decode_completion(assembler.body())
+
+
+class AssemblerTests(Case):
+    def test_text_reasoning_and_refusal_are_joined(self):
+        done = assembled(
+            chunk("a", delta={"reasoning": "r"}),
+            chunk("b", delta={"reasoning": "s"}),
+            chunk("", delta={"refusal": "no"}),
+        )
+        self.assertEqual((done.content, done.reasoning, done.refusal), ("ab", "rs", "no"))
+
+    def test_the_first_finish_reason_stays_and_the_last_usage(self):
+        done = assembled(chunk("a", "length"), chunk("", "stop"), {"choices": [], "usage": {"prompt_tokens": 7}})
+        self.assertEqual((done.finish_reason, done.usage.prompt_tokens), ("length", 7))
+
+    def test_tool_fragments_are_merged_by_index(self):
+        def piece(index, **call):
+            return chunk(delta={"tool_calls": [{"index": index, **call}]})
+
+        done = assembled(
+            piece(2, id="b", function={"name": "g", "arguments": ""}),
+            piece(1, id="a", type="function", function={"name": "f"}),
+            piece(1, id=None, function={"name": None, "arguments": '{"x"'}),
+            piece(2, id="b", function={"name": "", "arguments": "{}"}),
+            chunk(finish="tool_calls"),
+            piece(1, function={"arguments": ": 1}"}),
+        )
+        calls = [(c.id, c.name, c.arguments) for c in done.tool_calls]
+        self.assertEqual(calls, [("a", "f", '{"x": 1}'), ("b", "g", "{}")])
+        self.assertEqual(done.tool_calls[0].args, {"x": 1})
+
+    def test_fragments_without_index_belong_to_the_last_call(self):
+        calls = []
+        orm.merge_tool_calls(calls, [{"id": "a", "function": {"name": "f", "arguments": "{"}}])
+        orm.merge_tool_calls(calls, [{"function": {"arguments": "}"}}, {"id": "b", "function": {"name": "g"}}, 7])
+        self.assertEqual([(c["id"], c["function"]["arguments"]) for c in calls], [("a", "{}"), ("b", "")])
+
+    def test_reasoning_details_are_merged_by_type_and_index(self):
+        def piece(**detail):
+            return chunk(delta={"reasoning_details": [detail]})
+
+        done = assembled(
+            piece(type="reasoning.summary", index=0, summary="a"),
+            piece(type="reasoning.encrypted", index=0, data="X", id="rs_1"),
+            piece(type="reasoning.summary", index=0, summary="b", format="f"),
+            piece(type="reasoning.text", index=1, text="t", signature=None),
+            piece(type="reasoning.text", index=1, signature="S"),
+            piece(type="reasoning.text", text="no index"),
+            piece(type="reasoning.text", text="no index"),
+        )
+        self.assertEqual(
+            done.reasoning_details,
+            [
+                {"type": "reasoning.summary", "index": 0, "summary": "ab", "format": "f"},
+                {"type": "reasoning.encrypted", "index": 0, "data": "X", "id": "rs_1"},
+                {"type": "reasoning.text", "index": 1, "text": "t", "signature": "S"},
+                {"type": "reasoning.text", "text": "no index"},
+                {"type": "reasoning.text", "text": "no index"},
+            ],
+        )
+        self.assertEqual(done.reasoning, "abtno indexno index")
+
+    def test_other_choices_do_not_mix_into_the_text(self):
+        def piece(index, text):
+            return {"choices": [{"index": index, "delta": {"content": text}}]}
+
+        done = assembled(piece(1, "B"), piece(0, "A"), piece(1, "b"), piece(0, "a"))
+        self.assertEqual(done.content, "Aa")
+        self.assertEqual([c["message"]["content"] for c in done.raw["choices"]], ["Aa", "Bb"])
+
+    def test_odd_types_are_never_fatal(self):
+        odd = [None, 7, "x", [], {}, True]
+        for value in odd:
+            for body in ({"choices": value}, {"choices": [value]}, {"choices": [{"delta": value, "index": value}]}):
+                assembled(body)
+            for key in ("content", "reasoning", "tool_calls", "reasoning_details", "images", "audio", "annotations"):
+                assembled(chunk(delta={key: value}), chunk(delta={key: [value]}))
+            for key in ("usage", "model", "id", "created", "provider"):
+                assembled({**chunk("a"), key: value})
+            orm.Usage.from_wire({"prompt_tokens": value, "cost": value, "prompt_tokens_details": value})
+
+    def test_unknown_fields_stay_in_raw(self):
+        done = assembled({**chunk("a", delta={"mood": "good"}), "galaxy": 1})
+        self.assertEqual((done.raw["galaxy"], done.raw["choices"][0]["message"]["mood"]), (1, "good"))
+
+    def test_images_audio_annotations_and_logprobs_are_gathered(self):
+        image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+        done = assembled(
+            chunk(delta={"annotations": [{"type": "url_citation"}]}),
+            chunk("a", delta={"images": [image], "audio": {"id": "x", "data": "AA", "transcript": "h"}}),
+            chunk("b", delta={"audio": {"data": "BB", "transcript": "i"}}),
+            {"choices": [{"index": 0, "delta": {}, "logprobs": {"content": [1], "refusal": None}}]},
+            {"choices": [{"index": 0, "delta": {}, "logprobs": {"content": [2], "refusal": None}}]},
+        )
+        self.assertEqual(done.images, ["data:image/png;base64,AA=="])
+        self.assertEqual(done.audio, {"id": "x", "data": "AABB", "transcript": "hi"})
+        self.assertEqual((done.annotations, done.logprobs["content"]), ([{"type": "url_citation"}], [1, 2]))
+
+
+class CompletionTests(Case):
+    def test_null_content_is_an_empty_text(self):
+        done = orm.decode_completion(answer(None))
+        self.assertEqual((done.content, str(done), done.reasoning, done.images), ("", "", None, []))
+
+    def test_parts_are_joined(self):
+        self.assertEqual(orm.decode_completion(answer([{"type": "text", "text": "a"}, {"text": "b"}])).content, "ab")
+
+    def test_truncated_is_seen_in_either_reason(self):
+        for finish, native, cut in [
+            ("length", None, True),
+            ("tool_calls", "max_output_tokens", True),
+            ("stop", "MAX_TOKENS", True),
+            ("stop", "STOP", False),
+            (None, None, False),
+        ]:
+            body = answer("x", finish)
+            body["choices"][0]["native_finish_reason"] = native
+            self.assertEqual(orm.decode_completion(body).truncated, cut, (finish, native))
+
+    def test_message_can_be_appended_to_the_history(self):
+        call = {"index": 0, "id": "t", "type": "function", "function": {"name": "f", "arguments": '{ "x":1}'}}
+        details = [{"type": "reasoning.text", "text": "t", "signature": "S", "index": 0}]
+        done = orm.decode_completion(answer(None, tool_calls=[call], reasoning_details=details, reasoning="t"))
+        call = {"id": "t", "type": "function", "function": {"name": "f", "arguments": '{ "x":1}'}}
+        wanted = {"role": "assistant", "content": "", "tool_calls": [call], "reasoning_details": details}
+        self.assertEqual(done.message, wanted)
+
+    def test_arguments_that_are_empty_or_not_json(self):
+        self.assertEqual(orm.ToolCall("i", "f", "").args, {})
+        with self.assertRaisesRegex(APIResponseError, "arguments of f are not JSON"):
+            orm.ToolCall("i", "f", '{"x": ').args  # noqa: B018
+
+    def test_an_empty_generation_is_no_answer_but_empty_text_with_stop_is(self):
+        body = answer(None, None)
+        body["usage"]["completion_tokens"] = 0
+        with self.assertRaises(APIResponseError):
+            orm.check_generation(orm.decode_completion(body))
+        for finish in ("stop", "length", "content_filter", "galaxy"):
+            orm.check_generation(orm.decode_completion(answer("", finish)))
+
+    def test_usages_add_up_and_unknown_costs_stay_unknown(self):
+        a, b = Usage(1, 2, 3, cost=None), Usage(10, 20, 30, 4, 5, 6, 0.5, True, 0.25)
+        self.assertEqual(a + b, Usage(11, 22, 33, 4, 5, 6, 0.5, True, 0.25))
+        self.assertIsNone((a + a).cost)
+
+
+# --- Errors and hints -----------------------------------------------------------------------
+
+
+def decode(body, status=200, headers=None, models=("anthropic/claude-3-opus",), now=1_800_000_000.0):
+    return orm.decode_error(
+        body, status=status, headers=headers or {}, models=models, key_note="it came from X", now=now
+    )
+
+
+def unavailable(code, status, **more):
+    return {
+        "error": {
+            "message": "m",
+            "error_type": "x",
+            "http_status": status,
+            "availability": {"code": code, "retryable": False, **more},
+        }
+    }
+
+
+# (body, HTTP status, class, key words of the hint)
+HINT_CASES = [
+    (error_body("No auth credentials found", 401), 401, AuthenticationError, ["openrouter.ai/keys", "it came from X"]),
+    (
+        error_body(
+            "This request requires more credits, or fewer max_tokens. You requested up to 65536 tokens, but can"
+            " only afford 1234.",
+            402,
+        ),
+        402,
+        InsufficientCreditsError,
+        ["max_tokens=1234"],
+    ),
+    (error_body("Insufficient credits", 402), 402, InsufficientCreditsError, ["settings/credits"]),
+    (
+        error_body("Input flagged", 403, metadata={"reasons": ["violence"], "flagged_input": "kill ..."}),
+        403,
+        PermissionDeniedError,
+        ["moderation", "violence"],
+    ),
+    (error_body("Blocked by guardrail", 403, metadata={"patterns": ["x"]}), 403, PermissionDeniedError, ["guardrail"]),
+    (error_body("Workspace budget exceeded", 403), 403, PermissionDeniedError, ["budget"]),
+    (error_body("Only management keys can do this", 403), 403, PermissionDeniedError, ["management key"]),
+    (error_body("No endpoints found matching your data policy", 404), 404, ModelNotFoundError, ["settings/privacy"]),
+    (error_body("No endpoints found that support tool use.", 404), 404, ModelNotFoundError, ["cannot take tools"]),
+    (error_body("No allowed providers are available for the selected model.", 404), 404, ModelNotFoundError, ["only"]),
+    (error_body("All providers have been ignored.", 404), 404, ModelNotFoundError, ["ignore"]),
+    (unavailable("constraint_filtered", 404, excluded_by=["max_price"]), 404, ModelNotFoundError, ["max_price"]),
+    (unavailable("privacy_restricted", 404, excluded_by=["data_policy:zdr"]), 404, ModelNotFoundError, ["data policy"]),
+    (
+        unavailable("constraint_filtered", 404, constraint={"field": "quantization"}),
+        404,
+        ModelNotFoundError,
+        ["quantization"],
+    ),
+    (
+        unavailable("constraint_filtered", 404, excluded_by=["require_parameters"]),
+        404,
+        ModelNotFoundError,
+        ["require_parameters"],
+    ),
+    (unavailable("no_endpoints", 404, fallback_models=["x/y", "z/w"]), 404, ModelNotFoundError, ["x/y, z/w"]),
+    (unavailable("model_deprecated", 404, fallback_models=["x/new"]), 404, ModelNotFoundError, ["x/new"]),
+    (unavailable("free_variant_ended", 404, fallback_models=["x/paid"]), 404, ModelNotFoundError, ["x/paid"]),
+    (unavailable("model_unavailable_upstream", 404), 404, ModelNotFoundError, ["openrouter.ai/models"]),
+    (unavailable("region_restricted", 403), 403, PermissionDeniedError, ["region"]),
+    (unavailable("model_not_found", 400), 400, ModelNotFoundError, ["maker/model-name"]),
+    (unavailable("wrong_endpoint", 400), 400, BadRequestError, ["as the message says"]),
+    (
+        error_body(
+            "Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000 free model requests per day",
+            429,
+            metadata={"headers": {"X-RateLimit-Reset": "1800057600000"}},
+        ),
+        429,
+        RateLimitError,
+        ["2027-01-16 00:00", "waiting seconds", "1000 a day"],
+    ),
+    (error_body("Rate limit exceeded", 429), 429, RateLimitError, ["upgrading"]),
+    (unavailable("capacity_exhausted", 429, retry_after=7), 429, RateLimitError, ["wait 7 s"]),
+    (error_body("This endpoint's maximum context length is 200000 tokens", 400), 400, BadRequestError, ["shorten"]),
+    (error_body("x", 413), 413, APIStatusError, ["too large"]),
+    (error_body("x", 408), 408, ProviderError, ["fallbacks"]),
+    (error_body("x", 502), 502, ProviderError, ["fallbacks"]),
+    (error_body("x", 503), 503, ProviderError, ["fallbacks"]),
+    (error_body("x", 524), 524, ProviderError, ["fallbacks"]),
+    (error_body("x", 529), 529, ProviderError, ["fallbacks"]),
+    ("", 302, APIStatusError, ["base_url"]),
+]
+
+
+class HintTests(Case):
+    def test_each_error_says_what_to_do_now(self):
+        for body, status, kind, words in HINT_CASES:
+            error = decode(body, status)
+            self.assertIs(type(error), kind, body)
+            for word in words:
+                self.assertIn(word, error.hint, body)
+            self.assertEqual(error.status, status)
+
+    def test_an_unknown_model_brings_near_names_and_never_itself(self):
+        for wanted, near in [
+            ("anthropic/claude-3-opu", "anthropic/claude-3-opus"),
+            ("claude-3-opus", "anthropic/claude-3-opus"),
+            ("openai/gpt4", "openai/gpt-4"),
+            ("gpt-4", "openai/gpt-4"),
+        ]:
+            for words in ("{} is not a valid model ID", "Model {} does not exist"):
+                error = decode(error_body(words.format(wanted)), 400, models=(wanted,))
+                self.assertIs(type(error), ModelNotFoundError)
+                self.assertIn(near, error.hint)
+        error = decode(error_body("openai/gpt-4 is not a valid model ID"), 400, models=("openai/gpt-4",))
+        self.assertNotRegex(error.hint, r"openai/gpt-4(?![\w.-])")
+        self.assertLessEqual(error.hint.count(" or "), 2)
+
+    def test_the_upstream_speaks_in_the_message(self):
+        for raw, words in [
+            ("kimi is temporarily rate-limited upstream", "kimi is temporarily rate-limited upstream"),
+            ('{"type":"error","error":{"type":"t","message":"Input \\"x\\" bad"}}', 'Input "x" bad'),
+            ('{"message":"plain"}', "plain"),
+            ('{"detail":[1]}', "[1]"),
+            ({"error": "as object"}, "as object"),
+            ("{broken", "{broken"),
+        ]:
+            body = error_body("Provider returned error", 429, metadata={"raw": raw, "provider_name": "Foo"})
+            error = decode({"error": body["error"]}, 429)
+            self.assertIn(words, str(error))
+            self.assertIn("Provider returned error (Foo)", str(error))
+
+    def test_one_table_for_every_place_an_error_can_stand_in(self):
+        for fields, status in [
+            ({"code": 429}, 429),
+            ({"code": "429"}, 429),
+            ({"code": "server_error"}, 500),
+            ({"code": "rate_limit_exceeded"}, 429),
+            ({"http_status": 404}, 404),
+            ({"metadata": {"error_type": "payment_required"}}, 402),
+            ({"error_type": "authentication"}, 401),
+            ({"type": "invalid_request"}, 400),
+            ({}, 502),
+            ({"code": True}, 502),
+            ({"code": 7}, 502),
+        ]:
+            error = decode({"error": {"message": "m", **fields}})
+            self.assertEqual(error.status, status, fields)
+            self.assertIs(type(error), orm.error_class(status))
+        self.assertEqual(decode({"error": "just words", "error_type": "timeout"}).status, 504)
+        self.assertIn("just words", str(decode({"error": "just words"})))
+
+    def test_a_body_that_is_no_json_is_shown_in_short(self):
+        page = "<html><head><style>b{}</style><title>502 Bad</title></head><body>" + "<p>cloud</p>" * 99
+        error = decode(page, 502)
+        self.assertIn("502 Bad cloud cloud", error.message)
+        self.assertNotIn("<", error.message)
+        self.assertLess(len(error.message), 300)
+        self.assertEqual(decode("", 500).message, "HTTP 500 without a word")
+        self.assertIn('{"odd": 1}', decode({"odd": 1}, 500).message)
+
+    def test_find_error_knows_all_in_band_shapes(self):
+        for body in (
+            {"error": {"code": 400}},
+            {"choices": [{"error": {"code": 400}}]},
+            {"choices": [{"finish_reason": "error"}]},
+            {"error": {"code": "x"}, "choices": []},
+            {"type": "error", "error": {"type": "x"}},
+            {"type": "response.failed", "response": {"error": {"code": "server_error", "message": "m"}}},
+        ):
+            self.assertIsNotNone(orm.find_error(body), body)
+        for body in (chunk("a"), {"choices": []}, {"error": None}, [], None, 7):
+            self.assertIsNone(orm.find_error(body))
+
+
+class RetryAfterTests(Case):
+    def test_forms_of_retry_after(self):
+        now = 1_800_000_000.0
+        for value, seconds in [
+            ("7", 7),
+            ("1.5", 1.5),
+            (3, 3),
+            ("-1", None),
+            ("soon", None),
+            ("nan", None),
+            ("inf", None),
+            ("", None),
+            (None, None),
+            ("9" * 400, 1e9),
+            ("Fri, 15 Jan 2027 08:00:30 GMT", 30),
+            ("Fri, 15 Jan 2027 07:59:00 GMT", None),
+            ("Fri, 99 Jan 2027 07:59:00 GMT", None),
+        ]:
+            self.assertEqual(orm.parse_retry_after(value, now), seconds, value)
+
+    def test_reset_time_in_milliseconds_or_seconds(self):
+        now = 1_800_000_000.0
+        for value, seconds in [
+            ("1800000009000", 9),
+            (1_800_000_009, 9),
+            ("1799999999000", 0),
+            ("60", None),
+            ("x", None),
+        ]:
+            self.assertEqual(orm.parse_reset(value, now), seconds, value)
+
+    def test_availability_wins_over_header_over_reset(self):
+        headers = {"Retry-After": "5", "X-RateLimit-Reset": "1800000009000"}
+        self.assertEqual(decode(unavailable("x", 429, retry_after=3), 429, headers).retry_after, 3)
+        self.assertEqual(decode(error_body("m", 429), 429, headers).retry_after, 5)
+        inside = {"metadata": {"headers": {"X-RateLimit-Reset": "1800000009000"}}}
+        self.assertEqual(decode(error_body("m", 429, **inside), 429).retry_after, 9)
+
+
+# --- Policy ---------------------------------------------------------------------------------
+
+
+class PolicyTests(Case):
+    def step(self, error, models=("a/a",), retries=0, time_left=1e9, chance=0.0, **settings):
+        config = LlmConfig(api_key=KEY, log=False, **settings)
+        return orm.next_step(error, models, retries=retries, config=config, time_left=time_left, chance=chance)
+
+    def test_what_is_retried(self):
+        for error, retried in [
+            (decode(error_body("m", 408), 408), True),
+            (decode(error_body("m", 429), 429), True),
+            (decode(error_body("m", 500), 500), True),
+            (decode(error_body("m", 529), 529), True),
+            (decode(error_body("m", 400), 400), False),
+            (decode(error_body("m", 401), 401), False),
+            (decode(error_body("m", 402), 402), False),
+            (decode(error_body("m", 403), 403), False),
+            (decode(error_body("m", 404), 404), False),
+            (decode(error_body("free-models-per-day", 429), 429), False),
+            (decode(unavailable("x", 404, retryable=True), 404), True),
+            (decode(unavailable("x", 503, retryable=False), 503), False),
+            (APIConnectionError("refused"), True),
+            (APIConnectionError("no answer", sent=True), False),
+            (APITimeoutError("connect"), True),
+            (APITimeoutError("no data", sent=True), False),
+            (APIResponseError("empty", retryable=True), True),
+            (APIResponseError("not JSON"), False),
+            (StreamInterruptedError("cut"), False),
+        ]:
+            self.assertEqual(self.step(error).models == ("a/a",), retried, repr(error))
+
+    def test_retries_are_bounded_and_zero_means_none(self):
+        error = decode(error_body("m", 500), 500)
+        self.assertIsNotNone(self.step(error, retries=1).models)
+        self.assertIsNone(self.step(error, retries=2).models)
+        self.assertIsNone(self.step(error, max_retries=0).models)
+
+    def test_the_wait_doubles_is_capped_and_shortened_by_chance(self):
+        error = decode(error_body("m", 500), 500)
+        waits = [self.step(error, retries=n, max_retries=99).wait for n in range(7)]
+        self.assertEqual(waits, [0.5, 1, 2, 4, 8, 8, 8])
+        self.assertEqual(self.step(error, retries=0, chance=1.0).wait, 0.25)
+        self.assertEqual(self.step(decode(error_body("m", 429), 429, {"Retry-After": "3"})).wait, 3)
+
+    def test_a_wait_that_is_too_long_is_not_waited_for_and_told(self):
+        error = decode(error_body("m", 429), 429, {"Retry-After": "3600"})
+        step = self.step(error)
+        self.assertIsNone(step.models)
+        self.assertIn("3,600 s, more than retry_wait_max", step.note)
+        self.assertIn("deadline", self.step(decode(error_body("m", 429), 429, {"Retry-After": "9"}), time_left=5).note)
+
+    def test_an_unknown_model_is_dropped_and_the_others_run(self):
+        error = decode(error_body("b/b is not a valid model ID"), 400, models=("a/a", "b/b", "c/c"))
+        self.assertEqual(self.step(error, ("a/a", "b/b", "c/c", "d/d")), orm.Step(("a/a", "c/c", "d/d")))
+        unnamed = decode(unavailable("model_not_found", 400), 400)
+        self.assertEqual(self.step(unnamed, ("a/a", "b/b")).models, ("b/b",))
+        self.assertIsNone(self.step(unnamed, ("a/a",)).models)
+
+    def test_while_models_are_left_it_hops_without_a_wait(self):
+        models = ("a/a", "b/b", "c/c", "d/d", "e/e")
+        for body, status in [
+            (error_body("m", 404), 404),
+            (error_body("m", 429), 429),
+            (error_body("m", 503), 503),
+            (error_body("m", 403, metadata={"reasons": ["x"]}), 403),
+            (error_body("m", 400, metadata={"error_type": "content_policy_violation"}), 400),
+        ]:
+            self.assertEqual(self.step(decode(body, status), models), orm.Step(("d/d", "e/e")), body)
+        self.assertEqual(self.step(APIResponseError("empty", retryable=True), models).models, ("d/d", "e/e"))
+
+    def test_what_no_other_model_cures_ends_at_once(self):
+        models = ("a/a", "b/b", "c/c", "d/d")
+        for status in (400, 401, 402, 403):
+            self.assertIsNone(self.step(decode(error_body("m", status), status), models).models, status)
+        self.assertIsNone(self.step(APITimeoutError("no data", sent=True), models).models)
+        self.assertEqual(self.step(APIConnectionError("refused"), models).models, models)
+
+
+# --- Prices ---------------------------------------------------------------------------------
+
+
+class PriceTests(Case):
+    def test_the_table_is_sorted_dated_and_sound(self):
+        ids = [line.split(" ")[0] for line in orm.PRICE_ROWS.split("\n") if line]
+        self.assertEqual(ids, sorted(set(ids)))
+        self.assertGreater(len(ids), 430)
+        self.assertRegex(orm.PRICES_AS_OF, r"^\d{4}-\d\d-\d\d$")
+        for model_id in METADATA:
+            model = METADATA[model_id]
+            for price in dataclasses.astuple(model.pricing):
+                self.assertTrue(price is None or price >= 0, model_id)
+            self.assertRegex(model_id, r"^[\w.-]+/[\w.:-]+$")
+            self.assertEqual([t for t, _ in model.tiers], sorted(t for t, _ in model.tiers))
+        for line in orm.ALIAS_ROWS.split("\n"):
+            if line:
+                alias, target = line.split(" ")
+                self.assertIn(target, METADATA, alias)
+                self.assertEqual(METADATA[alias].id, target)
+
+    def test_every_model_that_the_page_names_has_a_price(self):
+        for model in re.findall(r"`([\w-]+/[\w.-]+)`", PAGE_MODELS):
+            self.assertIsNotNone(METADATA[model].pricing.completion, model)
+        self.assertEqual(len(re.findall("`", PAGE_MODELS)), 18)
+
+    def test_two_names_are_one_entry(self):
+        self.assertIs(METADATA["openrouter-openai/gpt-4"], METADATA["openai/gpt-4"])
+        self.assertIs(METADATA["openai/gpt-4:nitro"], METADATA["openai/gpt-4"])
+        self.assertIs(METADATA["openai/gpt-4:nitro:online"], METADATA["openai/gpt-4"])
+        self.assertIn("openrouter-openai/gpt-4", METADATA)
+        self.assertNotIn("openai/nothing", METADATA)
+        self.assertNotIn(7, METADATA)
+        self.assertIsNone(METADATA.get("openai/nothing"))
+
+    def test_units(self):
+        price = METADATA["openai/gpt-4"].pricing
+        self.assertEqual((price.input, price.output, price.prompt, price.completion), (30, 60, 0.3, 0.6))
+        self.assertEqual((orm.Pricing().prompt, orm.Pricing().completion), (None, None))
+
+    def test_an_unknown_name_brings_near_ones(self):
+        with self.assertRaisesRegex(KeyError, "openai/gpt-4"):
+            METADATA["openai/gpt4"]
+        with self.assertRaisesRegex(KeyError, "anthropic/claude-3-opus"):
+            METADATA["claude-3-opus"]
+        with self.assertRaises(KeyError):
+            METADATA[None]
+
+    def test_the_cost_of_a_usage(self):
+        for model, usage, cost in [
+            ("openai/gpt-4", Usage(1000, 1000), 0.09),
+            ("openai/gpt-4", Usage(0, 0), 0),
+            ("anthropic/claude-3-opus", Usage(1000, 0, 0, 400, 100), (500 * 15 + 400 * 1.5 + 100 * 18.75) / 1e6),
+            ("anthropic/claude-3-opus", Usage(1000, 0, 0, 900, 800), (100 * 15 + 900 * 1.5 + 800 * 18.75) / 1e6),
+            ("openai/gpt-4", Usage(1000, 0, 0, 400), 0.03),
+            ("openrouter/auto", Usage(1000, 1000), None),
+            ("no/model", Usage(1000, 1000), None),
+            (None, Usage(1000, 1000), None),
+        ]:
+            self.assertEqual(orm.estimate_cost(model, usage), cost, (model, usage))
+
+    def test_long_prompts_cost_the_upper_tier(self):
+        short, long = Usage(200_000, 0), Usage(200_001, 0)
+        self.assertEqual(orm.estimate_cost("anthropic/claude-sonnet-4", short), 0.6)
+        self.assertEqual(orm.estimate_cost("anthropic/claude-sonnet-4", long), round(200_001 * 6 / 1e6, 12))
+
+    def test_the_cost_ladder(self):
+        for usage, reported, cost in [
+            (Usage(1000, 0, cost=0.5), True, (0.5, "reported")),
+            (Usage(1000, 0, cost=0), True, (0, "reported")),
+            (Usage(1000, 0, cost=0.5, upstream_cost=2.0), True, (0.5, "reported")),
+            (Usage(1000, 0, cost=0.5, is_byok=True, upstream_cost=2.0), True, (2.5, "reported")),
+            (Usage(1000, 0, cost=0.5, is_byok=True), True, (0.5, "reported")),
+            (Usage(1000, 0), True, (0.03, "estimated")),
+            (Usage(), False, (None, None)),
+        ]:
+            self.assertEqual(orm.cost_of("openai/gpt-4", usage, reported=reported), cost, usage)
+        self.assertEqual(orm.cost_of("no/model", Usage(5, 5), reported=True), (None, None))
+
+    def test_live_entries_of_any_shape(self):
+        entry = {
+            "id": "x/y",
+            "name": "Y",
+            "context_length": None,
+            "architecture": {"input_modalities": ["text", "image"]},
+            "pricing": {
+                "prompt": "0.000001",
+                "completion": "-1",
+                "overrides": [
+                    {"min_prompt_tokens": 5, "prompt": "0.000002"},
+                    {"utc_start": 0, "min_prompt_tokens": 1},
+                    None,
+                ],
+            },
+            "top_provider": {"max_completion_tokens": None},
+            "supported_parameters": ["tools"],
+        }
+        model = orm.model_from_listing(entry)
+        self.assertEqual((model.pricing.input, model.pricing.output, model.tools), (1, None, True))
+        self.assertEqual(model.pricing_at(6).input, 2)
+        self.assertEqual(len(model.tiers), 1)
+        orm.model_from_listing({"id": "x/z"})
+
+
+# --- Configuration --------------------------------------------------------------------------
+
+
+class ConfigTests(Case):
+    def test_each_bad_value_is_named_with_its_fix(self):
+        for settings, words in [
+            ({"provider": "openai"}, "provider"),
+            ({"api_key": 7}, "api_key"),
+            ({"api_key": ""}, "api_key is empty"),
+            ({"api_key": "sk-or-a\r\nX: y"}, "api_key"),
+            ({"api_key": "sk-or-\u00e9"}, "api_key"),
+            ({"model": 7}, "model=7"),
+            ({"model": "a b"}, "model='a b'"),
+            ({"temperature": 2.1}, "temperature=2.1"),
+            ({"temperature": -0.1}, "between 0 and 2"),
+            ({"temperature": "hot"}, "temperature is a str"),
+            ({"temperature": True}, "temperature is a bool"),
+            ({"temperature": float("nan")}, "temperature=nan"),
+            ({"max_tokens": -5}, "max_tokens=-5"),
+            ({"max_tokens": 0}, "max_tokens=0"),
+            ({"max_tokens": 1.5}, "max_tokens is a float"),
+            ({"fallbacks": "a/b"}, "fallbacks"),
+            ({"fallbacks": [7]}, "fallbacks"),
+            ({"headers": ["a"]}, "headers"),
+            ({"headers": {"X-Title": "a\nb"}}, "X-Title"),
+            ({"headers": {"X-Title": "a\rb"}}, "X-Title"),
+            ({"headers": {"X-Title": "a\0b"}}, "X-Title"),
+            ({"headers": {"X-Title\n": "a"}}, "header name"),
+            ({"headers": {"X-Title": "\u4f60"}}, "Latin-1"),
+            ({"headers": {"X-Title": 7}}, "X-Title"),
+            ({"headers": {"Authorization": "Bearer x"}}, "api_key"),
+            ({"headers": {"content-length": "3"}}, "set for you"),
+            ({"system_prompt": 7}, "system_prompt"),
+            ({"base_url": "ftp://x"}, "base_url"),
+            ({"base_url": "file:///etc/passwd"}, "base_url"),
+            ({"base_url": "openrouter.ai"}, "base_url"),
+            ({"base_url": ""}, "base_url"),
+            ({"base_url": "https://u:p@x/"}, "base_url"),
+            ({"base_url": "https://x/?a=b"}, "base_url"),
+            ({"base_url": "https://x/\r\nX: y"}, "base_url"),
+            ({"base_url": "https://x:99999"}, "base_url"),
+            ({"base_url": "http://example.com/v1"}, "allow_plain_http"),
+            ({"base_url": "http://127.evil.com"}, "allow_plain_http"),
+            ({"base_url": "http://localhost.evil.com"}, "allow_plain_http"),
+            ({"timeout": 0}, "timeout"),
+            ({"timeout": None}, "timeout"),
+            ({"deadline": -1}, "deadline"),
+            ({"max_retries": -1}, "max_retries"),
+            ({"max_retries": 1.5}, "max_retries"),
+            ({"retry_wait_max": "x"}, "retry_wait_max"),
+            ({"params": {"max_token": 5}}, "max_tokens"),
+            ({"params": ["x"]}, "params"),
+            ({"params": {"top_p": 7}}, "top_p"),
+            ({"log": 7}, "log"),
+            ({"log_content": "no"}, "log_content"),
+            ({"temprature": 1}, "did you mean temperature"),
+            ({"maxTokens": 1}, "did you mean max_tokens"),
+            ({"galaxy": 1}, "params="),
+        ]:
+            for make in (LlmConfig, Llm):
+                with self.assertRaises(ConfigError, msg=settings) as caught:
+                    make(**settings)
+                self.assertIn(words, str(caught.exception), settings)
+                self.assertTrue(caught.exception.hint, settings)
+        with self.assertRaises(ConfigError):
+            Llm({"model": "a/b"})
+        self.assertTrue(issubclass(ConfigError, ValueError))
+
+    def test_defaults_come_from_the_environment(self):
+        environ = {"OPENROUTER_API_KEY": f" {KEY}\n", "OPENROUTER_MODEL": "x/y", "OPENROUTER_BASE_URL": "https://z/v1/"}
+        with mock.patch.dict(os.environ, environ):
+            config = LlmConfig()
+            self.assertEqual((config.api_key, config.model, config.base_url), (KEY, "x/y", "https://z/v1"))
+            self.assertIn("OPENROUTER_API_KEY", config.key_source)
+            config = LlmConfig(api_key="other-key-1", model="a/b", base_url="https://w")
+            self.assertEqual((config.api_key, config.model, config.base_url), ("other-key-1", "a/b", "https://w"))
+            self.assertIn("argument", config.key_source)
+        self.assertEqual((LlmConfig().model, LlmConfig().base_url), (orm.DEFAULT_MODEL, orm.BASE_URL))
+        with mock.patch.dict(os.environ, {"OPENROUTER_MIN_LOG_CONTENT": "0"}):
+            self.assertFalse(LlmConfig().log_content)
+
+    def test_the_key_is_never_in_a_repr(self):
+        config = LlmConfig(api_key=KEY, model=KEY, headers={"X-Key": KEY}, system_prompt=KEY, params={"user": KEY})
+        for thing in (config, Llm(config), Llm(config).stream("x"), dataclasses.replace(config, temperature=1)):
+            self.assertNotIn(KEY, repr(thing))
+            self.assertNotIn(KEY, str(thing))
+        with self.assertRaises(ConfigError) as caught:
+            LlmConfig(base_url="https://x/?key=" + KEY)
+        self.assertNotIn(KEY, str(caught.exception))
+
+    def test_loopback_and_gateways_may_be_plain(self):
+        for url in ("http://127.0.0.1:8000/api/v1", "http://localhost", "http://[::1]:80/x"):
+            self.assertEqual(LlmConfig(base_url=url).base_url, url)
+        self.assertEqual(LlmConfig(base_url="http://gw.lan", allow_plain_http=True).base_url, "http://gw.lan")
+
+    def test_positions_and_equality_are_those_of_the_page(self):
+        self.assertEqual(
+            LlmConfig("openrouter", KEY, "a/b", 0.5, 10),
+            LlmConfig(provider="openrouter", api_key=KEY, model="a/b", temperature=0.5, max_tokens=10),
+        )
+
+
+class BadCallTests(Case):
+    def test_bad_calls_raise_before_anything_is_sent(self):
+        server = self.serve()
+        llm = self.llm(server, max_retries=2)
+        for call, words in [
+            (lambda: llm.complete(""), "empty"),
+            (lambda: llm.complete(" \n"), "empty"),
+            (lambda: llm.complete(7), "prompt is an int"),
+            (lambda: llm.complete([{"role": "user", "content": "x"}]), "chat()"),
+            (lambda: llm.chat("hi"), "complete()"),
+            (lambda: llm.chat([]), "messages is empty"),
+            (lambda: llm.chat([{"content": "x"}]), "messages[0]"),
+            (lambda: llm.chat(["x"]), "messages[0]"),
+            (lambda: llm.chat({"role": "user"}), "messages is a dict"),
+            (lambda: llm.stream(None), "messages is None"),
+            (lambda: llm.stream("hi", temperature=3), "temperature=3"),
+            (lambda: llm.complete("hi", max_tokens=-1), "max_tokens=-1"),
+            (lambda: llm.complete("hi", max_token=5), "did you mean max_tokens"),
+            (lambda: llm.complete("hi", temprature=1), "did you mean temperature"),
+            (lambda: llm.complete("hi", modell="x"), "did you mean model"),
+            (lambda: llm.complete("hi", time_out=3), "did you mean timeout"),
+            (lambda: llm.complete("hi", api_key="x"), "api_key can't be set per call"),
+            (lambda: llm.complete("hi", base_url="x"), "base_url can't be set per call"),
+            (lambda: llm.complete("hi", provider="openai"), "routing object"),
+            (lambda: llm.complete("hi", seed={1}), "seed can't be sent as JSON"),
+            (lambda: llm.complete("hi", seed=float("nan")), "seed can't be sent as JSON"),
+            (lambda: llm.complete("hi", headers={"X": "a\nb"}), "line break"),
+            (lambda: llm.complete("hi", models=["x/y"], fallbacks=["z/w"]), "fallbacks and models"),
+            (lambda: llm.embed([], model="x/y"), "texts is empty"),
+            (lambda: llm.request("GET", "http://evil/"), "path="),
+            (lambda: llm.request("GET", "/x\r\nY: z"), "path="),
+            (lambda: llm.request("BREW", "/x"), "method="),
+            (lambda: Llm(base_url=server.url, log=False).complete("hi"), "OPENROUTER_API_KEY"),
+        ]:
+            with self.assertRaises(ConfigError) as caught:
+                call()
+            self.assertIn(words, str(caught.exception))
+        for call in (lambda: llm.acomplete(""), lambda: llm.achat([]), lambda: llm.acomplete("x", max_token=1)):
+            with self.assertRaises(ConfigError):
+                asyncio.run(call())
+        self.assertEqual(server.requests, [])
+
+
+PAGE_MODELS = """
+| OpenAI | `openai/gpt-3.5-turbo`, `openai/gpt-4`, `openai/gpt-4-turbo` |
+| Anthropic | `anthropic/claude-2`, `anthropic/claude-3-opus` |
+| Google | `google/gemini-pro` |
+| Mistral | `mistralai/mistral-tiny`, `mistralai/mistral-medium` |
+| Meta | `meta-llama/llama-2-13b-chat` |
+"""
+
+
+# --- Operation log --------------------------------------------------------------------------
+
+
+class LogTests(Case):
+    def setUp(self):
+        super().setUp()
+        self.path = self.folder() / "sub" / "log.db"
+
+    def rows(self, **filters):
+        return LlmOperationCollector.from_db(self.path, **filters)
+
+    def ask(self, *script, way=by_complete, times=None, **settings):
+        """Ask a mock server once per step; errors are what some steps are for."""
+        with MockOpenRouter(*script) as server:
+            settings = {"api_key": KEY, "model": "openai/gpt-4", "max_retries": 0, "log": self.path, **settings}
+            with Llm(base_url=server.url, **settings) as llm:
+                for _ in range(times or len(script) or 1):
+                    with contextlib.suppress(OpenRouterError):
+                        way(llm)
+
+    def test_success_failure_cut_and_error_frame_each_leave_one_row(self):
+        for way in WAYS:
+            self.ask("Hello there", 401, "cut", "error", "empty", way=way)
+        rows = self.rows()
+        self.assertEqual(len(rows), 20)
+        statuses = [r["status"] for r in reversed(rows)]
+        self.assertEqual(statuses[:5], ["ok", "error", "error", "error", "error"])
+        self.assertEqual(statuses[5:10], ["ok", "error", "interrupted", "interrupted", "error"])
+        self.assertEqual(statuses[10:], statuses[:10])
+        cut = rows[-8]
+        self.assertTrue(cut["response"].startswith("This is a mock"))
+        self.assertEqual((cut["success"], cut["error_type"]), (0, "StreamInterruptedError"))
+
+    def test_a_row_holds_what_design_names(self):
+        self.ask(
+            "Hello there",
+            session_id="s",
+            workspace="w",
+            agent_id="a",
+            temperature=0.5,
+            max_tokens=9,
+            system_prompt="Be brief",
+            params={"top_p": 0.5},
+            fallbacks=["x/y"],
+        )
+        row = self.rows()[0]
+        expected = {
+            "session_id": "s",
+            "workspace": "w",
+            "agent_id": "a",
+            "operation_type": "completion",
+            "provider": "openrouter",
+            "model": "openai/gpt-4",
+            "served_model": "openai/gpt-4",
+            "upstream_provider": "Mock",
+            "generation_id": "gen-mock-1",
+            "status": "ok",
+            "success": 1,
+            "finish_reason": "stop",
+            "system_prompt": "Be brief",
+            "user_prompt": "hi",
+            "response": "Hello there",
+            "temperature": 0.5,
+            "max_tokens": 9,
+            "output_tokens": 2,
+            "cost_source": "reported",
+            "attempts": 1,
+            "error_type": None,
+            "error_message": None,
+        }
+        self.assertEqual({k: row[k] for k in expected}, expected)
+        self.assertEqual(json.loads(row["messages"])[1], {"role": "user", "content": "hi"})
+        self.assertEqual(json.loads(row["completion_args"])["top_p"], 0.5)
+        self.assertRegex(row["timestamp"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$")
+        self.assertEqual(list(row), list(orm.LOG_COLUMNS))
+        self.assertEqual(LlmOperationCollector.get(row["operation_id"], path=self.path), row)
+        self.assertIsNone(LlmOperationCollector.get("nothing", path=self.path))
+
+    def test_filters(self):
+        self.ask("apple pie", "banana", 401, session_id="one")
+        self.ask("cherry", session_id="two", agent_id="bot", model="x/y")
+        for filters, count in [
+            ({}, 4),
+            ({"limit": 2}, 2),
+            ({"status": "error"}, 1),
+            ({"session_id": "one"}, 3),
+            ({"agent_id": "bot"}, 1),
+            ({"model": "x/y"}, 1),
+            ({"provider": "openrouter"}, 4),
+            ({"provider": "other"}, 0),
+            ({"search": "APPLE"}, 1),
+            ({"search": "100%"}, 0),
+            ({"since": "2020-01-01"}, 4),
+            ({"until": "2020-01-01"}, 0),
+            ({"search": "' OR 1=1 --"}, 0),
+        ]:
+            self.assertEqual(len(self.rows(**filters)), count, filters)
+        self.assertEqual(self.rows(limit=1)[0]["response"], "cherry")
+
+    def test_totals(self):
+        self.ask("a b", "c d", 401)
+        self.ask("e f", model="no/price")
+        totals = {row["model"]: row for row in LlmOperationCollector.totals("model", path=self.path)}
+        first, second = totals["openai/gpt-4"], totals["no/price"]
+        self.assertEqual((first["calls"], first["errors"], first["unpriced"]), (3, 1, 0))
+        self.assertEqual((second["calls"], second["cost"], second["unpriced"]), (1, None, 1))
+        self.assertGreater(first["cost"], 0)
+        self.assertEqual(len(LlmOperationCollector.totals("day", path=self.path)), 1)
+        with self.assertRaisesRegex(ConfigError, "by is one of"):
+            LlmOperationCollector.totals("prompt; DROP TABLE operations", path=self.path)
+
+    def test_percentiles_are_of_successful_calls(self):
+        self.ask(*["x"] * 20)
+        connection = sqlite3.connect(self.path)
+        connection.execute("UPDATE operations SET latency_ms = id * 10")
+        connection.execute("UPDATE operations SET latency_ms = 99999, success = 0, status = 'error' WHERE id = 20")
+        connection.commit()
+        connection.close()
+        row = LlmOperationCollector.totals(path=self.path)[0]
+        self.assertEqual((row["p50_ms"], row["p95_ms"]), (100, 190))
+
+    def test_query_is_read_only(self):
+        self.ask("x")
+        query = LlmOperationCollector.query
+        self.assertEqual(
+            query("SELECT count(*) AS n FROM operations WHERE model = ?", ["openai/gpt-4"], path=self.path), [{"n": 1}]
+        )
+        for sql in ("DELETE FROM operations", "DROP TABLE operations", "nonsense", "PRAGMA user_version = 9"):
+            with contextlib.suppress(ConfigError):
+                query(sql, path=self.path)
+        self.assertEqual(len(self.rows()), 1)
+        self.assertEqual(query("PRAGMA user_version", path=self.path)[0]["user_version"], 1)
+
+    def test_purge_deletes_old_rows_and_shrinks_the_file(self):
+        self.ask(*["word " * 3000] * 30)
+        connection = sqlite3.connect(self.path)
+        connection.execute("UPDATE operations SET timestamp = '2020-01-01T00:00:00.000+00:00' WHERE id <= 28")
+        connection.commit()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
+        size = self.path.stat().st_size
+        self.assertEqual(LlmOperationCollector.purge(before="2021-01-01", path=self.path), 28)
+        self.assertLess(self.path.stat().st_size, size / 3)
+        self.assertEqual(len(self.rows()), 2)
+
+    def test_a_log_that_does_not_exist_is_empty(self):
+        self.assertEqual(self.rows(), [])
+        self.assertEqual(str(self.rows().select(["model", "cost"])).split(), "model cost ----- ---- (no rows)".split())
+        self.assertEqual(LlmOperationCollector.totals(path=self.path), [])
+        self.assertEqual(LlmOperationCollector.purge(before="2021-01-01", path=self.path), 0)
+        self.assertFalse(self.path.exists())
+
+    def test_content_off_leaves_no_text_in_any_byte(self):
+        with MockOpenRouter("ANSWERTEXT here", "cut", 400, "error") as server:
+            llm = Llm(base_url=server.url, api_key=KEY, model="a/b", log=self.path, log_content=False, max_retries=0)
+            for _ in range(4):
+                with contextlib.suppress(OpenRouterError):
+                    "".join(
+                        llm.stream("PROMPTTEXT", system_prompt="PROMPTTEXT", stop=["PROMPTTEXT"], user="PROMPTTEXT")
+                    )
+        data = b"".join(p.read_bytes() for p in self.path.parent.iterdir())
+        for text in (b"PROMPTTEXT", b"ANSWERTEXT", b"mock answer", b"mock error"):
+            self.assertNotIn(text, data)
+        rows = self.rows()
+        self.assertEqual([r["status"] for r in rows], ["interrupted", "error", "interrupted", "ok"])
+        self.assertEqual(json.loads(rows[0]["completion_args"])["stop"], "list[1]")
+        self.assertEqual(rows[1]["error_message"], "BadRequestError 400")
+
+    def test_the_key_is_in_no_byte_wherever_it_was_put(self):
+        server = self.serve(
+            *[lambda seen: json_answer(error_body(f"echo {KEY}", 400, metadata={"raw": KEY}), 400)] * 1,
+            json_answer(answer(f"you said {KEY}")),
+        )
+        llm = self.llm(server, log=self.path, session_id=KEY, agent_id=KEY, headers={"X-Key": KEY})
+        messages = [{"role": "system", "content": KEY}, {"role": "user", "content": f'a "{KEY}" b', "name": KEY}]
+        with self.assertRaises(BadRequestError) as caught:
+            llm.chat(messages, user=KEY, metadata={"k": KEY}, action_id=KEY)
+        error = caught.exception
+        for text in (str(error), repr(error), repr(error.body), repr(error.metadata), repr(error.attempts)):
+            self.assertNotIn(KEY, text)
+        llm.chat(messages, model=KEY)
+        data = b"".join(p.read_bytes() for p in self.path.parent.iterdir())
+        self.assertNotIn(KEY.encode(), data)
+        self.assertIn(b"[hidden]", data)
+
+    def test_images_and_audio_are_logged_as_type_size_and_hash(self):
+        server = self.serve(json_answer(answer()))
+        parts = [
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "QUJD" * 100}},
+            {"type": "input_audio", "input_audio": {"data": "REVG" * 100, "format": "wav"}},
+            {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
+        ]
+        self.llm(server, log=self.path).chat([{"role": "user", "content": parts}])
+        messages = self.rows()[0]["messages"]
+        for text in ("image/png, 300 bytes, sha256", "wav, 300 bytes", "https://example.com/a.png"):
+            self.assertIn(text, messages)
+        self.assertNotIn("QUJDQUJD", messages)
+        self.assertEqual(server.requests[0].json["messages"][0]["content"], parts)
+
+    def test_half_of_a_surrogate_pair_costs_neither_call_nor_row(self):
+        server = self.serve(json_answer(answer("x\ud83d")))
+        self.assertEqual(self.llm(server, log=self.path).complete("y\ude00").content, "x\ud83d")
+        self.assertIn(b"\\ude00", server.requests[0].body)
+        self.assertEqual(self.rows()[0]["response"], "x?")
+
+    @unittest.skipIf(os.name == "nt", "Windows has no such modes")
+    def test_the_file_is_for_its_owner_only(self):
+        self.ask("x")
+        self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)
+
+    def test_other_files_are_never_written_to_and_warn_once(self):
+        self.path.parent.mkdir()
+        foreign, newer, text = (self.path.parent / n for n in ("foreign.db", "newer.db", "text.db"))
+        for path, sql in ((foreign, "CREATE TABLE t (x)"), (newer, None)):
+            if sql:
+                connection = sqlite3.connect(path)
+                connection.execute(sql)
+                connection.commit()
+            else:
+                orm.connect_log(str(path)).close()
+                connection = sqlite3.connect(path)
+                connection.execute("PRAGMA user_version = 99")
+            connection.close()
+        text.write_text("not a database, but a letter to a friend. " * 50)
+        (self.path.parent / "folder.db").mkdir()
+        for path in (foreign, newer, text, self.path.parent / "folder.db", text / "under-a-file.db"):
+            before = path.read_bytes() if path.is_file() else None
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                with MockOpenRouter() as server:
+                    llm = Llm(base_url=server.url, api_key=KEY, model="a/b", log=path)
+                    for _ in range(3):
+                        self.assertIn("mock answer", llm.complete("hi").content)
+            self.assertEqual(len(caught), 1, path)
+            self.assertIn("log", str(caught[0].message))
+            self.assertEqual(path.read_bytes() if path.is_file() else None, before)
+        with self.assertRaises(ConfigError):
+            LlmOperationCollector.from_db(text)
+        with self.assertRaises(ConfigError):
+            LlmOperationCollector.purge(before="2030", path=foreign)
+
+    def test_warnings_as_errors_do_not_cost_the_answer(self):
+        self.path.parent.mkdir()
+        self.path.mkdir()
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()) as said:
+            warnings.simplefilter("error")
+            self.ask("fine")
+        self.assertIn("going on without it", said.getvalue())
+
+    def test_where_the_log_is(self):
+        with mock.patch.dict(os.environ, {"OPENROUTER_MIN_LOG": "off"}):
+            self.assertIsNone(orm.log_path(None))
+            self.assertEqual(orm.log_path("x.db"), str(Path("x.db").absolute()))
+            self.assertIsNone(orm.log_path(False))
+        with mock.patch.dict(os.environ, {"OPENROUTER_MIN_LOG": str(self.path)}):
+            self.assertEqual(orm.log_path(None), str(self.path))
+            self.ask("x", log=None)
+            self.assertEqual(len(LlmOperationCollector.from_db()), 1)
+        with mock.patch.dict(os.environ, {"HOME": "/home/x", "XDG_STATE_HOME": ""}), mock.patch.dict(os.environ):
+            del os.environ["OPENROUTER_MIN_LOG"]
+            for platform, end in [("linux", ".local/state"), ("darwin", "Library/Application Support")]:
+                with mock.patch.object(sys, "platform", platform):
+                    self.assertIn(end, (orm.log_path(None) or "").replace("\\", "/"))
+
+    def test_the_table_is_aligned_and_carries_no_control_code(self):
+        rows = Operations(
+            [{"model": "a/b\x1b[31m\nX\x9b", "cost": 0.5, "n": 1200}, {"model": "x" * 99, "cost": None, "n": 7}]
+        )
+        lines = str(rows).split("\n")
+        self.assertNotRegex(str(rows).replace("\n", ""), r"[\x00-\x1f\x7f-\x9f]")
+        self.assertEqual(len(lines), 4)
+        self.assertTrue(lines[2].endswith("0.5  1200") and lines[3].endswith("-     7"), lines)
+        narrow = orm.format_table(rows.columns, [list(r.values()) for r in rows], 40)
+        self.assertLessEqual(max(map(len, narrow.split("\n"))), 40)
+        with self.assertRaisesRegex(KeyError, "no column 'price'"):
+            rows.select(["price"])
+
+    def test_gets_leave_no_row(self):
+        with MockOpenRouter() as server:
+            self.assertGreater(len(Llm(base_url=server.url, log=self.path).models()), 400)
+        self.assertFalse(self.path.exists())
+
+    def test_many_threads_lose_and_double_no_row(self):
+        def work():
+            for _ in range(25):
+                with contextlib.suppress(OpenRouterError):
+                    llm.complete("hi")
+
+        with MockOpenRouter() as server, Llm(base_url=server.url, api_key=KEY, model="a/b", log=self.path) as llm:
+            threads = [threading.Thread(target=work) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        rows = self.rows()
+        self.assertEqual((len(rows), len({r["operation_id"] for r in rows})), (200, 200))
+        self.assertEqual({r["status"] for r in rows}, {"ok"})
+
+
+# --- Client ---------------------------------------------------------------------------------
+
+
+class CallTests(Case):
+    def test_all_four_ways_give_the_same_answer_for_json_and_for_sse(self):
+        for way in WAYS:
+            for item in (
+                json_answer(answer("Hello")),
+                sse_answer(WHOLE_STREAM),
+                http_answer(b"\n    \n" * 9 + json.dumps(answer("Hello")).encode()),
+            ):
+                self.assertEqual(way(self.llm(self.serve(item))), "Hello", way)
+
+    def test_every_field_of_a_completion(self):
+        body = answer("Hello")
+        body["choices"][0]["native_finish_reason"] = "STOP"
+        body["created"] = 123
+        done = self.llm(self.serve(json_answer(body)), model="x/asked").complete("hi")
+        self.assertEqual(
+            (done.model, done.requested_model, done.provider, done.finish_reason, done.native_finish_reason, done.id),
+            ("a/b", "x/asked", "P", "stop", "STOP", "gen-1"),
+        )
+        self.assertEqual((done.usage, done.cost, done.cost_source), (Usage(3, 2, 5, cost=0.5), 0.5, "reported"))
+        self.assertEqual((done.created, done.first_token_ms, done.raw), (123, None, body))
+        self.assertGreaterEqual(done.latency_ms, 0)
+        self.assertEqual(done.attempts, [orm.Attempt(("x/asked",), 200)])
+
+    def test_the_request_on_the_wire(self):
+        server = self.serve(json_answer(answer()), json_answer(answer()), json_answer(answer()))
+        llm = self.llm(server, headers={"HTTP-Referer": "https://d.com", "X-Title": "App"})
+        llm.complete("h\u00e9 \U0001f600", temperature=0.5, top_p=0.25, headers={"x-title": "Other"})
+        seen = server.requests[0]
+        self.assertEqual((seen.method, seen.path), ("POST", "/api/v1/chat/completions"))
+        self.assertEqual(seen.headers["authorization"], f"Bearer {KEY}")
+        self.assertEqual((seen.headers["http-referer"], seen.headers["x-title"]), ("https://d.com", "Other"))
+        self.assertIn("\U0001f600".encode(), seen.body)
+        self.assertEqual(list(seen.json), ["model", "messages", "temperature", "top_p"])
+        llm.chat([{"role": "user", "content": "x"}], provider={"sort": "price"}, galaxy=[1], temperature=None)
+        self.assertEqual(
+            server.requests[1].json,
+            {
+                "model": "a/b",
+                "messages": [{"role": "user", "content": "x"}],
+                "provider": {"sort": "price"},
+                "galaxy": [1],
+            },
+        )
+        self.assertEqual([k for k, _ in server.requests[1].header_lines].count("X-Title"), 1)
+        Llm(base_url=server.url, api_key=KEY, log=False).complete("plain")
+        names = set(server.requests[2].headers)
+        self.assertEqual(
+            names,
+            {"host", "accept-encoding", "user-agent", "accept", "content-type", "content-length", "authorization"},
+        )
+
+    def test_config_reaches_the_body_and_calls_override_it(self):
+        server = self.serve(*[json_answer(answer())] * 3)
+        llm = self.llm(server, temperature=0.7, max_tokens=10, system_prompt="S", params={"top_k": 3}, session_id="s1")
+        llm.complete("hi")
+        llm.complete("hi", model="x/y", temperature=0, max_tokens=None, system_prompt="T", top_k=4)
+        llm.chat([{"role": "system", "content": "own"}, {"role": "user", "content": "hi"}])
+        first, second, third = (r.json for r in server.requests)
+        self.assertEqual((first["temperature"], first["max_tokens"], first["top_k"]), (0.7, 10, 3))
+        self.assertEqual((first["session_id"], first["messages"][0]), ("s1", {"role": "system", "content": "S"}))
+        self.assertEqual((second["model"], second["temperature"], second["top_k"]), ("x/y", 0, 4))
+        self.assertNotIn("max_tokens", second)
+        self.assertEqual(second["messages"][0]["content"], "T")
+        self.assertEqual([m["content"] for m in third["messages"]], ["own", "hi"])
+
+    def test_usage_sums_up(self):
+        server = self.serve(json_answer(answer()), sse_answer(WHOLE_STREAM), json_answer(answer()))
+        llm = self.llm(server)
+        for _ in range(3):
+            llm.complete("hi")
+        self.assertEqual(llm.usage, Usage(6, 4, 10, cost=1.0))
+
+    def test_a_stream_sends_nothing_before_it_is_read_and_is_read_once(self):
+        server = self.serve(sse_answer(WHOLE_STREAM))
+        stream = self.llm(server).stream("hi")
+        with self.assertRaisesRegex(StreamInterruptedError, "not come to its end"):
+            stream.completion  # noqa: B018
+        time.sleep(0.02)
+        self.assertEqual(server.requests, [])
+        self.assertEqual(list(stream), ["Hel", "lo"])
+        self.assertEqual((stream.completion.content, stream.completion.finish_reason), ("Hello", "stop"))
+        self.assertIsNotNone(stream.completion.first_token_ms)
+        with self.assertRaisesRegex(ConfigError, "read once"):
+            list(stream)
+
+    def test_chunks_show_reasoning_tools_and_usage(self):
+        events = [
+            chunk("", delta={"reasoning": "hm"}),
+            chunk(delta={"tool_calls": [{"index": 0, "id": "t", "function": {"name": "f", "arguments": ""}}]}),
+            chunk("x", "stop"),
+            {"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 1, "cost": 0}},
+        ]
+        body = b"".join(map(event, events)) + DONE
+        llm = self.llm(self.serve(sse_answer(body), sse_answer(body)))
+        stream = llm.stream("hi")
+        chunks = list(stream.chunks())
+
+        async def read():
+            return [c async for c in llm.stream("hi").chunks()]
+
+        self.assertEqual(asyncio.run(read()), chunks)
+        self.assertEqual([c.reasoning for c in chunks], ["hm", "", "", ""])
+        self.assertEqual((chunks[1].tool_calls[0]["id"], chunks[2].finish_reason), ("t", "stop"))
+        self.assertEqual((chunks[3].usage.cost, chunks[3].raw), (0, events[3]))
+        self.assertEqual(stream.completion.tool_calls[0].args, {})
+
+    def test_fallbacks_are_sent_and_used(self):
+        server = self.serve(
+            json_answer(error_body("a/a is not a valid model ID"), 400),
+            json_answer(error_body("No endpoints found", 404), 404),
+            json_answer({**answer(), "model": "f/f"}),
+        )
+        llm = self.llm(server, model="a/a", fallbacks=["b/b", "c/c", "d/d", "e/e", "f/f"], max_retries=2)
+        waits = instant(llm)
+        done = llm.complete("hi")
+        sent = [r.json["models"] for r in server.requests]
+        self.assertEqual(sent, [["a/a", "b/b", "c/c"], ["b/b", "c/c", "d/d"], ["e/e", "f/f"]])
+        self.assertNotIn("model", server.requests[0].json)
+        self.assertEqual((done.requested_model, done.model), ("a/a", "f/f"))
+        self.assertEqual([a.status for a in done.attempts], [400, 404, 200])
+        self.assertEqual(sum(waits), 0)
+
+    def test_an_error_names_every_attempt(self):
+        server = self.serve(*[json_answer(error_body("busy", 503), 503)] * 3)
+        llm = self.llm(server, max_retries=2)
+        waits = instant(llm)
+        for way in (by_complete,):
+            with self.assertRaises(ProviderError) as caught:
+                way(llm)
+        self.assertEqual([a.status for a in caught.exception.attempts], [503] * 3)
+        self.assertEqual(len(waits), 2)
+
+    def test_retries_keep_their_promises_per_fault(self):
+        refused = json_answer(error_body("m", 429), 429)
+        error_frame = event({"error": {"code": 503, "message": "m"}, "choices": []})
+        for script, requests, kind in [
+            ([refused, refused, json_answer(answer())], 3, None),
+            ([refused, refused, refused], 3, RateLimitError),
+            ([json_answer(error_body("m", 400), 400)], 1, BadRequestError),
+            ([Pieces(b"", end="close")], 1, APIConnectionError),
+            ([Pieces(b"HTTP/1.1 200 OK\r\nContent-Le", end="close")], 1, APIConnectionError),
+            ([sse_answer(error_frame), sse_answer(WHOLE_STREAM)], 2, None),
+            ([sse_answer(event(chunk("x")) + error_frame)], 1, StreamInterruptedError),
+            ([json_answer({"choices": []}), json_answer(answer())], 2, None),
+            ([json_answer(error_body("m", 502)), json_answer(answer())], 2, None),
+        ]:
+            for way in WAYS:
+                server = self.serve(*script)
+                llm = self.llm(server, max_retries=2)
+                instant(llm)
+                if kind:
+                    with self.assertRaises(kind):
+                        way(llm)
+                else:
+                    self.assertEqual(way(llm), "Hello")
+                self.assertEqual(len(server.requests), requests, (script, way))
+
+    def test_the_billed_request_says_so(self):
+        for item in (Pieces(b"", end="close"), Pieces(b"", end="reset"), Pieces(b"HTTP/1.1 200 OK\r\n", end="close")):
+            with self.assertRaises(APIConnectionError) as caught:
+                self.llm(self.serve(item)).complete("hi")
+            self.assertTrue(caught.exception.sent)
+            self.assertIn("may have been billed", str(caught.exception))
+
+    def test_a_free_daily_limit_ends_at_once_and_a_paid_fallback_cures_it(self):
+        limited = json_answer(error_body("Rate limit exceeded: free-models-per-day", 429), 429)
+        server = self.serve(limited, limited, json_answer(answer()))
+        with self.assertRaisesRegex(RateLimitError, "resets at"):
+            self.llm(server, max_retries=5).complete("hi")
+        llm = self.llm(server, fallbacks=["x/1", "x/2", "x/3"])
+        self.assertEqual(llm.complete("hi").content, "Hello")
+
+    def test_async_calls_run_in_parallel(self):
+        async def run():
+            return await asyncio.gather(*(llm.acomplete("hi") for _ in range(40)))
+
+        server = self.serve(*[Pieces(0.2, *json_answer(answer()).pieces)] * 40)
+        llm = self.llm(server)
+        began = time.monotonic()
+        self.assertEqual(len(asyncio.run(run())), 40)
+        self.assertLess(time.monotonic() - began, 2)
+
+    def test_request_is_the_door_to_all_other_apis(self):
+        server = self.serve(
+            json_answer({"results": [1]}),
+            http_answer(b"\x00\x01MP3", content_type="audio/mpeg"),
+            json_answer([1, 2]),
+            sse_answer(event({"type": "a"}) + event({"type": "b"}) + DONE),
+            json_answer(error_body("m", 402), 402),
+            json_answer({"data": {"usage": 1}}),
+            json_answer({"data": {"id": "gen-1"}}),
+        )
+        llm = self.llm(server)
+        self.assertEqual(llm.request("POST", "/rerank", {"query": "x"}), {"results": [1]})
+        self.assertEqual(llm.request("POST", "audio/speech", {"input": "x"}), b"\x00\x01MP3")
+        self.assertEqual(llm.request("GET", "/things"), [1, 2])
+        events = llm.request("POST", "/responses", {"input": "x", "stream": True})
+        self.assertEqual([e["type"] for e in events], ["a", "b"])
+        with self.assertRaises(InsufficientCreditsError):
+            llm.request("POST", "/rerank", {})
+        self.assertEqual(llm.key(), {"usage": 1})
+        self.assertEqual(llm.generation("gen 1&x"), {"id": "gen-1"})
+        self.assertEqual([r.path for r in server.requests[-2:]], ["/api/v1/key", "/api/v1/generation?id=gen%201%26x"])
+        self.assertEqual(server.requests[0].json, {"query": "x"})
+
+    def test_embeddings_in_order_and_from_base64(self):
+        packed = "AACAPwAAAEA="  # 1.0, 2.0
+        data = [{"index": 1, "embedding": packed}, {"index": 0, "embedding": [0.5]}]
+        usage = {"prompt_tokens": 4, "total_tokens": 4, "cost": 0.25}
+        server = self.serve(json_answer({"data": data, "model": "e/m", "usage": usage}))
+        vectors = self.llm(server).embed(["a", "b"], model="e/m", dimensions=2)
+        self.assertEqual((list(vectors), vectors.cost, vectors.model), ([[0.5], [1.0, 2.0]], 0.25, "e/m"))
+        self.assertEqual(server.requests[0].json, {"model": "e/m", "input": ["a", "b"], "dimensions": 2})
+
+    def test_models_follow_the_pages_and_need_no_key(self):
+        def page(n, link):
+            entry = {"id": f"x/model-{n}", "name": f"The Model {n}", "pricing": {"prompt": "-1"}}
+            return json_answer({"data": [entry], "total_count": 2, "links": {"next": link}})
+
+        server = self.serve(page(1, "/api/v1/models?offset=1&limit=1"), page(2, None), page(1, None))
+        llm = Llm(base_url=server.url, log=False)
+        self.assertEqual([m.id for m in llm.models("the MODEL")], ["x/model-1", "x/model-2"])
+        self.assertEqual(server.requests[1].path, "/api/v1/models?offset=1&limit=1")
+        self.assertNotIn("authorization", server.requests[0].headers)
+        self.assertEqual(llm.models("other"), [])
+
+    def test_after_close_nothing_runs(self):
+        llm = self.llm(self.serve())
+        llm.close()
+        with self.assertRaisesRegex(ConfigError, "closed"):
+            llm.complete("hi")
+
+
+# --- The provider page ----------------------------------------------------------------------
+
+# The blocks of the page; only their import lines are replaced, by one from openrouter_min.
+PAGE = """
+from aicore.llm.config import LlmConfig
+
+config = LlmConfig(
+    provider="openrouter",
+    api_key="your_openrouter_api_key",  # Get from https://openrouter.ai/keys
+    model="openai/gpt-4",  # Format: provider/model-name
+    temperature=0.7,
+    max_tokens=1000
+)
+----
+from aicore.models_metadata import METADATA
+
+model_data = METADATA["openrouter-openai/gpt-4"]
+print(f"Price per 1k tokens: ${model_data.pricing.completion/10:.4f}")
+----
+from aicore.llm import Llm
+
+llm = Llm(config=config)
+response = llm.complete("Explain quantum computing in simple terms")
+print(response.content)
+----
+async for chunk in llm.stream("Write a poem about AI"):
+    print(chunk, end="", flush=True)
+----
+messages = [
+    {"role": "system", "content": "You are a helpful assistant"},
+    {"role": "user", "content": "What's the weather today?"}
+]
+
+response = llm.chat(messages)
+----
+config = LlmConfig(
+    provider="openrouter",
+    api_key="your_api_key",
+    model="anthropic/claude-3-opus",
+    headers={
+        "HTTP-Referer": "https://yourdomain.com",
+        "X-Title": "Your App Name"
+    }
+)
+----
+config = LlmConfig(
+    provider="openrouter",
+    api_key="your_api_key",
+    model="anthropic/claude-3-opus",
+    fallbacks=["openai/gpt-4", "google/gemini-pro"]
+)
+----
+from aicore.observability.collector import LlmOperationCollector
+
+# View OpenRouter operations
+operations = LlmOperationCollector.polars_from_db(provider="openrouter")
+print(operations.select(["model", "latency_ms", "total_tokens"]))
+""".split("----")
+
+
+class PageTests(Case):
+    def setUp(self):
+        super().setUp()
+        self.server = MockOpenRouter()
+        self.server.__enter__()
+        self.addCleanup(self.server.__exit__)
+        environ = {"OPENROUTER_BASE_URL": self.server.url, "OPENROUTER_MIN_LOG": str(self.folder() / "log.db")}
+        patch = mock.patch.dict(os.environ, environ)
+        patch.start()
+        self.addCleanup(patch.stop)
+        self.names = {name: getattr(orm, name) for name in orm.__all__}
+
+    def run_block(self, number):
+        """Run a block as printed, in a coroutine since one of them is; return what it prints."""
+        lines = PAGE[number].strip().split("\n")
+        code = "\n".join(line for line in lines if not line.startswith("from aicore"))
+        self.assertLessEqual(len(lines) - len(code.split("\n")), 1)
+        names = "config llm response operations"
+        source = f"async def block():\n    global {', '.join(names.split())}\n" + textwrap.indent(code, "    ")
+        exec(source, self.names)
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            asyncio.run(self.names["block"]())
+        return printed.getvalue()
+
+    def test_the_eight_blocks_run_as_printed(self):
+        self.run_block(0)
+        self.assertEqual(self.run_block(1), "Price per 1k tokens: $0.0600\n")
+        self.assertIn("Explain quantum computing in simple terms", self.run_block(2))
+        self.assertIn("Write a poem about AI", self.run_block(3))
+        self.run_block(4)
+        self.assertIn("What's the weather today?", self.names["response"].content)
+        self.assertEqual([r.json["model"] for r in self.server.requests], ["openai/gpt-4"] * 3)
+        self.assertEqual([r.json.get("stream") for r in self.server.requests], [None, True, None])
+        self.assertEqual(
+            (self.server.requests[0].json["temperature"], self.server.requests[0].json["max_tokens"]), (0.7, 1000)
+        )
+        self.assertEqual(self.server.requests[2].json["messages"][0]["role"], "system")
+        self.run_block(5)
+        orm.Llm(self.names["config"]).complete("hi")
+        headers = self.server.requests[-1].headers
+        self.assertEqual((headers["HTTP-Referer"], headers["X-Title"]), ("https://yourdomain.com", "Your App Name"))
+        self.assertEqual(headers["Authorization"], "Bearer your_api_key")
+        self.run_block(6)
+        orm.Llm(self.names["config"]).complete("hi")
+        asked = ["anthropic/claude-3-opus", "openai/gpt-4", "google/gemini-pro"]
+        self.assertEqual(self.server.requests[-1].json["models"], asked)
+        with mock.patch.dict(sys.modules, {"polars": None}):
+            table = self.run_block(7).split("\n")
+        self.assertEqual(table[0].split(), ["model", "latency_ms", "total_tokens"])
+        self.assertEqual(len(table), 2 + 5 + 1)
+        self.assertTrue(table[-2].startswith("openai/gpt-4 "))
+
+    def test_fallbacks_of_the_page_are_used(self):
+        self.run_block(6)
+        server = self.serve(json_answer({**answer(), "model": "openai/gpt-4"}))
+        done = orm.Llm(self.names["config"], base_url=server.url).complete("hi")
+        self.assertEqual((done.requested_model, done.model), ("anthropic/claude-3-opus", "openai/gpt-4"))
+
+    def test_the_last_block_prints_a_table_with_polars_too(self):
+        try:
+            import polars
+        except ImportError:
+            self.skipTest("polars is not installed")
+        for number in (0, 2, 7):
+            printed = self.run_block(number)
+        self.assertIsInstance(self.names["operations"], polars.DataFrame)
+        self.assertIn("total_tokens", printed)
+
+    def test_troubleshooting_gives_typed_errors_with_the_page_s_advice(self):
+        for status, kind, advice in [
+            (401, AuthenticationError, "https://openrouter.ai/keys"),
+            (404, ModelNotFoundError, "maker/model-name"),
+            (429, RateLimitError, "upgrading"),
+        ]:
+            with MockOpenRouter(status) as server, self.assertRaises(kind) as caught:
+                Llm(base_url=server.url, api_key=KEY, max_retries=0).complete("hi")
+            self.assertIn(advice, caught.exception.hint)
+
+
+# --- Mock server ----------------------------------------------------------------------------
+
+
+class MockTests(Case):
+    def test_each_step_of_a_script_comes_out_as_it_says(self):
+        for step, outcome in [
+            ("ok", "mock answer"),
+            ("my text", "my text"),
+            (429, RateLimitError),
+            ("error", (ProviderError, StreamInterruptedError)),
+            ("cut", (APIConnectionError, StreamInterruptedError)),
+            ("stall", APITimeoutError),
+            ("empty", APIResponseError),
+            ("reset", APIConnectionError),
+        ]:
+            for way in WAYS:
+                with MockOpenRouter(step) as server:
+                    llm = client(server, timeout=0.2, model="openai/gpt-4")
+                    if isinstance(outcome, str):
+                        self.assertIn(outcome, way(llm))
+                    else:
+                        with self.assertRaises(outcome):
+                            way(llm)
+                    llm.close()
+
+    def test_the_shape_of_its_stream_is_the_real_one(self):
+        with MockOpenRouter("two words") as server:
+            request = b'{"model": "openai/gpt-4", "stream": true, "messages": [{"role": "user", "content": "hi"}]}'
+            sock = socket.create_connection(("127.0.0.1", int(server.url.split(":")[2].split("/")[0])))
+            sock.sendall(
+                b"POST /api/v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\n"
+                b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(request) + request
+            )
+            data = sock.makefile("rb").read()
+            sock.close()
+        framing = orm.ChunkedFraming()
+        body = framing.feed(data.partition(b"\r\n\r\n")[2])
+        self.assertTrue(body.startswith(b": OPENROUTER PROCESSING\n\n"))
+        self.assertTrue(body.endswith(DONE))
+        chunks = [json.loads(e) for e in orm.SSEDecoder().feed(body)[:-1]]
+        self.assertEqual({c["choices"][0]["delta"]["role"] for c in chunks}, {"assistant"})
+        self.assertEqual([("usage" in c) for c in chunks], [False, False, False, True])
+        self.assertEqual(chunks[-1]["usage"]["cost"], round(30 * 1 / 1e6 + 60 * 2 / 1e6, 12))
+
+    def test_what_arrived_can_be_looked_at(self):
+        with MockOpenRouter() as server:
+            client(server).complete("hi", top_p=0.5)
+            seen = server.requests[0]
+        self.assertEqual((seen.path, seen.json["top_p"], seen["path"]), ("/api/v1/chat/completions", 0.5, seen.path))
+        self.assertEqual(seen.headers["authorization"], f"Bearer {KEY}")
+
+    def test_it_refuses_what_the_real_one_refuses(self):
+        with MockOpenRouter() as server:
+            with self.assertRaisesRegex(ModelNotFoundError, "did you mean openai/gpt-4"):
+                client(server, model="gpt-4").complete("hi")
+            with self.assertRaises(ConfigError):
+                MockOpenRouter(None)
+            self.assertEqual(client(server).key()["label"], "mock")
+
+
+# --- Command line ---------------------------------------------------------------------------
+
+
+class Tty(io.StringIO):
+    def isatty(self):
+        return True
+
+
+class CommandLineTests(Case):
+    def setUp(self):
+        super().setUp()
+        self.path = self.folder() / "log.db"
+        patch = mock.patch.dict(os.environ, {"OPENROUTER_MIN_LOG": str(self.path), "OPENROUTER_API_KEY": KEY})
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def main(self, *argv, stdin=None, out=io.StringIO, script=()):
+        """Run the command line in process against a mock server; return (code, stdout, stderr)."""
+        stdout, stderr = out(), out()
+        with MockOpenRouter(*script) as self.server, mock.patch.dict(
+            os.environ, {"OPENROUTER_BASE_URL": self.server.url}
+        ):
+            given = io.StringIO(stdin) if stdin is not None else Tty()
+            with mock.patch.object(sys, "stdin", given), mock.patch.object(sys, "stdout", stdout):
+                with mock.patch.object(sys, "stderr", stderr):
+                    code = orm.main(list(argv))
+        return code, stdout.getvalue(), stderr.getvalue()
+
+    def expect_success(self, *argv, **kind):
+        code, out, err = self.main(*argv, **kind)
+        self.assertEqual(code, 0, err)
+        return out, err
+
+    def expect_failure(self, expected, *argv, **kind):
+        code, out, err = self.main(*argv, **kind)
+        self.assertEqual((code, out), (expected, ""), err)
+        return err
+
+    def test_the_answer_is_on_stdout_and_all_else_on_stderr(self):
+        out, err = self.expect_success("Say", "hello", "-u", script=["Hello\nthere"])
+        self.assertEqual(out, "Hello\nthere\n")
+        self.assertIn(f"operations are logged in {self.path}", err)
+        self.assertRegex(err, r"tokens \| cost unknown|tokens \| \$0\.\d{6} reported")
+        out, err = self.expect_success("again", script=["x\n"])
+        self.assertEqual((out, err), ("x\n", ""))
+
+    def test_options_reach_the_wire(self):
+        system = self.path.parent / "system.txt"
+        system.write_text("Be \u00e9", encoding="utf-8")
+        self.expect_success(
+            "p",
+            "q",
+            "-m",
+            "x/y",
+            "-f",
+            "z/1",
+            "-f",
+            "z/2",
+            "-s",
+            f"@{system}",
+            "-t",
+            "0.5",
+            "--max-tokens",
+            "9",
+            "-o",
+            "top_p=0.5",
+            "-o",
+            "user=me",
+            "-o",
+            'reasoning={"effort": "low"}',
+            "-H",
+            "X-Title: App",
+            "--timeout",
+            "9",
+            stdin="piped",
+        )
+        seen = self.server.requests[0]
+        self.assertEqual(
+            seen.json,
+            {
+                "models": ["x/y", "z/1", "z/2"],
+                "messages": [{"role": "system", "content": "Be \u00e9"}, {"role": "user", "content": "p q\n\npiped"}],
+                "temperature": 0.5,
+                "max_tokens": 9,
+                "stream": True,
+                "top_p": 0.5,
+                "user": "me",
+                "reasoning": {"effort": "low"},
+            },
+        )
+        self.assertEqual(seen.headers["X-Title"], "App")
+
+    def test_json_and_no_stream(self):
+        out, _ = self.expect_success("hi", "--json", script=["Hello"])
+        self.assertEqual(json.loads(out)["choices"][0]["message"]["content"], "Hello")
+        out, _ = self.expect_success("hi", "--no-stream", script=["Hello"])
+        self.assertEqual(out, "Hello\n")
+        self.assertNotIn("stream", self.server.requests[0].json)
+
+    def test_exit_codes(self):
+        for step, code in [(400, 1), (401, 3), (403, 3), (402, 4), (404, 6), ("reset", 7)]:
+            err = self.expect_failure(code, "hi", script=[step])
+            self.assertIn("error: ", err)
+            self.assertNotIn("Traceback", err)
+        with mock.patch.object(orm._Call, "sleep", lambda *a: None):
+            self.expect_failure(5, "hi", script=[429] * 3)
+            self.expect_failure(1, "hi", script=["empty"] * 3)
+        code, out, err = self.main("hi", script=["cut"])
+        self.assertEqual(code, 8)
+        self.assertTrue(out.startswith("This is a mock answer") and out.endswith("\n"))
+        self.assertIn("without finish_reason", err)
+        for argv in (
+            ["--nonsense"],
+            ["hi", "-t", "9"],
+            ["hi", "-o", "x"],
+            ["hi", "-H", "x"],
+            ["hi", "-s", "@/no/file"],
+            [],
+            ["hi", "-t", "warm"],
+            ["--costs", "mood"],
+        ):
+            self.expect_failure(2, *argv)
+
+    def test_no_key_is_one_clear_message(self):
+        with mock.patch.dict(os.environ):
+            del os.environ["OPENROUTER_API_KEY"]
+            err = self.expect_failure(2, "hi")
+        self.assertIn("https://openrouter.ai/keys", err)
+        self.assertIn("OPENROUTER_API_KEY", err)
+        self.assertEqual(len(err.strip().split("\n")), 2)
+        self.assertFalse(self.path.exists())
+
+    def test_mock_needs_no_key_and_says_what_it_is(self):
+        with mock.patch.dict(os.environ):
+            del os.environ["OPENROUTER_API_KEY"]
+            out, err = self.expect_success("--mock", "-u", "hi")
+        self.assertIn("This is a mock answer", out)
+        self.assertIn("(Mock)", err)
+
+    def test_models(self):
+        out, err = self.expect_success("--models", "openai gpt-4")
+        self.assertRegex(out, r"openai/gpt-4 +30 +60 +8,?191")
+        self.assertIn("per million tokens", err)
+        self.assertIn("claude-3-opus", self.expect_failure(6, "--models", "claude-3-opuss"))
+        wide = max(len(line) for line in self.main("--models", out=Tty)[1].split("\n"))
+        self.assertLessEqual(wide, 80)
+
+    def test_log_and_costs(self):
+        self.expect_success("hi \x1b[31mred", "-m", "openai/gpt-4", script=["Hello"])
+        self.main("hi", script=[400])
+        out, _ = self.expect_success("--log", "1")
+        self.assertIn("error", out)
+        self.assertEqual(len(out.strip().split("\n")), 3)
+        out, _ = self.expect_success("--log")
+        self.assertNotIn("\x1b", out)
+        self.assertIn("Hello", out)
+        for by in ("model", "day", "session_id"):
+            out, err = self.expect_success("--costs", by)
+            self.assertTrue(out.startswith(by), out)
+            self.assertIn("total $0.000", err)
+            self.assertNotIn("\u2588", out)
+        self.assertIn("\u2588" * orm.BAR_WIDTH, self.main("--costs", out=Tty)[1])
+        self.assertLessEqual(max(len(x) for x in self.main("--log", out=Tty)[1].split("\n")), 80)
+
+    def test_no_log_and_db(self):
+        other = self.path.parent / "other.db"
+        self.expect_success("hi", "--no-log")
+        self.assertFalse(self.path.exists())
+        self.expect_success("hi", "--db", str(other))
+        self.assertEqual(len(LlmOperationCollector.from_db(other)), 1)
+        self.assertFalse(self.path.exists())
+
+    def test_a_terminal_gets_no_control_codes_and_a_pipe_gets_all(self):
+        text = "a\x1b]52;c;x\x07b\x9bc\td\ne\x85\r"
+        out, err = self.expect_success("hi", script=[text], out=Tty)
+        self.assertEqual(out, "a]52;c;xbc\td\ne\n")
+        self.assertEqual(self.expect_success("hi", script=[text])[0], text + "\n")
+        server = self.serve(json_answer(error_body("bad\x1b[2J"), 400))
+        with mock.patch.object(MockOpenRouter, "url", server.url):
+            self.assertNotIn("\x1b", self.main("hi", out=Tty)[2])
+
+    def test_remarks_on_what_the_text_does_not_show(self):
+        call = {"index": 0, "id": "t", "function": {"name": "f", "arguments": "{}"}}
+        for message, finish, words in [
+            ({"content": "x"}, "length", "cut the answer"),
+            ({"content": None, "reasoning": "hm"}, "length", "used up"),
+            ({"content": None, "refusal": "I can't"}, "stop", "refused: I can't"),
+            ({"content": None, "tool_calls": [call]}, "tool_calls", "asks for f({})"),
+        ]:
+            server = self.serve(json_answer(answer(finish=finish, **message)))
+            with mock.patch.object(MockOpenRouter, "url", server.url):
+                self.assertIn(words, self.expect_success("hi")[1])
+
+    def run_process(self, *argv, **kind):
+        environ = {**os.environ, "PYTHONPATH": str(HERE), **kind.pop("environ", {})}
+        kind = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, **kind}
+        return subprocess.Popen([sys.executable, "-m", "openrouter_min", *argv], env=environ, **kind)
+
+    def test_as_a_process_with_an_old_encoding(self):
+        process = self.run_process("--mock", "--no-log", "h\u00e9 \U0001f600", environ={"PYTHONIOENCODING": "cp1252"})
+        out, err = process.communicate(timeout=20)
+        self.assertEqual((process.returncode, err), (0, b""))
+        self.assertIn("h\u00e9 \U0001f600".encode(), out)
+
+    def test_a_closed_pipe_is_silent(self):
+        process = self.run_process("--models")
+        process.stdout.readline()
+        process.stdout.close()
+        self.assertEqual(process.stderr.read().count(b"Traceback"), 0)
+        process.stderr.close()
+        self.assertEqual(process.wait(timeout=20), 0)
+
+    @unittest.skipIf(os.name == "nt", "no SIGINT to one process")
+    def test_ctrl_c_keeps_the_partial_answer_and_exits_with_130(self):
+        server = self.serve(sse_answer(event(chunk("Half an ")), end="hang", last=b""))
+        process = self.run_process("hi", environ={"OPENROUTER_BASE_URL": server.url})
+        self.assertEqual(process.stdout.read(8), b"Half an ")
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        out, err = process.communicate(timeout=20)
+        self.assertEqual((process.returncode, out), (130, b"\n"))
+        self.assertNotIn(b"Traceback", err)
+        self.assertLess(server.left_at[0] - began, 0.5)
+        row = LlmOperationCollector.from_db(self.path)[0]
+        self.assertEqual((row["status"], row["response"]), ("cancelled", "Half an "))
+
+
+# --- Honesty --------------------------------------------------------------------------------
+
+
+class HonestyTests(Case):
+    SOURCE = (HERE / "openrouter_min.py").read_text(encoding="utf-8")
+    TREE = ast.parse(SOURCE)
+    README = (HERE / "README.md").read_text(encoding="utf-8")
+
+    def test_all_names_what_is_public_and_every_class_in_it_has_a_docstring(self):
+        for name in orm.__all__:
+            thing = getattr(orm, name)
+            if isinstance(thing, type):
+                self.assertTrue(thing.__doc__, name)
+        defs = (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)
+        tops = [n for n in self.TREE.body if isinstance(n, defs)]
+        inner = [m for n in tops if isinstance(n, ast.ClassDef) for m in n.body if isinstance(m, defs)]
+        for node in tops + inner:
+            if node.name[0] != "_" and node.name not in ("readable", "readinto"):  # whose meaning is io's
+                self.assertTrue(ast.get_docstring(node), node.name)
+
+    def test_the_async_twins_take_what_the_others_take(self):
+        import inspect
+
+        for name in ("complete", "chat"):
+            twins = (getattr(Llm, name), getattr(Llm, "a" + name))
+            self.assertEqual(*(inspect.signature(t) for t in twins))
+
+    def test_only_the_standard_library_is_imported(self):
+        imported = set()
+        for node in ast.walk(self.TREE):
+            if isinstance(node, ast.Import):
+                imported |= {a.name.split(".")[0] for a in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(node.module.split(".")[0])
+        known = set(getattr(sys, "stdlib_module_names", imported)) | {"polars", "pandas"}
+        self.assertEqual(imported - known, set())
+
+    def test_importing_touches_nothing_and_loads_nothing_heavy(self):
+        code = (
+            "import sys, threading; before = set(sys.modules); import openrouter_min; "
+            "print(sorted({m.split('.')[0] for m in set(sys.modules) - before}), threading.active_count())"
+        )
+        done = subprocess.run([sys.executable, "-c", code], cwd=HERE, stdout=subprocess.PIPE, check=True)
+        loaded = done.stdout.decode()
+        for heavy in (
+            "asyncio",
+            "sqlite3",
+            "ssl",
+            "http",
+            "urllib",
+            "socket",
+            "argparse",
+            "typing",
+            "email",
+            "logging",
+        ):
+            self.assertNotIn(f"'{heavy}'", loaded)
+        self.assertTrue(loaded.strip().endswith(" 1"))
+
+    def test_only_the_command_line_prints(self):
+        names = {
+            n.lineno for n in ast.walk(self.TREE) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "print"
+        }
+        first = self.SOURCE[: self.SOURCE.index("# --- Command line")].count("\n")
+        self.assertTrue(names and min(names) > first)
+
+    def test_functions_are_short_and_flat(self):
+        for node in ast.walk(self.TREE):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                self.assertLessEqual(node.end_lineno - node.lineno, 50, node.name)
+
+    def test_the_readme_s_python_compiles_and_its_first_runs(self):
+        blocks = re.findall(r"```python\n(.*?)```", self.README, re.S)
+        self.assertGreater(len(blocks), 8)
+        for block in blocks:
+            code = textwrap.indent(block, "    ")
+            compile(f"async def block():\n{code}", "README", "exec")
+        with MockOpenRouter() as server, contextlib.redirect_stdout(io.StringIO()) as printed:
+            with mock.patch.dict(os.environ, {"OPENROUTER_BASE_URL": server.url, "OPENROUTER_API_KEY": KEY}):
+                exec(blocks[0], {})
+        self.assertIn("mock answer", printed.getvalue())
+
+    def test_every_option_and_every_setting_is_in_the_readme(self):
+        for option in re.findall(r'add\((?:"-\w", )?"(--[\w-]+)"', self.SOURCE):
+            self.assertIn(f"`{option}", self.README)
+        for setting in (f.name for f in dataclasses.fields(LlmConfig)):
+            self.assertIn(f"`{setting}`", self.README)
+        for name in orm.__all__:
+            if name.endswith("Error"):
+                self.assertIn(name, self.README)
+
+    def test_the_version_stands_once(self):
+        self.assertIn('version = { attr = "openrouter_min.__version__" }', (HERE / "pyproject.toml").read_text())
+
+
+# --- Replay of recorded traffic -------------------------------------------------------------
+# Every exchange of the file that OPENROUTER_MIN_RECORDED names, byte for byte through every way of
+# calling. What is expected is computed here from the recorded bytes, not by the module's decoders.
+
+
+def recorded(*apis):
+    with open(RECORDED, encoding="utf-8") as file:
+        exchanges = [json.loads(line) for line in file]
+    assert exchanges, RECORDED
+    return [e for e in exchanges if e["api"] in apis]
+
+
+def wire_body(exchange):
+    response = exchange["response"]
+    if response.get("body_encoding") == "base64":
+        import base64
+
+        return base64.b64decode(response["body"])
+    return response["body"].encode("utf-8", "surrogatepass")
+
+
+def recorded_answer(exchange, pieces=None):
+    """The recorded response as an answer of the loopback server: a stream in chunks, cut as told."""
+    response, body = exchange["response"], wire_body(exchange)
+    headers = [f"{k}: {v}" for k, v in response["headers"].items() if k not in ("content-type", "content-length")]
+    kind = response["headers"].get("content-type", "application/json")
+    if exchange["kind"] != "stream":
+        return http_answer(body, response["status"], kind, headers)
+    head = "\r\n".join(["HTTP/1.1 200 OK", f"Content-Type: {kind}", "Transfer-Encoding: chunked", *headers, "", ""])
+    framed_pieces = [framed(p) for p in pieces or [body] if p]
+    return Pieces(head.encode("latin-1"), *framed_pieces, b"0\r\n\r\n")
+
+
+def expected_events(exchange):
+    """The decoded events of a recorded stream, split by a rule of its own: no multi-line data was recorded."""
+    lines = exchange["response"]["body"].split("\n")
+    events = [line[5:].strip() for line in lines if line.startswith("data:")]
+    return [json.loads(e) for e in events if e != "[DONE]"]
+
+
+def expected_from_stream(exchange):
+    """What a stream says, gathered from its deltas."""
+    want = {"content": "", "reasoning": None, "refusal": None, "finish": None, "native": None, "usage": None}
+    want.update(details=[], annotations=[], images=[], logprobs=[], audio={}, envelope={}, error=None, output=False)
+    tools, blocks = {}, {}
+    for e in expected_events(exchange):
+        want["envelope"].update({k: e[k] for k in ("id", "model", "provider") if e.get(k) is not None})
+        want["usage"] = e.get("usage") or want["usage"]
+        want["error"] = e.get("error") or want["error"]
+        for choice in e.get("choices") or []:
+            if choice.get("index"):
+                continue
+            want["finish"] = want["finish"] or choice.get("finish_reason")
+            want["native"] = want["native"] or choice.get("native_finish_reason")
+            want["logprobs"] += (choice.get("logprobs") or {}).get("content") or []
+            delta = choice.get("delta") or {}
+            want["content"] += delta.get("content") or ""
+            for name in ("reasoning", "refusal"):
+                if delta.get(name):
+                    want[name] = (want[name] or "") + delta[name]
+            want["annotations"] += delta.get("annotations") or []
+            want["images"] += [i["image_url"]["url"] for i in delta.get("images") or []]
+            for name, value in (delta.get("audio") or {}).items():
+                joins = name in ("data", "transcript") and name in want["audio"]
+                want["audio"][name] = want["audio"][name] + value if joins else value
+            for call in delta.get("tool_calls") or []:
+                known = tools.setdefault(call.get("index", 0), {"id": None, "name": None, "arguments": ""})
+                known["id"] = known["id"] or call.get("id")
+                known["name"] = known["name"] or (call.get("function") or {}).get("name")
+                known["arguments"] += (call.get("function") or {}).get("arguments") or ""
+            for detail in delta.get("reasoning_details") or []:
+                place = (detail["type"], detail["index"]) if isinstance(detail.get("index"), int) else (object(),)
+                block = blocks.setdefault(place, {})
+                for name, value in detail.items():
+                    if name in ("text", "summary", "data") and block.get(name) is not None:
+                        block[name] += value or ""
+                    elif value is not None and (name == "signature" or block.get(name) is None):
+                        block[name] = value
+    want["tools"] = [(c["id"], c["name"], c["arguments"]) for _, c in sorted(tools.items())]
+    want["details"] = list(blocks.values())
+    return want
+
+
+def expected_from_body(exchange):
+    """What a plain answer says."""
+    body = json.loads(exchange["response"]["body"])
+    choice = next(c for c in body["choices"] if not c.get("index"))
+    message = choice["message"]
+    calls = message.get("tool_calls") or []
+    return {
+        "content": message.get("content") or "",
+        "reasoning": message.get("reasoning"),
+        "refusal": message.get("refusal"),
+        "finish": choice.get("finish_reason"),
+        "native": choice.get("native_finish_reason"),
+        "usage": body.get("usage"),
+        "details": message.get("reasoning_details") or [],
+        "annotations": message.get("annotations") or [],
+        "images": [i["image_url"]["url"] for i in message.get("images") or []],
+        "logprobs": (choice.get("logprobs") or {}).get("content") or [],
+        "audio": message.get("audio") or {},
+        "envelope": {k: body[k] for k in ("id", "model", "provider") if body.get(k) is not None},
+        "tools": [(c["id"], c["function"]["name"], c["function"].get("arguments") or "") for c in calls],
+        "error": None,
+    }
+
+
+def without_empty(details):
+    """Details without the fields that say nothing: an empty fragment may have named them or not."""
+    return [{k: v for k, v in d.items() if v not in (None, "")} for d in details]
+
+
+@unittest.skipUnless(RECORDED, "OPENROUTER_MIN_RECORDED names no file of recorded exchanges")
+class ReplayTests(Case):
+    maxDiff = 4000
+    checks = 0
+    rewritten = 0
+    table = {}
+
+    @classmethod
+    def tearDownClass(cls):
+        for (api, kind), count in sorted(cls.table.items()):
+            print(f"replayed {api} {kind}: {count} exchanges")
+        print(f"replayed {sum(cls.table.values())} exchanges with {cls.checks} single checks")
+
+    def equal(self, got, wanted, what):
+        ReplayTests.checks += 1
+        if got != wanted:
+            self.fail(f"{what}\n   got {got!r}\nwanted {wanted!r}"[:2000])
+
+    def count(self, exchange):
+        place = (exchange["api"], exchange["kind"])
+        ReplayTests.table[place] = ReplayTests.table.get(place, 0) + 1
+
+    def client_for(self, exchange, server):
+        headers = {
+            k: v
+            for k, v in exchange["request"]["headers"].items()
+            if k in ("http-referer", "x-title", "x-openrouter-title")
+        }
+        return Llm(base_url=server.url, api_key=KEY, log=False, max_retries=0, timeout=20, headers=headers)
+
+    def run_way(self, way, llm, exchange):
+        """Ask as the recorded request did, by one of the ways; return the completion."""
+        params = dict(exchange["request"]["json"])
+        messages = params.pop("messages")
+        if way == "chat":
+            return llm.chat(messages, **params)
+        if way == "achat":
+            return asyncio.run(llm.achat(messages, **params))
+        stream = llm.stream(messages, **params)
+        if way == "stream":
+            text = "".join(stream)
+        else:
+
+            async def read():
+                return "".join([piece async for piece in stream])
+
+            text = asyncio.run(read())
+        self.equal(stream.completion.content, text, (exchange["id"], way, "streamed text"))
+        return stream.completion
+
+    def check_completion(self, done, want, where):
+        self.equal(done.content, want["content"], (*where, "content"))
+        for name in ("finish", "native"):
+            self.equal(
+                getattr(done, {"finish": "finish_reason", "native": "native_finish_reason"}[name]),
+                want[name],
+                (*where, name),
+            )
+        if want["reasoning"] is not None:
+            self.equal(done.reasoning, want["reasoning"], (*where, "reasoning"))
+        else:
+            texts = [d.get("text") or d.get("summary") or "" for d in want["details"]]
+            self.equal(done.reasoning, "".join(texts) or None, (*where, "reasoning"))
+        self.equal(done.refusal, want["refusal"], (*where, "refusal"))
+        self.equal([(c.id, c.name, c.arguments) for c in done.tool_calls], want["tools"], (*where, "tool calls"))
+        self.equal(without_empty(done.reasoning_details), without_empty(want["details"]), (*where, "reasoning_details"))
+        for name in ("annotations", "images"):
+            self.equal(getattr(done, name), want[name], (*where, name))
+        self.equal((done.logprobs or {}).get("content") or [], want["logprobs"], (*where, "logprobs"))
+        self.equal(done.audio or {}, want["audio"], (*where, "audio"))
+        for name in ("id", "model", "provider"):
+            self.equal(getattr(done, name), want["envelope"].get(name), (*where, name))
+        self.check_usage(done, want["usage"], where)
+
+    def check_usage(self, done, usage, where):
+        usage = usage or {}
+        inside, outside = usage.get("prompt_tokens_details") or {}, usage.get("completion_tokens_details") or {}
+        upstream = (usage.get("cost_details") or {}).get("upstream_inference_cost")
+        wanted = (
+            usage.get("prompt_tokens", 0),
+            usage.get("completion_tokens", 0),
+            usage.get("total_tokens", 0),
+            inside.get("cached_tokens") or 0,
+            inside.get("cache_write_tokens") or 0,
+            outside.get("reasoning_tokens") or 0,
+            usage.get("cost"),
+            bool(usage.get("is_byok")),
+            upstream,
+        )
+        self.equal(dataclasses.astuple(done.usage), wanted, (*where, "usage"))
+        if usage.get("cost") is not None:
+            total = usage["cost"] + (upstream or 0 if usage.get("is_byok") else 0)
+            self.equal((done.cost, done.cost_source), (total, "reported"), (*where, "cost"))
+        else:
+            self.equal(done.cost_source in ("estimated", None), True, (*where, "cost source"))
+
+    def check_request(self, seen, exchange, way, where):
+        wanted = dict(exchange["request"]["json"])
+        if way in ("stream", "async for"):
+            wanted.setdefault("stream", True)
+        self.equal(seen.json, wanted, (*where, "request"))
+        rest = [k for k in wanted if k not in ("model", "messages", "stream")]
+        self.equal([k for k in seen.json if k in rest], rest, (*where, "key order"))
+        for name in ("messages", "tools"):
+            self.equal(json.dumps(seen.json.get(name)), json.dumps(wanted.get(name)), (*where, "inner key order"))
+        text = seen.body.decode("utf-8")
+        self.equal(
+            bool(re.search(r"\\u(?!d[89a-f])[0-9a-f]{4}", text))
+            and "\\\\u" not in text
+            and not re.search(r"\\u00[01]", text),
+            False,
+            (*where, "escapes"),
+        )
+        self.equal(seen.headers["authorization"], f"Bearer {KEY}", (*where, "key"))
+        given = exchange["request"]["headers"]
+        for name in ("http-referer", "x-title", "x-openrouter-title"):
+            self.equal(seen.headers.get(name), given.get(name), (*where, name))
+
+    WAYS = ("chat", "stream", "achat", "async for")
+
+    def test_every_chat_answer_comes_out_right_by_every_way(self):
+        chance = random.Random(11)
+        for exchange in recorded("chat"):
+            if exchange["kind"] == "error":
+                continue
+            self.count(exchange)
+            body, is_stream = wire_body(exchange), exchange["kind"] == "stream"
+            want = expected_from_stream(exchange) if is_stream else expected_from_body(exchange)
+            answers = [recorded_answer(exchange)] * 4
+            if is_stream:
+                borders = sorted(chance.randrange(len(body)) for _ in range(12))
+                cut = [body[a:b] for a, b in zip([0, *borders], [*borders, len(body)])]
+                answers[1] = answers[3] = recorded_answer(exchange, cut)
+            with LoopbackServer(*answers) as server, contextlib.closing(self.client_for(exchange, server)) as llm:
+                for way in self.WAYS:
+                    where = (exchange["id"], way)
+                    self.check_one(way, llm, exchange, want, where)
+                    self.check_request(server.requests[-1], exchange, way, where)
+
+    def check_one(self, way, llm, exchange, want, where):
+        if want["error"] is None:
+            return self.check_completion(self.run_way(way, llm, exchange), want, where)
+        with self.assertRaises(StreamInterruptedError) as caught:
+            self.run_way(way, llm, exchange)
+        error = caught.exception
+        self.equal(error.status, want["error"]["code"], (*where, "status of the error frame"))
+        self.equal(want["error"]["message"] in str(error), True, (*where, "message of the error frame"))
+        return self.check_completion(error.partial, want, where)
+
+    def test_every_stream_comes_out_right_byte_by_byte(self):
+        with mock.patch.object(orm, "READ_SIZE", 1):
+            for exchange in recorded("chat"):
+                if exchange["kind"] == "stream" and len(exchange["response"]["body"]) < 60_000:
+                    want = expected_from_stream(exchange)
+                    with LoopbackServer(recorded_answer(exchange)) as server:
+                        with contextlib.closing(self.client_for(exchange, server)) as llm:
+                            self.check_one("chat", llm, exchange, want, (exchange["id"], "byte by byte"))
+
+    def test_every_recorded_error_has_its_class_and_the_server_s_words(self):
+        for exchange in recorded("chat"):
+            if exchange["kind"] != "error":
+                continue
+            self.count(exchange)
+            error_in_body = json.loads(exchange["response"]["body"])["error"]
+            with LoopbackServer(*[recorded_answer(exchange)] * 4) as server:
+                llm = self.client_for(exchange, server)
+                for way in self.WAYS:
+                    where = (exchange["id"], way)
+                    with self.assertRaises(APIStatusError) as caught:
+                        self.run_way(way, llm, exchange)
+                    error = caught.exception
+                    kinds = {400: BadRequestError, 401: AuthenticationError, 429: RateLimitError}
+                    self.equal(type(error), kinds[exchange["response"]["status"]], (*where, "class"))
+                    self.equal(error_in_body["message"] in str(error), True, (*where, "message"))
+                    raw = (error_in_body.get("metadata") or {}).get("raw")
+                    if raw:
+                        try:
+                            inner = json.loads(raw)
+                            raw = inner.get("message") or inner["error"]["message"]
+                        except ValueError:
+                            pass
+                        self.equal(raw in str(error), True, (*where, "upstream's text"))
+                    self.check_request(server.requests[-1], exchange, way, where)
+                llm.close()
+
+    def test_the_other_apis_come_through_the_one_door(self):
+        for exchange in recorded("responses", "embeddings", "models", "images", "transcription"):
+            self.count(exchange)
+            asked = exchange["request"]
+            path = asked["path"][len("/api/v1") :]
+            with LoopbackServer(*[recorded_answer(exchange)] * 2) as server:
+                llm = self.client_for(exchange, server)
+                got = llm.request(asked["method"], path, asked["json"])
+                if exchange["kind"] == "stream":
+                    self.equal(list(got), expected_events(exchange), (exchange["id"], "events"))
+                else:
+                    self.equal(got, json.loads(exchange["response"]["body"]), (exchange["id"], "body"))
+                if asked["json"] is not None:
+                    sent = json.dumps(asked["json"], separators=(",", ":"), ensure_ascii=False).encode()
+                    self.equal(server.requests[0].body, sent, (exchange["id"], "request"))
+                if exchange["api"] == "embeddings":
+                    params = dict(asked["json"])
+                    vectors = llm.embed(params.pop("input"), **params)
+                    data = json.loads(exchange["response"]["body"])
+                    self.equal(len(vectors), len(data["data"]), (exchange["id"], "vectors"))
+                    self.equal(vectors.usage.cost, data["usage"].get("cost"), (exchange["id"], "cost"))
+                    self.equal(vectors.model, data["model"], (exchange["id"], "model"))
+                elif exchange["api"] == "models":
+                    listed = json.loads(exchange["response"]["body"])["data"]
+                    self.equal([m.id for m in llm.models()], [m["id"] for m in listed], (exchange["id"], "ids"))
+                llm.close()
+
+    def test_the_message_sent_back_is_what_the_recorded_follow_ups_sent(self):
+        by_history, pairs = {}, 0
+        exchanges = [e for e in recorded("chat") if e["kind"] != "error"]
+        for exchange in exchanges:
+            history = json.dumps(exchange["request"]["json"]["messages"], sort_keys=True)
+            by_history.setdefault((exchange["source"], history), []).append(exchange)
+        for follow_up in exchanges:
+            messages = follow_up["request"]["json"]["messages"]
+            last = max((i for i, m in enumerate(messages) if m["role"] == "assistant"), default=None)
+            if last is None:
+                continue
+            history = json.dumps(messages[:last], sort_keys=True)
+            for first in by_history.get((follow_up["source"], history), []):
+                if first is follow_up:
+                    continue
+                with LoopbackServer(recorded_answer(first)) as server:
+                    with contextlib.closing(self.client_for(first, server)) as llm:
+                        done = self.run_way("chat", llm, first)
+                pairs += self.check_follow_up(done, messages[last], (first["id"], follow_up["id"]))
+        self.assertGreater(pairs, 50)
+        print(f"replayed {pairs} follow-up pairs, of which the other client rewrote the reasoning of {self.rewritten}")
+
+    def check_follow_up(self, done, sent, where):
+        """Compare a message with the one another client sent back, but for its way to write the same."""
+        ours = done.message
+        text = sent.get("content") or ""
+        if not isinstance(text, str) or [c["id"] for c in sent.get("tool_calls", [])] != [
+            c.id for c in done.tool_calls
+        ]:
+            return 0  # another recording of the same question, answered in another way
+        if text.strip() != done.content.strip() and text:
+            return 0
+        ReplayTests.checks += 1
+        calls = [(c["id"], c["type"], c["function"]["name"]) for c in sent.get("tool_calls", [])]
+        self.equal([(c["id"], c["type"], c["function"]["name"]) for c in ours.get("tool_calls", [])], calls, where)
+        for mine, theirs in zip(ours.get("tool_calls", []), sent.get("tool_calls", [])):
+            arguments = (mine["function"]["arguments"], theirs["function"]["arguments"])
+            if arguments[0] != arguments[1]:  # that client wrote the JSON anew
+                self.equal(*[json.loads(a or "{}") for a in arguments], (*where, "arguments"))
+        if sent.get("reasoning_details"):
+            mine = without_empty(ours.get("reasoning_details", []))
+            theirs = without_empty(sent["reasoning_details"])
+            if [d["type"] for d in mine] != [d["type"] for d in theirs]:
+                ReplayTests.rewritten += 1  # that client made a plain text of summary and encrypted blocks
+                return 1
+            for a, b in zip(mine, theirs):
+                for name, value in b.items():
+                    mine_value = a.get(name)
+                    if name in ("text", "summary") and mine_value != value:
+                        mine_value = mine_value[-len(value) :]  # one of the clients loses its first fragment
+                    self.equal(mine_value, value, (*where, "reasoning_details", name))
+        return 1
+
+    def test_request_bodies_fit_the_published_schema(self):
+        try:
+            import jsonschema
+        except ImportError:
+            self.skipTest("jsonschema is not installed")
+        if not SCHEMA:
+            self.skipTest("OPENROUTER_MIN_SCHEMA names no schema")
+        schema = json.loads(Path(SCHEMA).read_text(encoding="utf-8"))
+        validator = jsonschema.Draft202012Validator({**schema, "$ref": "#/$defs/chat_request"})
+        for exchange in recorded("chat"):
+            theirs = exchange["request"]["json"]
+            params = {k: v for k, v in theirs.items() if k != "messages"}
+            config = LlmConfig(api_key=KEY, log=False)
+            call = {k: v for k, v in params.items() if k in orm.CALL_SETTINGS}
+            ours = orm.build_body(dataclasses.replace(config, **call), theirs["messages"], params, stream=False)
+            self.equal(ours, theirs, (exchange["id"], "body"))
+            wrong = {e.message[:80] for e in validator.iter_errors(theirs)}
+            self.equal({e.message[:80] for e in validator.iter_errors(ours)} - wrong, set(), (exchange["id"], "schema"))
+        for body in (
+            orm.build_body(
+                LlmConfig(temperature=1, max_tokens=5, fallbacks=["x/y"], session_id="s"),
+                [{"role": "user", "content": "x"}],
+                {},
+                stream=True,
+            ),
+            orm.with_models({"model": "a/b", "messages": [{"role": "user", "content": "x"}]}, ["a/b", "c/d"]),
+        ):
+            self.equal([e.message for e in validator.iter_errors(body)], [], "schema")
+
+
+# --- The price table made anew --------------------------------------------------------------
+
+
+def price_rows(listing, old, named):
+    """Return the rows of the price table for a live listing; what the page names keeps its last row."""
+
+    def cell(value):
+        return "-" if value in (None, "", ()) else f"{value:.12g}" if isinstance(value, float) else str(value)
+
+    def prices(pricing):
+        return [cell(p) for p in dataclasses.astuple(pricing)]
+
+    rows, tiers, aliases = {}, [], []
+    for entry in listing:
+        model = orm.model_from_listing(entry)
+        if model.id.startswith("~") or model.id.endswith(":batch"):
+            continue
+        tools = "-" if model.tools is None else str(int(model.tools))
+        cells = [
+            cell(model.context_length),
+            cell(model.max_completion_tokens),
+            ",".join(model.input_modalities) or "-",
+            tools,
+        ]
+        rows[model.id] = " ".join([model.id, *prices(model.pricing), *cells])
+        tiers += [" ".join([model.id, str(threshold), *prices(tier)]) for threshold, tier in model.tiers]
+        slug = entry.get("canonical_slug")
+        if slug and slug != model.id and ":" not in model.id:
+            aliases.append(f"{slug} {model.id}")
+    for name in named:
+        rows.setdefault(name, old[name])
+    return sorted(rows.values()), sorted(tiers), sorted(a for a in aliases if a.split()[0] not in rows)
+
+
+def make_prices_anew(url=orm.BASE_URL):
+    """Ask the live catalogue (no key is needed) and rewrite the price table of the module."""
+    listing = Llm(base_url=url, log=False).request("GET", "/models")["data"]
+    old = {line.split(" ")[0]: line for line in orm.PRICE_ROWS.split("\n") if line}
+    tables = price_rows(listing, old, re.findall(r"`([\w-]+/[\w.-]+)`", PAGE_MODELS))
+    path = HERE / "openrouter_min.py"
+    source = path.read_text(encoding="utf-8")
+    for name, rows in zip(("PRICE_ROWS", "TIER_ROWS", "ALIAS_ROWS"), tables):
+        text = "\n".join(rows)
+        source = re.sub(rf'(?s)^{name} = """\n.*?^"""', lambda m, t=f'{name} = """\n{text}\n"""': t, source, flags=re.M)  # noqa: B023
+    source = re.sub(r'PRICES_AS_OF = ".*?"', f'PRICES_AS_OF = "{time.strftime("%Y-%m-%d", time.gmtime())}"', source)
+    path.write_text(source, encoding="utf-8")
+    print(f"{len(tables[0])} models, {len(tables[1])} tiers, {len(tables[2])} aliases")
+
+
+class PricesAnewTests(Case):
+    def test_the_bundled_table_is_what_its_own_listing_would_make(self):
+        listing = [orm._listing_of(METADATA[i]) for i in METADATA]
+        rows, _, _ = price_rows(listing, {}, [])
+        for new, old in zip(rows, sorted(line for line in orm.PRICE_ROWS.split("\n") if line)):
+            self.assertEqual(orm.parse_price_rows(new, "")[new.split()[0]].pricing, METADATA[old.split()[0]].pricing)
+        self.assertEqual(len(rows), len(METADATA))
+
+    def test_batch_and_floating_rows_stay_out_and_named_ones_stay(self):
+        listing = [{"id": "a/b", "canonical_slug": "a/b-2026", "pricing": {"prompt": "0.0000005"}}, {"id": "~a/latest"}]
+        rows, tiers, aliases = price_rows([*listing, {"id": "a/b:batch"}], {"x/y": "x/y 1 2 - - - - - -"}, ["x/y"])
+        self.assertEqual(rows, ["a/b 0.5 - - - - - - -", "x/y 1 2 - - - - - -"])
+        self.assertEqual((tiers, aliases), ([], ["a/b-2026 a/b"]))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["prices"]:
+        make_prices_anew(*sys.argv[2:])
+    else:
+        unittest.main()

@@ -3594,12 +3594,12 @@ class Llm:
 
     async def acomplete(self, prompt: str, **params: Any) -> Completion:
         """Await an answer to a prompt; as complete, in a thread of its own. Cancel ends it at once."""
-        completion: Completion = await _await_operation(self._ask(_checked_prompt(prompt), params))
+        completion: Completion = await _run_in_thread(self._ask(_checked_prompt(prompt), params))
         return completion
 
     async def achat(self, messages: Sequence[Json], **params: Any) -> Completion:
         """Await an answer to a list of messages; as chat, in a thread of its own."""
-        completion: Completion = await _await_operation(self._ask(_not_a_prompt(messages), params))
+        completion: Completion = await _run_in_thread(self._ask(_not_a_prompt(messages), params))
         return completion
 
     @property
@@ -3851,50 +3851,6 @@ class Stream(_Pieces[str]):
 # asyncio.run until the last of them is done.
 
 
-def _start_thread(work: Callable[[], None]) -> None:
-    threading.Thread(target=work, name="openrouter_min", daemon=True).start()
-
-
-def _post(loop: Any, callback: Callable[..., None], *args: Any) -> bool:
-    """Call back in the loop; return whether there still is one."""
-    try:
-        loop.call_soon_threadsafe(callback, *args)
-    except RuntimeError:  # the loop is closed, and nobody waits any more
-        return False
-    return True
-
-
-async def _await_operation(operation: _Operation) -> Any:
-    import asyncio
-
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Any] = loop.create_future()
-
-    def settle(result: Any, error: BaseException | None) -> None:
-        if future.cancelled():
-            return
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)
-
-    def work() -> None:
-        try:
-            result = operation.run()
-        except BaseException as error:  # it belongs to the one who awaits
-            _post(loop, settle, None, error)
-        else:
-            _post(loop, settle, result, None)
-
-    _start_thread(work)
-    try:
-        return await asyncio.shield(future)
-    except asyncio.CancelledError:
-        operation.call.cancel()
-        await asyncio.wait([future], timeout=CANCEL_GRACE)  # so that the row is written
-        raise
-
-
 class _Bridge:
     """Carries the items of an iterator from its thread to a loop: in batches, with back-pressure."""
 
@@ -3903,7 +3859,6 @@ class _Bridge:
         self._items: list[Any] = []
         self._room = threading.Condition()
         self._waiter: Any = None
-        self._is_awake = False
         self.is_closed = False
         self.is_over = False
         self.error: BaseException | None = None
@@ -3927,16 +3882,18 @@ class _Bridge:
                 if self._loop.is_closed():
                     return False
             self._items.append(item)
-            wake = not self._is_awake
-            self._is_awake = True
-        return self._wake() if wake else not self.is_closed
+        return self._wake()
 
     def _wake(self) -> bool:
-        return _post(self._loop, self._on_wake)
-
-    def _on_wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        """Tell a loop that waits that there is something; return whether anybody still wants it."""
+        with self._room:
+            waiter, self._waiter = self._waiter, None
+        try:
+            if waiter is not None:
+                self._loop.call_soon_threadsafe(lambda: waiter.done() or waiter.set_result(None))
+        except RuntimeError:  # the loop is closed, and nobody waits any more
+            return False
+        return not self.is_closed
 
     async def batch(self) -> list[Any]:
         """Wait for items and return all that are there; [] once it is over."""
@@ -3946,9 +3903,8 @@ class _Bridge:
                 if items or self.is_over:
                     self._room.notify()
                     return items
-                self._is_awake = False
-                self._waiter = self._loop.create_future()
-            await self._waiter
+                waiter = self._waiter = self._loop.create_future()
+            await waiter
 
     def close(self) -> None:
         """Let a pump that waits for room go on, and end."""
@@ -3958,10 +3914,11 @@ class _Bridge:
 
 
 async def _iterate_in_thread(call: _Call, iterator: Iterator[T]) -> AsyncIterator[T]:
+    """Yield what the iterator gives in a thread of its own; to stop early cancels its call."""
     import asyncio
 
     bridge = _Bridge(asyncio.get_running_loop())
-    _start_thread(lambda: bridge.pump(iterator, call))
+    threading.Thread(target=bridge.pump, args=(iterator, call), name="openrouter_min", daemon=True).start()
     try:
         while True:
             items = await bridge.batch()
@@ -3972,19 +3929,18 @@ async def _iterate_in_thread(call: _Call, iterator: Iterator[T]) -> AsyncIterato
         if bridge.error is not None:
             raise bridge.error
     finally:
-        if not bridge.is_over:
-            call.cancel()
-            bridge.close()
-            await _until_over(bridge)
+        call.cancel()
+        bridge.close()
+        until = time.monotonic() + CANCEL_GRACE  # for the thread of a cancelled call to write its row
+        while not bridge.is_over and time.monotonic() < until:
+            await asyncio.sleep(0.005)
 
 
-async def _until_over(bridge: _Bridge) -> None:
-    """Give the thread of a cancelled stream the time to write its row."""
-    import asyncio
-
-    until = time.monotonic() + CANCEL_GRACE
-    while not bridge.is_over and time.monotonic() < until:
-        await asyncio.sleep(0.005)
+async def _run_in_thread(operation: _Operation) -> Any:
+    """Await the answer of an operation: its events are read as those of a stream, and dropped."""
+    async for _ in _iterate_in_thread(operation.call, operation.events()):
+        continue
+    return operation.result
 
 
 # --- Mock server ----------------------------------------------------------------------------

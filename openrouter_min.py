@@ -160,14 +160,22 @@ BASE_URL_ENV = "OPENROUTER_BASE_URL"
 
 
 class OpenRouterError(Exception):
-    """Base of all errors raised here; ``str`` shows what happened and what to do now."""
+    """Base of all errors raised here; ``str`` shows what happened and what to do now.
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    ``attempts`` holds one Attempt per request, ``partial`` the Completion so far where there is one.
+    """
+
+    partial: "Completion | None" = None
+
+    def __init__(self, message: str, *, hint: str = "", **fields: Any) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.attempts: list["Attempt"] = []
-        self.partial: "Completion | None" = None
+        for name, value in fields.items():
+            if not hasattr(type(self), name):
+                raise TypeError(f"{type(self).__name__} has no field {name!r}")
+            setattr(self, name, value)
 
     def __str__(self) -> str:
         return f"{self.message}\n  {self.hint}" if self.hint else self.message
@@ -180,9 +188,7 @@ class ConfigError(OpenRouterError, ValueError):
 class APIConnectionError(OpenRouterError):
     """No answer came back; with ``sent`` the request had left whole and may have been billed."""
 
-    def __init__(self, message: str, *, hint: str = "", sent: bool = False) -> None:
-        super().__init__(message, hint=hint)
-        self.sent = sent
+    sent: bool = False
 
 
 class APITimeoutError(APIConnectionError):
@@ -190,37 +196,17 @@ class APITimeoutError(APIConnectionError):
 
 
 class APIStatusError(OpenRouterError):
-    """The server answered with an error, by HTTP status or inside a 200.
+    """The server answered with an error, by HTTP status or inside a 200."""
 
-    ``status`` is the HTTP status or the error's own code, ``retry_after`` seconds or None,
-    ``body`` the decoded answer or its text.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str = "",
-        status: int = 0,
-        error_type: str | None = None,
-        body: Any = None,
-        metadata: Json | None = None,
-        retry_after: float | None = None,
-        retryable: bool = False,
-        fallback_models: Sequence[str] = (),
-        generation_id: str | None = None,
-        availability: Json | None = None,
-    ) -> None:
-        super().__init__(message, hint=hint)
-        self.status = status
-        self.error_type = error_type
-        self.body = body
-        self.metadata = metadata or {}
-        self.retry_after = retry_after
-        self.retryable = retryable
-        self.fallback_models = list(fallback_models)
-        self.generation_id = generation_id
-        self.availability = availability or {}
+    status: int = 0  # the HTTP status, or the error's own code
+    error_type: str | None = None
+    body: Any = None  # the decoded answer, or its text
+    metadata: Mapping[str, Any] = {}
+    retry_after: float | None = None  # s
+    retryable: bool = False
+    fallback_models: Sequence[str] = ()
+    generation_id: str | None = None
+    availability: Mapping[str, Any] = {}
 
 
 class BadRequestError(APIStatusError):
@@ -254,27 +240,14 @@ class ProviderError(APIStatusError):
 class APIResponseError(OpenRouterError):
     """An answer that is no answer: not JSON, no choices, an empty generation."""
 
-    def __init__(self, message: str, *, hint: str = "", retryable: bool = False) -> None:
-        super().__init__(message, hint=hint)
-        self.retryable = retryable
+    retryable: bool = False
 
 
 class StreamInterruptedError(OpenRouterError):
     """The answer broke off; ``partial`` is the Completion so far."""
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str = "",
-        partial: "Completion | None" = None,
-        status: int | None = None,
-        error_type: str | None = None,
-    ) -> None:
-        super().__init__(message, hint=hint)
-        self.partial = partial
-        self.status = status
-        self.error_type = error_type
+    status: int | None = None  # these two from the error frame, where there was one
+    error_type: str | None = None
 
 
 ERROR_CLASSES: dict[int, type[APIStatusError]] = {
@@ -289,29 +262,24 @@ ERROR_CLASSES: dict[int, type[APIStatusError]] = {
 
 # The stable discriminator of OpenRouter's error bodies, for answers that carry no status.
 ERROR_TYPE_STATUS = {
-    "authentication": 401,
-    "payment_required": 402,
-    "permission_denied": 403,
-    "not_found": 404,
-    "image_not_found": 404,
-    "precondition_failed": 412,
-    "payload_too_large": 413,
-    "unprocessable": 422,
-    "rate_limit_exceeded": 429,
-    "server": 500,
-    "server_error": 500,
-    "unmapped": 500,
-    "provider_unavailable": 502,
-    "provider_overloaded": 503,
-    "timeout": 504,
-    "context_length_exceeded": 400,
-    "max_tokens_exceeded": 400,
-    "token_limit_exceeded": 400,
-    "string_too_long": 400,
-    "invalid_request": 400,
-    "invalid_prompt": 400,
-    "content_policy_violation": 400,
-    "refusal": 400,
+    name: status
+    for status, names in {
+        400: "context_length_exceeded max_tokens_exceeded token_limit_exceeded string_too_long invalid_request"
+        " invalid_prompt content_policy_violation refusal",
+        401: "authentication",
+        402: "payment_required",
+        403: "permission_denied",
+        404: "not_found image_not_found",
+        412: "precondition_failed",
+        413: "payload_too_large",
+        422: "unprocessable",
+        429: "rate_limit_exceeded",
+        500: "server server_error unmapped",
+        502: "provider_unavailable",
+        503: "provider_overloaded",
+        504: "timeout",
+    }.items()
+    for name in names.split()
 }
 
 

@@ -1625,7 +1625,6 @@ def _vector(value: object) -> list[float]:
 
 _UNKNOWN_MODEL = re.compile(r"(\S+) is not a valid model ID|Model (\S+) does not exist", re.I)
 _DAILY_LIMIT = re.compile(r"per[- ]day|daily limit", re.I)
-_CAN_AFFORD = re.compile(r"can (?:only )?afford (\d+)", re.I)
 # Failures of one model: another one may do. The others end at once.
 _MODEL_BOUND_TYPES = frozenset({"content_policy_violation", "refusal", "not_found"})
 _MODEL_BOUND_CODES = frozenset(
@@ -1802,110 +1801,86 @@ def unknown_model(error: OpenRouterError, models: Sequence[str]) -> str | None:
     return name if name in models else models[0] if models else None
 
 
-# Hints: (what the server's words or codes hold, what to do now). The first that fits is taken.
+_RATE_HINT = (
+    "OpenRouter or the provider limits the rate: send less at once, name fallbacks, add a provider key of your own,"
+    " or consider upgrading"
+)
+# Hints: (status, what the server's words and codes hold, what to do now). The first row is taken that
+# fits and whose facts are known. 404 is every unknown or unavailable model.
 
-_EXCLUDED_BY = {
-    "data_policy": f"your data policy excluded every provider: allow more at {PRIVACY_URL}, or"
-    " drop data_collection='deny' / zdr from provider={...}",
-    "data policy": f"your data policy excluded every provider: allow more at {PRIVACY_URL}, or"
-    " drop data_collection='deny' / zdr from provider={...}",
-    "zdr": f"zero data retention excluded every provider: relax zdr in provider={{...}} or at {PRIVACY_URL}",
-    "max_price": "every provider costs more than provider={'max_price': ...}: raise it",
-    "max price": "every provider costs more than provider={'max_price': ...}: raise it",
-    "tool use": "this model cannot take tools: leave tools out or choose a model that can (METADATA[id].tools)",
-    "require_parameters": "no provider takes every parameter you sent: drop require_parameters from provider={...}",
-    "quantization": "no provider has that quantization: relax quantizations in provider={...}",
-    "context_length": "the prompt is longer than every provider takes: shorten it or choose a longer context",
-    "allowed_providers": "provider={'only': ...} or your account's list excludes all: name other providers",
-    "ignored": "provider={'ignore': ...} or your account's list excludes all: ignore fewer providers",
-    "allowed providers": "provider={'only': ...} or your account's list excludes all: name other providers",
-    "geo": "no provider serves this model in your region: choose another model",
-    "data_region": "no provider of this model works in that region: use another base_url or model",
-    "image input": "this model cannot read images: choose one with image among METADATA[id].input_modalities",
-}
-
-_STATUS_HINTS = {
-    402: f"add credits at {CREDITS_URL}, raise the key's limit, or lower max_tokens",
-    404: f"check the exact name (maker/model-name) at {MODELS_URL}, and your provider settings",
-    408: "the request took too long: try again, or name fallbacks",
-    413: "the request is too large: send less text, smaller images or fewer files",
-    429: "OpenRouter or the provider limits the rate: send less at once, name fallbacks, add a"
-    " provider key of your own, or consider upgrading",
-    500: "OpenRouter failed; try again later",
-}
+_HINTS = (
+    ("402", r"can (only )?afford \d", f"set max_tokens=%(afford)s or less, or add credits at {CREDITS_URL}"),
+    ("429", _DAILY_LIMIT.pattern, "the free daily limit resets at %(reset)s UTC; waiting seconds or more keys will not"
+     " help: use the paid model (without :free), or buy 10 credits once, which raises it from 50 to 1000 a day"),
+    ("404", "data policy", f"your data policy excluded every provider: allow more at {PRIVACY_URL}, or drop"
+     " data_collection='deny' / zdr from provider={...}"),
+    ("404", "zdr", f"zero data retention excluded every provider: relax zdr in provider={{...}} or at {PRIVACY_URL}"),
+    ("404", "max price", "every provider costs more than provider={'max_price': ...}: raise it"),
+    ("404", "tool use", "this model cannot take tools: leave them out or choose one that can (METADATA[id].tools)"),
+    ("404", "require parameters", "no provider takes all that you sent: drop require_parameters from provider={...}"),
+    ("404", "quantization", "no provider has that quantization: relax quantizations in provider={...}"),
+    ("404", "context length", "the prompt is longer than every provider takes: shorten it or choose a longer context"),
+    ("404", "allowed providers", "provider={'only': ...} or your account's list excludes all: name other providers"),
+    ("404", "ignored", "provider={'ignore': ...} or your account's list excludes all: ignore fewer providers"),
+    ("404", r"\bgeo\b", "no provider serves this model in your region: choose another model"),
+    ("404", "data region", "no provider of this model works in that region: use another base_url or model"),
+    ("404", "image input", "this model cannot read images: choose one with image among METADATA[id].input_modalities"),
+    (".*", "", "OpenRouter offers instead: %(offered)s (they may differ in price); see fallbacks="),
+    ("404", "", f"did you mean %(near)s? names are maker/model-name: {MODELS_URL}"),
+    ("404", "", f"check the exact name (maker/model-name) at {MODELS_URL}, and your provider settings"),
+    ("401", "", f"verify your key at {KEYS_URL}; %(key_note)s"),
+    ("403", "", "moderation flagged the input (%(reasons)s): change it, or name a fallback"),
+    ("403", "flagged|moderation", "moderation flagged the input: change it, or name a fallback"),
+    ("403", "budget", "a budget of the workspace, guardrail or key is spent: raise it, or wait until it resets"),
+    ("403", "guardrail|patterns", "a guardrail of your account blocked the request: change the text or the guardrail"),
+    ("403", "management|provisioning", "this needs a management key; a key for inference can't do it, nor the reverse"),
+    ("403", "region|country", "the model is not offered in your region: choose another model"),
+    ("403", "", f"the key may not do this: check its rights at {KEYS_URL}, and your guardrails"),
+    (".*", "context length", "shorten the prompt, lower max_tokens, choose a model with a longer context, or pass"
+     " plugins=[{'id': 'context-compression'}]"),
+    ("402", "", f"add credits at {CREDITS_URL}, raise the key's limit, or lower max_tokens"),
+    ("429", "", f"wait %(wait)s s; {_RATE_HINT}"),
+    ("429", "", _RATE_HINT),
+    ("408", "", "the request took too long: try again, or name fallbacks"),
+    ("413", "", "the request is too large: send less text, smaller images or fewer files"),
+    ("3..", "", "redirects are refused, since the key would travel with them: correct base_url"),
+    ("500", "", "OpenRouter failed; try again later"),
+    ("5..", "", "the provider failed or is overloaded: try again later, or name fallbacks=[...]"),
+    (".*", "", "correct the request as the message says"),
+)  # fmt: skip
 
 
 def hint_for(error: APIStatusError, *, models: Sequence[str], key_note: str, now: float) -> str:
     """Say what to do now; the server's own words stand in the message."""
-    words = " ".join([error.message, str(error.metadata.get("raw") or "")]).lower()
-    afford = _CAN_AFFORD.search(words)
-    if error.status == 402 and afford:
-        return f"set max_tokens={afford.group(1)} or less, or add credits at {CREDITS_URL}"
-    if error.status == 429 and _DAILY_LIMIT.search(words):
-        return _daily_limit_hint(error.retry_after, now)
-    if isinstance(error, ModelNotFoundError):
-        return _not_found_hint(error, words, models)
-    if error.fallback_models:
-        return _offer(error)
-    if error.status == 401:
-        return f"verify your key at {KEYS_URL}; {key_note}"
-    if error.status == 403:
-        return _forbidden_hint(error, words)
-    if "context length" in words or error.error_type == "context_length_exceeded":
-        return (
-            "shorten the prompt, lower max_tokens, choose a model with a longer context, or pass"
-            " plugins=[{'id': 'context-compression'}]"
-        )
-    if error.status == 429 and error.retry_after is not None:
-        return f"wait {error.retry_after:.0f} s; {_STATUS_HINTS[429]}"
-    if 300 <= error.status <= 399:
-        return "redirects are refused, since the key would travel with them: correct base_url"
-    if error.status > 500:
-        return "the provider failed or is overloaded: try again later, or name fallbacks=[...]"
-    return _STATUS_HINTS.get(error.status, "correct the request as the message says")
+    is_model = isinstance(error, ModelNotFoundError)
+    unknown = unknown_model(error, models)
+    said = "" if unknown else _words_of(error)  # an unknown name may hold any word of the table
+    wanted = unknown or (models[0] if models and is_model and models[0] not in METADATA else None)
+    afford = re.search(r"afford (\d+)", said)
+    reset = now + error.retry_after if error.retry_after else (now // 86400 + 1) * 86400
+    facts = {
+        "afford": afford and afford.group(1),
+        "reset": time.strftime("%Y-%m-%d %H:%M", time.gmtime(reset)),
+        "offered": ", ".join(error.fallback_models),
+        "near": " or ".join(METADATA.near(wanted)),
+        "key_note": key_note,
+        "reasons": ", ".join(map(str, _list(error.metadata.get("reasons")))),
+        "wait": None if error.retry_after is None else f"{error.retry_after:.0f}",
+    }
+    status = "404" if is_model else str(error.status)
+    for statuses, words, advice in _HINTS:
+        needed = re.findall(r"%\((\w+)\)", advice)
+        if re.fullmatch(statuses, status) and re.search(words, said) and all(facts[n] for n in needed):
+            return advice % facts
+    return ""
 
 
-def _daily_limit_hint(retry_after: float | None, now: float) -> str:
-    reset = now + retry_after if retry_after else (now // 86400 + 1) * 86400
-    at = time.strftime("%Y-%m-%d %H:%M", time.gmtime(reset))
-    return (
-        f"the free daily limit resets at {at} UTC; waiting seconds or more keys will not help: use the paid"
-        " model (without :free), or buy 10 credits once, which raises it from 50 to 1000 a day"
-    )
-
-
-def _not_found_hint(error: APIStatusError, words: str, models: Sequence[str]) -> str:
-    excluded = " ".join(map(str, _list(error.availability.get("excluded_by"))))
-    constraint = str(_dict(error.availability.get("constraint")).get("field") or "")
-    for mark, advice in _EXCLUDED_BY.items():
-        if mark in excluded or mark in constraint or mark in words:
-            return advice
-    if error.fallback_models:
-        return _offer(error)
-    wanted = unknown_model(error, models) or (models[0] if models else "")
-    near = METADATA.near(wanted) if wanted not in METADATA or error.status == 400 else []
-    if near:
-        return f"did you mean {' or '.join(near)}? names are maker/model-name: {MODELS_URL}"
-    return _STATUS_HINTS[404]
-
-
-def _offer(error: APIStatusError) -> str:
-    return f"OpenRouter offers instead: {', '.join(error.fallback_models)} (they may differ in price); see fallbacks="
-
-
-def _forbidden_hint(error: APIStatusError, words: str) -> str:
-    reasons = ", ".join(map(str, _list(error.metadata.get("reasons"))))
-    if reasons or "flagged" in words or "moderation" in words:
-        return f"moderation flagged the input{f' ({reasons})' if reasons else ''}: change it, or name a fallback"
-    if "budget" in words:
-        return "a budget of the workspace, guardrail or key is spent: raise it, or wait until it resets"
-    if "guardrail" in words or "patterns" in error.metadata:
-        return "a guardrail of your account blocked the request: change the text or the guardrail"
-    if "management" in words or "provisioning" in words:
-        return "this needs a management key; keys for inference can't administer, and the reverse"
-    if error.availability.get("code") == "region_restricted" or "region" in words or "country" in words:
-        return "the model is not offered in your region: choose another model"
-    return f"the key may not do this: check its rights at {KEYS_URL}, and your guardrails"
+def _words_of(error: APIStatusError) -> str:
+    """Return all that an error says of its reason, in words and in codes."""
+    why = error.availability
+    codes = [error.error_type, why.get("code"), _dict(why.get("constraint")).get("field"), *error.metadata]
+    words = [error.message, error.metadata.get("raw"), *codes, *_list(why.get("excluded_by"))]
+    return " ".join(str(w) for w in words if w).lower().replace("_", " ")
 
 
 # --- Policy ---------------------------------------------------------------------------------

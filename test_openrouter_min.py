@@ -687,6 +687,10 @@ class HintTests(Case):
         self.assertNotRegex(error.hint, r"openai/gpt-4(?![\w.-])")
         self.assertLessEqual(error.hint.count(" or "), 2)
 
+    def test_a_word_inside_an_unknown_name_is_no_reason(self):
+        error = decode(error_body("acme/pigeon-zdr is not a valid model ID"), 400, models=("acme/pigeon-zdr",))
+        self.assertIn("maker/model-name", error.hint)
+
     def test_the_upstream_speaks_in_the_message(self):
         for raw, words in [
             ("kimi is temporarily rate-limited upstream", "kimi is temporarily rate-limited upstream"),

@@ -1956,46 +1956,17 @@ def next_step(
 LOG_APPLICATION_ID = 0x4F52_6D31  # "ORm1": tells our files from others
 LOG_VERSION = 1
 
-# (column, SQL type); long texts last, so that a scan of the numbers need not read them
-_COLUMNS = (
-    ("operation_id", "TEXT NOT NULL UNIQUE"),
-    ("timestamp", "TEXT NOT NULL"),
-    ("session_id", "TEXT"),
-    ("workspace", "TEXT"),
-    ("agent_id", "TEXT"),
-    ("action_id", "TEXT"),
-    ("operation_type", "TEXT"),
-    ("provider", "TEXT"),
-    ("model", "TEXT"),
-    ("served_model", "TEXT"),
-    ("upstream_provider", "TEXT"),
-    ("generation_id", "TEXT"),
-    ("status", "TEXT NOT NULL"),
-    ("success", "INTEGER"),
-    ("finish_reason", "TEXT"),
-    ("temperature", "REAL"),
-    ("max_tokens", "INTEGER"),
-    ("input_tokens", "INTEGER"),
-    ("output_tokens", "INTEGER"),
-    ("cached_tokens", "INTEGER"),
-    ("reasoning_tokens", "INTEGER"),
-    ("total_tokens", "INTEGER"),
-    ("cost", "REAL"),
-    ("cost_source", "TEXT"),
-    ("latency_ms", "INTEGER"),
-    ("first_token_ms", "INTEGER"),
-    ("attempts", "INTEGER"),
-    ("error_type", "TEXT"),
-    ("error_message", "TEXT"),
-    ("system_prompt", "TEXT"),
-    ("user_prompt", "TEXT"),
-    ("response", "TEXT"),
-    ("messages", "TEXT"),
-    ("completion_args", "TEXT"),
-    ("extras", "TEXT"),
-)
-LOG_COLUMNS = tuple(name for name, _ in _COLUMNS)
-_CONTENT_COLUMNS = frozenset(["system_prompt", "user_prompt", "response", "messages", "error_message"])
+# Long texts last, so that a scan of the numbers need not read them.
+_COLUMNS = """
+operation_id TEXT NOT NULL UNIQUE, timestamp TEXT NOT NULL,
+session_id TEXT, workspace TEXT, agent_id TEXT, action_id TEXT, operation_type TEXT,
+provider TEXT, model TEXT, served_model TEXT, upstream_provider TEXT, generation_id TEXT,
+status TEXT NOT NULL, success INTEGER, finish_reason TEXT, temperature REAL, max_tokens INTEGER,
+input_tokens INTEGER, output_tokens INTEGER, cached_tokens INTEGER, reasoning_tokens INTEGER, total_tokens INTEGER,
+cost REAL, cost_source TEXT, latency_ms INTEGER, first_token_ms INTEGER, attempts INTEGER,
+error_type TEXT, error_message TEXT,
+system_prompt TEXT, user_prompt TEXT, response TEXT, messages TEXT, completion_args TEXT, extras TEXT"""
+LOG_COLUMNS = tuple(column.split()[0] for column in _COLUMNS.split(","))
 
 
 # What must not be shared with a forked child: connections, and locks that another thread may hold.
@@ -2129,8 +2100,7 @@ def _prepare_log(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")  # of many processes that start at once one makes the table
     try:
         if _log_version(connection) != LOG_VERSION:
-            columns = ", ".join(f"{name} {kind}" for name, kind in _COLUMNS)
-            connection.execute(f"CREATE TABLE operations (id INTEGER PRIMARY KEY, {columns})")
+            connection.execute(f"CREATE TABLE operations (id INTEGER PRIMARY KEY, {_COLUMNS})")
             connection.execute(f"PRAGMA application_id = {LOG_APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {LOG_VERSION}")
     finally:
@@ -2171,8 +2141,9 @@ def new_operation_id() -> str:
 
 def utc_timestamp() -> str:
     """Return the time as ISO 8601 in UTC with milliseconds."""
-    now = time.time()
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}+00:00"
+    from datetime import datetime, timezone
+
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
 def log_cell(value: Any, key: str | None) -> Any:
@@ -2265,17 +2236,13 @@ def format_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], width: i
     """
     if not columns:
         return "(no rows)"
-    numeric = [any(_is_number(r[i]) for r in rows) for i in range(len(columns))]
+    numeric = [any(isinstance(r[i], (int, float)) for r in rows) for i in range(len(columns))]
     cells = [[_cell_text(v) for v in row] for row in rows]
     widths = [max([len(c), *(len(row[i]) for row in cells)]) for i, c in enumerate(columns)]
     _shrink(widths, width, [i for i, c in enumerate(columns) if c and not numeric[i]])
     lines = [_table_line(columns, widths, numeric), "  ".join("-" * w for w in widths)]
     lines += [_table_line(row, widths, numeric) for row in cells] or ["(no rows)"]
     return "\n".join(line.rstrip() for line in lines)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _cell_text(value: Any) -> str:
@@ -2303,14 +2270,11 @@ def _table_line(cells: Sequence[str], widths: list[int], numeric: list[bool]) ->
 
 # What totals() may group by, as SQL.
 _GROUPS = {
-    "day": "substr(timestamp, 1, 10)",
-    **{
-        name: name
-        for name in LOG_COLUMNS
-        if name.endswith(("model", "provider", "_id", "status", "type", "workspace", "finish_reason"))
-        and name not in ("operation_id", "generation_id")
-    },
+    name: name
+    for name in "session_id workspace agent_id action_id operation_type provider model served_model upstream_provider"
+    " status finish_reason error_type".split()
 }
+_GROUPS["day"] = "substr(timestamp, 1, 10)"
 
 
 class LlmOperationCollector:

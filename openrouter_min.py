@@ -489,8 +489,8 @@ def _listed_prices(pricing: Json, base: Json | None = None) -> Pricing:
 
 
 def _listed_tiers(pricing: Json) -> Iterator[tuple[int, Pricing]]:
-    for override in _list(pricing.get("overrides")):
-        threshold = _int_or_none(_dict(override).get("min_prompt_tokens"))
+    for override in _dicts(pricing.get("overrides")):
+        threshold = _int_or_none(override.get("min_prompt_tokens"))
         if threshold is not None and "utc_start" not in override:
             yield threshold, _listed_prices(override, pricing)
 
@@ -538,6 +538,10 @@ def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+def _dicts(value: object) -> list[Json]:
+    return [v for v in _list(value) if isinstance(v, dict)]
+
+
 def _int_or_none(value: object) -> int | None:
     if isinstance(value, float):
         return int(value) if math.isfinite(value) else None
@@ -558,6 +562,10 @@ def _number_or_none(value: object) -> float | None:
 
 def _str_or_none(value: object) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _str(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 # --- Configuration --------------------------------------------------------------------------
@@ -996,7 +1004,7 @@ class Completion:
         if self.annotations:
             message["annotations"] = self.annotations
         if self.images:
-            message["images"] = _list(_first_message(self.raw).get("images"))
+            message["images"] = _list(_message(_first_choice(self.raw)).get("images"))
         return message
 
 
@@ -1033,17 +1041,17 @@ class Embeddings(_VectorList):
         self.raw = raw
 
 
+def _choice_zero(body: Json) -> Json:
+    """Return the choice of index 0, or {}: ``choices`` may be empty, and there may be others."""
+    return next((c for c in _dicts(body.get("choices")) if not c.get("index")), {})
+
+
 def _first_choice(body: Json) -> Json:
     """Return the choice of index 0, or the first there is, or {}."""
-    choices = [c for c in _list(body.get("choices")) if isinstance(c, dict)]
-    for choice in choices:
-        if choice.get("index", 0) == 0:
-            return choice
-    return choices[0] if choices else {}
+    return _choice_zero(body) or next(iter(_dicts(body.get("choices"))), {})
 
 
-def _first_message(body: Json) -> Json:
-    choice = _first_choice(body)
+def _message(choice: Json) -> Json:
     return _dict(choice.get("message") or choice.get("delta"))
 
 
@@ -1063,7 +1071,7 @@ def text_of(content: object) -> str:
     """Return the text of a message content: a string, a list of parts, or null."""
     if isinstance(content, str):
         return content
-    return "".join(str(p["text"]) for p in _list(content) if isinstance(p, dict) and isinstance(p.get("text"), str))
+    return "".join(_str(part.get("text")) for part in _dicts(content))
 
 
 # --- Wire format ----------------------------------------------------------------------------
@@ -1316,6 +1324,8 @@ class ChunkedFraming:
 # value that is not null wins.
 _TEXT_KEYS = ("content", "reasoning", "reasoning_content", "refusal")
 _LIST_KEYS = ("images", "annotations")
+_OUTPUT_KEYS = frozenset([*_TEXT_KEYS, "tool_calls", "reasoning_details", "images", "audio"])
+_GROWING_KEYS = frozenset(["text", "summary", "data", "transcript"])  # of reasoning blocks and audio
 
 
 class ChunkAssembler:
@@ -1332,9 +1342,8 @@ class ChunkAssembler:
         """Take one chunk; odd types are kept out of the message, never fatal."""
         for key, value in chunk.items():
             if key == "choices":
-                for choice in _list(value):
-                    if isinstance(choice, dict):
-                        self._add_choice(choice)
+                for choice in _dicts(value):
+                    self._add_choice(choice)
             elif value is not None:
                 self._envelope[key] = value
 
@@ -1350,7 +1359,7 @@ class ChunkAssembler:
             if key in ("delta", "message"):
                 self._add_delta(choice["message"], self._parts[index], _dict(value))
             elif key == "logprobs":
-                _extend_lists(choice.setdefault(key, {}), _dict(value))
+                _merge(choice.setdefault(key, {}), _dict(value))
             elif key in ("finish_reason", "native_finish_reason"):
                 choice.setdefault(key, value)  # the first; it may come twice
                 self.has_finish = True
@@ -1359,27 +1368,22 @@ class ChunkAssembler:
 
     def _add_delta(self, message: Json, parts: dict[str, list[str]], delta: Json) -> None:
         for key, value in delta.items():
-            if not value and key != "content":
+            new = text_of(value) if key in _TEXT_KEYS else value
+            if not new or key == "role":
                 continue
             if key in _TEXT_KEYS:
-                text = value if isinstance(value, str) else text_of(value)
-                if text:
-                    parts.setdefault(key, []).append(text)
-                    self.has_output = True
+                parts.setdefault(key, []).append(new)
             elif key == "tool_calls":
-                self.has_output = True
-                merge_tool_calls(message.setdefault(key, []), _list(value))
+                merge_tool_calls(message.setdefault(key, []), new)
             elif key == "reasoning_details":
-                self.has_output = True
-                merge_reasoning(message.setdefault(key, []), _list(value))
+                _merge_reasoning(message.setdefault(key, []), new)
             elif key in _LIST_KEYS:
-                self.has_output = self.has_output or key == "images"
-                message.setdefault(key, []).extend(_list(value))
+                message.setdefault(key, []).extend(_list(new))
             elif key == "audio":
-                self.has_output = True
-                _merge_audio(message.setdefault(key, {}), _dict(value))
-            elif key != "role":
-                message[key] = value
+                _merge(message.setdefault(key, {}), _dict(new))
+            else:
+                message[key] = new
+            self.has_output = self.has_output or key in _OUTPUT_KEYS
 
     def body(self) -> Json:
         """Return the answer so far in the shape of a plain one."""
@@ -1390,88 +1394,63 @@ class ChunkAssembler:
             message.update((k, "".join(v)) for k, v in self._parts[index].items())
             message.setdefault("content", "")
             if "tool_calls" in message:
-                message["tool_calls"] = _ordered_calls(message["tool_calls"])
+                message["tool_calls"] = sorted(message["tool_calls"], key=lambda call: call["index"])
             choice["message"] = message
             choice.setdefault("finish_reason", None)
             choices.append(choice)
         return {**self._envelope, "choices": choices}
 
 
-def _ordered_calls(calls: list[Json]) -> list[Json]:
-    return sorted(calls, key=lambda c: c.get("index", 0))
-
-
-def merge_tool_calls(calls: list[Json], fragments: list[Any]) -> None:
+def merge_tool_calls(calls: list[Json], fragments: object) -> None:
     """Merge fragments by ``index``; a later null or empty id or name never overwrites the first."""
-    for fragment in fragments:
-        if not isinstance(fragment, dict):
-            continue
+    for fragment in _dicts(fragments):
+        call_id, function = _str(fragment.get("id")), _dict(fragment.get("function"))
         index = _int_or_none(fragment.get("index"))
         if index is None:
-            index = _index_without_number(calls, fragment)
+            index = _index_without_number(calls, call_id)
         call = next((c for c in calls if c["index"] == index), None)
         if call is None:
             call = {"index": index, "id": "", "type": "function", "function": {"name": "", "arguments": ""}}
             calls.append(call)
-        function = _dict(fragment.get("function"))
-        call["id"] = call["id"] or _str_or_none(fragment.get("id")) or ""
-        call["type"] = _str_or_none(fragment.get("type")) or call["type"]
+        call["id"] = call["id"] or call_id
+        call["type"] = _str(fragment.get("type")) or call["type"]
         target = call["function"]
-        target["name"] = target["name"] or _str_or_none(function.get("name")) or ""
-        target["arguments"] += _str_or_none(function.get("arguments")) or ""
+        target["name"] = target["name"] or _str(function.get("name"))
+        target["arguments"] += _str(function.get("arguments"))
 
 
-def _index_without_number(calls: list[Json], fragment: Json) -> int:
+def _index_without_number(calls: list[Json], call_id: str) -> int:
     """Say which call an unnumbered fragment belongs to: a new one with a new id, else the last."""
-    if not calls:
-        return 0
-    call_id = _str_or_none(fragment.get("id"))
-    for call in calls:
-        if call_id and call["id"] == call_id:
-            return int(call["index"])
-    last = int(calls[-1]["index"])
-    return last + 1 if call_id else last
+    known = [c for c in calls if c["id"] == call_id] if call_id else calls
+    if known:
+        return int(known[-1]["index"])
+    return int(calls[-1]["index"]) + 1 if calls else 0
 
 
-def merge_reasoning(details: list[Json], fragments: list[Any]) -> None:
+def _merge_reasoning(details: list[Json], fragments: object) -> None:
     """Merge pieces by (type, index), in order of first sight; what has no index stays as it is.
 
     Two types may share one index. A Claude block is many texts and a signature that comes last.
     """
-    for fragment in fragments:
-        if not isinstance(fragment, dict):
-            continue
+    for fragment in _dicts(fragments):
         index, kind = fragment.get("index"), fragment.get("type")
         same = [d for d in details if d.get("index") == index and d.get("type") == kind]
         if not isinstance(index, int) or not same:
-            details.append(dict(fragment))
-            continue
-        block = same[-1]
-        for key, value in fragment.items():
-            if key in ("text", "summary", "data") and isinstance(value, str):
-                block[key] = (block.get(key) or "") + value
-            elif key == "signature":
-                block[key] = value or block.get(key)
-            elif block.get(key) is None:
-                block[key] = value
+            same = [{}]
+            details += same
+        _merge(same[-1], fragment)
 
 
-def _extend_lists(target: Json, piece: Json) -> None:
+def _merge(target: Json, piece: Json) -> None:
+    """Add what grows; of the rest the last value that says something stays."""
     for key, value in piece.items():
-        if isinstance(value, list) and isinstance(target.get(key), list):
-            target[key].extend(value)
-        elif value is not None:
+        held = target.get(key)
+        if key in _GROWING_KEYS and isinstance(value, str):
+            target[key] = (held or "") + value
+        elif isinstance(value, list) and isinstance(held, list):
+            held.extend(value)
+        elif value or held is None:
             target[key] = list(value) if isinstance(value, list) else value
-        else:
-            target.setdefault(key, None)
-
-
-def _merge_audio(audio: Json, piece: Json) -> None:
-    for key, value in piece.items():
-        if key in ("data", "transcript") and isinstance(value, str):
-            audio[key] = audio.get(key, "") + value
-        elif value is not None:
-            audio[key] = value
 
 
 def decode_completion(
@@ -1484,15 +1463,15 @@ def decode_completion(
 ) -> Completion:
     """Read a plain or an assembled answer; unknown fields stay in ``raw``."""
     choice = _first_choice(body)
-    message = _first_message(body)
+    message = _message(choice)
     usage = Usage.from_wire(body.get("usage"))
     model = _str_or_none(body.get("model"))
-    details = [d for d in _list(message.get("reasoning_details")) if isinstance(d, dict)]
+    details = _dicts(message.get("reasoning_details"))
     cost, source = cost_of(model or requested_model, usage, reported=bool(body.get("usage")))
     return Completion(
         content=text_of(message.get("content")),
         reasoning=_reasoning_text(message, details),
-        tool_calls=[_tool_call(c) for c in _list(message.get("tool_calls")) if isinstance(c, dict)],
+        tool_calls=[_tool_call(c) for c in _dicts(message.get("tool_calls"))],
         model=model,
         requested_model=requested_model,
         provider=_str_or_none(body.get("provider")),
@@ -1508,7 +1487,7 @@ def decode_completion(
         attempts=list(attempts),
         images=[url for url in map(_image_url, _list(message.get("images"))) if url],
         audio=message.get("audio") if isinstance(message.get("audio"), dict) else None,
-        annotations=[a for a in _list(message.get("annotations")) if isinstance(a, dict)],
+        annotations=_dicts(message.get("annotations")),
         reasoning_details=details,
         refusal=_str_or_none(message.get("refusal")),
         logprobs=choice.get("logprobs") if isinstance(choice.get("logprobs"), dict) else None,
@@ -1521,9 +1500,7 @@ def _tool_call(call: Json) -> ToolCall:
     arguments = function.get("arguments")
     if isinstance(arguments, (dict, list)):  # an upstream that forgot to make it a string
         arguments = json.dumps(arguments)
-    return ToolCall(
-        _str_or_none(call.get("id")) or "", _str_or_none(function.get("name")) or "", _str_or_none(arguments) or ""
-    )
+    return ToolCall(_str(call.get("id")), _str(function.get("name")), _str(arguments))
 
 
 def _reasoning_text(message: Json, details: list[Json]) -> str | None:
@@ -1541,30 +1518,21 @@ def _image_url(image: object) -> str | None:
 
 def decode_chunk(chunk: Json) -> Chunk:
     """Read one event of a stream for the caller."""
-    delta = chunk_delta(chunk)
+    delta = _message(_choice_zero(chunk))
     usage = chunk.get("usage")
     return Chunk(
         content=text_of(delta.get("content")),
-        reasoning=_str_or_none(delta.get("reasoning")) or _str_or_none(delta.get("reasoning_content")) or "",
-        tool_calls=[c for c in _list(delta.get("tool_calls")) if isinstance(c, dict)],
-        finish_reason=_str_or_none(_first_choice(chunk).get("finish_reason")),
+        reasoning=_str(delta.get("reasoning")) or _str(delta.get("reasoning_content")),
+        tool_calls=_dicts(delta.get("tool_calls")),
+        finish_reason=_str_or_none(_choice_zero(chunk).get("finish_reason")),
         usage=Usage.from_wire(usage) if isinstance(usage, dict) else None,
         raw=chunk,
     )
 
 
-def chunk_delta(chunk: Json) -> Json:
-    """Return the delta of choice 0, or {}: ``choices`` may be empty, and there may be others."""
-    for choice in _list(chunk.get("choices")):
-        if isinstance(choice, dict) and not choice.get("index"):
-            return _dict(choice.get("delta") or choice.get("message"))
-    return {}
-
-
 def chunk_text(chunk: Json) -> str:
     """Return the text that a chunk adds to the answer."""
-    content = chunk_delta(chunk).get("content")
-    return content if isinstance(content, str) else text_of(content)
+    return text_of(_message(_choice_zero(chunk)).get("content"))
 
 
 def check_generation(completion: Completion) -> None:
@@ -1580,16 +1548,8 @@ def check_generation(completion: Completion) -> None:
             hint="nothing was generated; try again, or name fallbacks",
             retryable=True,
         )
-    output = (
-        completion.content
-        or completion.reasoning
-        or completion.tool_calls
-        or completion.refusal
-        or completion.images
-        or completion.audio
-        or completion.reasoning_details
-    )
-    if not output and completion.finish_reason is None and not completion.usage.completion_tokens:
+    output = "content reasoning tool_calls refusal images audio reasoning_details finish_reason".split()
+    if not completion.usage.completion_tokens and not any(getattr(completion, name) for name in output):
         raise APIResponseError(
             "the model generated nothing (no text, no tokens, no finish_reason)",
             hint="it may be starting up, and it is not billed: try again in a minute, or name fallbacks",
@@ -1599,14 +1559,15 @@ def check_generation(completion: Completion) -> None:
 
 def decode_embeddings(body: Json, requested_model: str | None) -> Embeddings:
     """Read the answer of POST /embeddings; base64 vectors (little-endian float32) are decoded."""
-    entries = [e for e in _list(body.get("data")) if isinstance(e, dict)]
+    entries = _dicts(body.get("data"))
     if not entries:
         raise APIResponseError("the answer holds no embeddings: " + shown_body(json.dumps(body)))
-    order = sorted(range(len(entries)), key=lambda i: entries[i].get("index", i))
+    if all(isinstance(entry.get("index"), int) for entry in entries):
+        entries.sort(key=lambda entry: entry["index"])
     usage = Usage.from_wire(body.get("usage"))
     model = _str_or_none(body.get("model"))
     cost, source = cost_of(model or requested_model, usage, reported=bool(body.get("usage")))
-    vectors = [_vector(entries[i].get("embedding")) for i in order]
+    vectors = [_vector(entry.get("embedding")) for entry in entries]
     return Embeddings(vectors, usage=usage, cost=cost, cost_source=source, model=model, raw=body)
 
 
@@ -1639,8 +1600,8 @@ def find_error(body: object) -> Json | None:
         return None
     if body.get("error"):
         return body
-    for choice in _list(body.get("choices")):
-        if isinstance(choice, dict) and (choice.get("error") or choice.get("finish_reason") == "error"):
+    for choice in _dicts(body.get("choices")):
+        if choice.get("error") or choice.get("finish_reason") == "error":
             return {"error": choice.get("error") or {"message": "the provider ended the answer with an error"}}
     if body.get("type") in ("error", "response.failed"):  # /messages and /responses
         return {"error": _dict(body.get("response")).get("error") or body}
@@ -3179,7 +3140,7 @@ class _Operation:
         if found is None:
             return
         failure = self._decode_error(found, 200, {"X-Generation-Id": str(body.get("id") or "")})
-        if not self.is_stream and text_of(_first_message(body).get("content")):
+        if not self.is_stream and text_of(_message(_first_choice(body)).get("content")):
             failure.partial = self._as_completion(body)
         if had_output:
             raise StreamInterruptedError(
@@ -3523,7 +3484,7 @@ class Llm:
             if path is None:
                 break
             page = _dict(self.request("GET", path))
-            found += [model_from_listing(e) for e in _list(page.get("data")) if isinstance(e, dict)]
+            found += [model_from_listing(entry) for entry in _dicts(page.get("data"))]
             path = self._relative(_str_or_none(_dict(page.get("links")).get("next")))
         return [m for m in found if all(w in f"{m.id} {m.name}".lower() for w in words)]
 

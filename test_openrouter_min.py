@@ -511,6 +511,11 @@ class AssemblerTests(Case):
         done = assembled({**chunk("a", delta={"mood": "good"}), "galaxy": 1})
         self.assertEqual((done.raw["galaxy"], done.raw["choices"][0]["message"]["mood"]), (1, "good"))
 
+    def test_a_chunk_does_not_take_the_end_of_another_choice_for_its_own(self):
+        other = {"choices": [{"index": 1, "delta": {"content": "b"}, "finish_reason": "stop"}]}
+        self.assertIsNone(orm.decode_chunk(other).finish_reason)
+        self.assertEqual(orm.decode_chunk(other).content, "")
+
     def test_images_audio_annotations_and_logprobs_are_gathered(self):
         image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
         done = assembled(

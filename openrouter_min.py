@@ -560,6 +560,10 @@ def _number_or_none(value: object) -> float | None:
     return value if isinstance(value, int) or math.isfinite(value) else None
 
 
+def _count(counters: Json, name: str) -> int:
+    return _int_or_none(counters.get(name)) or 0
+
+
 def _str_or_none(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
@@ -874,16 +878,14 @@ class Usage:
         prompt, completion = ("prompt", "completion") if "prompt_tokens" in usage else ("input", "output")
         inside = _dict(usage.get(f"{prompt}_tokens_details"))
         outside = _dict(usage.get(f"{completion}_tokens_details"))
-        sent = _int_or_none(usage.get(f"{prompt}_tokens")) or 0
-        made = _int_or_none(usage.get(f"{completion}_tokens")) or 0
-        total = _int_or_none(usage.get("total_tokens"))
+        sent, made = _count(usage, f"{prompt}_tokens"), _count(usage, f"{completion}_tokens")
         return cls(
             sent,
             made,
-            sent + made if total is None else total,
-            _int_or_none(inside.get("cached_tokens")) or 0,
-            _int_or_none(inside.get("cache_write_tokens")) or 0,
-            _int_or_none(outside.get("reasoning_tokens")) or 0,
+            _count(usage, "total_tokens") or sent + made,
+            _count(inside, "cached_tokens"),
+            _count(inside, "cache_write_tokens"),
+            _count(outside, "reasoning_tokens"),
             _number_or_none(usage.get("cost")),
             usage.get("is_byok") is True,
             _number_or_none(_dict(usage.get("cost_details")).get("upstream_inference_cost")),
@@ -892,21 +894,14 @@ class Usage:
     def __add__(self, other: Usage) -> Usage:
         if not isinstance(other, Usage):
             return NotImplemented
-        return Usage(
-            self.prompt_tokens + other.prompt_tokens,
-            self.completion_tokens + other.completion_tokens,
-            self.total_tokens + other.total_tokens,
-            self.cached_tokens + other.cached_tokens,
-            self.cache_write_tokens + other.cache_write_tokens,
-            self.reasoning_tokens + other.reasoning_tokens,
-            _sum_known(self.cost, other.cost),
-            self.is_byok or other.is_byok,
-            _sum_known(self.upstream_cost, other.upstream_cost),
-        )
+        pairs = zip(dataclasses.astuple(self), dataclasses.astuple(other))
+        return Usage(*(_sum_known(a, b) for a, b in pairs))
 
 
-def _sum_known(a: float | None, b: float | None) -> float | None:
-    return b if a is None else a if b is None else a + b
+def _sum_known(a: Any, b: Any) -> Any:
+    if a is None or b is None:
+        return b if a is None else a
+    return a or b if isinstance(a, bool) else a + b
 
 
 @dataclass(frozen=True)
@@ -989,23 +984,19 @@ class Completion:
     @property
     def message(self) -> Json:
         """The assistant message for the history: tool calls and reasoning unchanged."""
-        message: Json = {"role": "assistant", "content": self.content}
-        if self.tool_calls:
-            message["tool_calls"] = [
-                {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": c.arguments}}
-                for c in self.tool_calls
-            ]
-        if self.reasoning_details:
-            message["reasoning_details"] = self.reasoning_details
-        elif self.reasoning:
-            message["reasoning"] = self.reasoning
-        if self.refusal:
-            message["refusal"] = self.refusal
-        if self.annotations:
-            message["annotations"] = self.annotations
-        if self.images:
-            message["images"] = _list(_message(_first_choice(self.raw)).get("images"))
-        return message
+        calls = [
+            {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": c.arguments}}
+            for c in self.tool_calls
+        ]
+        parts = {
+            "tool_calls": calls,
+            "reasoning_details": self.reasoning_details,
+            "reasoning": None if self.reasoning_details else self.reasoning,
+            "refusal": self.refusal,
+            "annotations": self.annotations,
+            "images": _list(_message(_first_choice(self.raw)).get("images")),
+        }
+        return {"role": "assistant", "content": self.content, **{k: v for k, v in parts.items() if v}}
 
 
 @dataclass(frozen=True)
@@ -1023,22 +1014,15 @@ class Chunk:
 class Embeddings(_VectorList):
     """A list of vectors in the order of the inputs, with what they cost."""
 
-    def __init__(
-        self,
-        vectors: Iterable[list[float]],
-        *,
-        usage: Usage,
-        cost: float | None,
-        cost_source: str | None,
-        model: str | None,
-        raw: Json,
-    ) -> None:
+    usage = Usage()
+    cost: float | None = None
+    cost_source: str | None = None
+    model: str | None = None
+    raw: Json
+
+    def __init__(self, vectors: Iterable[list[float]], **about: Any) -> None:
         super().__init__(vectors)
-        self.usage = usage
-        self.cost = cost
-        self.cost_source = cost_source
-        self.model = model
-        self.raw = raw
+        self.__dict__.update(about)
 
 
 def _choice_zero(body: Json) -> Json:

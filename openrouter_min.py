@@ -1094,18 +1094,11 @@ def _checked_messages(value: object) -> list[Json]:
 
 def build_body(config: LlmConfig, messages: list[Json], params: Json, *, stream: bool) -> Json:
     """Return the body of POST /chat/completions: what was asked for and nothing else."""
+    fields: Json = {name: getattr(config, name) for name in SETTING_FIELDS if name not in params}
+    fields.update(config.params or {}, **({"stream": True} if stream else {}))
+    fields.update((k, v) for k, v in params.items() if k not in CALL_SETTINGS or k in SETTING_FIELDS)
     body: Json = {"model": config.model, "messages": messages}
-    for name in SETTING_FIELDS:
-        value = getattr(config, name)
-        if value is not None and name not in params:
-            body[name] = value
-    body.update(config.params or {})
-    if stream and "stream" not in params:
-        body["stream"] = True
-    body.update((k, v) for k, v in params.items() if k not in CALL_SETTINGS or k in SETTING_FIELDS)
-    for name in SETTING_FIELDS:
-        if body.get(name, 0) is None:
-            del body[name]
+    body.update((k, v) for k, v in fields.items() if v is not None or k not in SETTING_FIELDS)
     if "models" in body:
         if config.fallbacks:
             raise ConfigError("both fallbacks and models are given", hint="they are one thing: keep fallbacks")
@@ -1116,10 +1109,9 @@ def build_body(config: LlmConfig, messages: list[Json], params: Json, *, stream:
 
 def with_models(body: Json, models: Sequence[str]) -> Json:
     """Return the body for one attempt: one model as ``model``, several as ``models``."""
-    if not models:
-        return body
-    key, value = ("model", models[0]) if len(models) == 1 else ("models", list(models))
-    return {(key if k == "model" else k): (value if k == "model" else v) for k, v in body.items()}
+    if len(models) < 2:
+        return {**body, "model": models[0]} if models else body
+    return {"models": list(models), **{k: v for k, v in body.items() if k != "model"}}
 
 
 def encode_body(body: object) -> bytes:
@@ -1188,41 +1180,35 @@ class SSEDecoder:
         if self._line:
             head = b"".join(self._line) + head
         self._line, self._line_size = [], 0
+        events = self._events(head.split(b"\n"))
         self._hold(tail)
-        return self._events(head.split(b"\n"))
-
-    def _hold(self, piece: bytes) -> None:
-        if piece:
-            self._line_size += len(piece)
-            if self._line_size + self._data_size > self._max_event:
-                raise LimitError(f"an event of more than {self._max_event:,} bytes")
-            if len(piece) < 1024 and self._line and len(self._line[-1]) < 1024:
-                self._line[-1] += piece  # a drip of single bytes must not become a list of them
-            else:
-                self._line.append(piece)
-
-    def _events(self, lines: list[bytes]) -> list[bytes]:
-        events = []
-        for line in lines:
-            if line[:5] == b"data:":
-                self._add(line[6:] if line[5:6] == b" " else line[5:])
-            elif not line:
-                if self._data:
-                    events.append(self._data[0] if len(self._data) == 1 else b"\n".join(self._data))
-                    self._data, self._data_size = [], 0
-            elif self._at_start and line[:3] == b"\xef\xbb\xbf":
-                self._at_start = False
-                events += self._events([line[3:]])
-            elif line == b"data":
-                self._add(b"")
-            self._at_start = False
         return events
 
-    def _add(self, value: bytes) -> None:
-        self._data.append(value)
-        self._data_size += len(value) + 1
-        if self._data_size > self._max_event:
+    def _hold(self, piece: bytes) -> None:
+        self._line_size += len(piece)
+        if self._line_size + self._data_size > self._max_event:
             raise LimitError(f"an event of more than {self._max_event:,} bytes")
+        if self._line and len(piece) < 1024 and len(self._line[-1]) < 1024:
+            self._line[-1] += piece  # a drip of single bytes must not become a list of them
+        elif piece:
+            self._line.append(piece)
+
+    def _events(self, lines: list[bytes]) -> list[bytes]:
+        if self._at_start and lines[0][:3] == b"\xef\xbb\xbf":
+            lines[0] = lines[0][3:]
+        self._at_start = False
+        events = []
+        for line in lines:
+            name, _, value = line.partition(b":")
+            if name == b"data":
+                value = value[1:] if value[:1] == b" " else value
+                self._data.append(value)
+                self._data_size += len(value) + 1
+                self._hold(b"")  # which looks at the size
+            elif not line and self._data:
+                events.append(b"\n".join(self._data))
+                self._data, self._data_size = [], 0
+        return events
 
 
 class LengthFraming:
@@ -1491,13 +1477,12 @@ def _reasoning_text(message: Json, details: list[Json]) -> str | None:
     for key in ("reasoning", "reasoning_content"):
         if isinstance(message.get(key), str):
             return str(message[key])
-    texts = [d.get("text") or d.get("summary") for d in details]
-    return "".join(t for t in texts if isinstance(t, str)) or None
+    return "".join(_str(d.get("text")) or _str(d.get("summary")) for d in details) or None
 
 
-def _image_url(image: object) -> str | None:
+def _image_url(image: object) -> str:
     url = _dict(image).get("image_url")
-    return _str_or_none(_dict(url).get("url")) if isinstance(url, dict) else _str_or_none(url)
+    return _str(url) or _str(_dict(url).get("url"))
 
 
 def decode_chunk(chunk: Json) -> Chunk:
@@ -1611,7 +1596,8 @@ def decode_error(
     kind = metadata.get("error_type") or fields.get("error_type") or _dict(body).get("error_type") or fields.get("type")
     code = _error_status(status, fields, kind)
     message = _error_message(error, body, f"HTTP {code}" if status == code else f"error {code}")
-    made = _class_of_error(code, message, availability)(
+    is_unknown = _UNKNOWN_MODEL.search(message) or availability.get("code") == "model_not_found"
+    made = (ModelNotFoundError if code == 400 and is_unknown else error_class(code))(
         message,
         status=code,
         error_type=_str_or_none(kind) or _str_or_none(fields.get("code")),
@@ -1637,24 +1623,16 @@ def _error_status(status: int, fields: Json, kind: object) -> int:
     return ERROR_TYPE_STATUS.get(str(fields.get("code")), 502)
 
 
-def _class_of_error(status: int, message: str, availability: Json) -> type[APIStatusError]:
-    if status == 400 and (_UNKNOWN_MODEL.search(message) or availability.get("code") == "model_not_found"):
-        return ModelNotFoundError
-    return error_class(status)
-
-
 def _error_message(error: object, body: object, label: str) -> str:
     fields = _dict(error)
-    message = error if isinstance(error, str) else fields.get("message")
-    if not isinstance(message, str) or not message.strip():
+    words = _str(error) or _str(fields.get("message"))
+    if not words.strip():
         said = body if isinstance(body, str) else json.dumps(body) if body else ""
         return f"{label}: {shown_body(said)}" if said else f"{label} without a word"
     metadata = _dict(fields.get("metadata"))
-    upstream = _upstream_text(metadata.get("raw"))
-    provider = metadata.get("provider_name")
-    source = f" ({provider})" if isinstance(provider, str) and provider else ""
-    words = f"{message}{source}"
-    return f"{label}: {words}" + (f": {upstream}" if upstream and upstream not in words else "")
+    provider, upstream = _str(metadata.get("provider_name")), _upstream_text(metadata.get("raw"))
+    words += f" ({provider})" if provider else ""
+    return f"{label}: {words}" + (f": {upstream}" if upstream not in words else "")
 
 
 def _upstream_text(raw: object) -> str:
@@ -1683,19 +1661,17 @@ def shown_body(text: str) -> str:
 def _is_retryable(status: int, message: str, availability: Json) -> bool:
     if isinstance(availability.get("retryable"), bool):
         return bool(availability["retryable"])
-    if status == 429 and _DAILY_LIMIT.search(message):
-        return False
-    return status in (408, 429) or 500 <= status <= 599
+    is_daily = status == 429 and _DAILY_LIMIT.search(message)
+    return not is_daily and error_class(status) in (RateLimitError, ProviderError)
 
 
 def _retry_after(availability: Json, headers: Mapping[str, str], metadata: Json, now: float) -> float | None:
-    told = parse_retry_after(availability.get("retry_after"), now)
-    if told is None:
-        told = parse_retry_after(headers.get("Retry-After"), now)
-    if told is None:
-        inside = {str(k).lower(): v for k, v in _dict(metadata.get("headers")).items()}
-        told = parse_reset(headers.get("X-RateLimit-Reset") or inside.get("x-ratelimit-reset"), now)
-    return told
+    for asked in (availability.get("retry_after"), headers.get("Retry-After")):
+        wait = parse_retry_after(asked, now)
+        if wait is not None:
+            return wait
+    inside = {str(k).lower(): v for k, v in _dict(metadata.get("headers")).items()}
+    return parse_reset(headers.get("X-RateLimit-Reset") or inside.get("x-ratelimit-reset"), now)
 
 
 def parse_retry_after(value: object, now: float) -> float | None:

@@ -3856,13 +3856,7 @@ def _mock_server(mock: MockOpenRouter) -> Any:
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
 
-        def do_GET(self) -> None:
-            self._answer()
-
         def do_POST(self) -> None:
-            self._answer()
-
-        def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             try:
                 decoded = decode_json(body.decode()) if body else None
@@ -3870,7 +3864,10 @@ def _mock_server(mock: MockOpenRouter) -> Any:
                 decoded = None
             # http.server's headers are a mapping that is looked up in any case
             request = MockRequest(self.command, self.path, self.headers, decoded)  # type: ignore[arg-type]
-            _MockAnswer(mock, self, request).send(mock.take(request))
+            step = mock.take(request)
+            _MockAnswer(mock, self, request).send(step)
+
+        do_GET = do_POST
 
         def log_message(self, format: str, *args: Any) -> None:
             """Say nothing: stderr is the user's."""
@@ -3879,134 +3876,40 @@ def _mock_server(mock: MockOpenRouter) -> Any:
 
 
 class _MockAnswer:
-    """The answer to one request of a mock server."""
+    """The answer to one request of a mock server: a status, and the pieces of a chunked body."""
 
     def __init__(self, mock: MockOpenRouter, handler: Any, request: MockRequest) -> None:
         self._mock = mock
         self._handler = handler
         self._request = request
         self._body = _dict(request.json)
+        self._messages = _list(self._body.get("messages"))
+        self._asked = str(self._body.get("model") or next(iter(_list(self._body.get("models"))), ""))
+        self._model = MOCK_MODEL if self._asked.startswith("openrouter/") else self._asked
+        self._number = len(mock.requests)
 
     def send(self, step: str | int) -> None:
         """Answer as the step of the script says."""
-        path = self._request.path.split("?")[0]
-        if self._request.method == "GET":
-            self._send_listing(path)
-        elif not (self._request.headers.get("Authorization") or "").startswith("Bearer "):
-            self._send_error(401, "Missing Authentication header")
-        elif isinstance(step, int):
-            self._send_error(step, f"mock error {step}")
-        elif not path.endswith("/chat/completions"):
-            self._send_error(404, f"the mock server has no {path}")
-        elif step == "reset":
+        handler = self._handler
+        if step == "reset":
             self._reset()
-        elif "/" not in self._model() and not self._model().startswith("@"):
-            self._send_error(400, f"{self._model()} is not a valid model ID")
-        elif self._body.get("stream") is True:
-            self._send_stream(step)
-        else:
-            self._send_plain(step)
-
-    def _model(self) -> str:
-        models = _list(self._body.get("models"))
-        return str(self._body.get("model") or (models[0] if models else ""))
-
-    def _served_model(self) -> str:
-        return MOCK_MODEL if self._model().startswith("openrouter/") else self._model()
-
-    def _text(self, step: str) -> str:
-        if step not in MOCK_STEPS:
-            return step
-        prompt = _last_text(_list(self._body.get("messages")), ("user",)) or ""
-        asked = prompt if len(prompt) <= 200 else prompt[:200] + "..."
-        return (
-            f"This is a mock answer: no model was asked, and nothing was billed. {self._served_model()}"
-            f' would have been asked: "{asked}". Set {KEY_ENV} and leave --mock out for a real one.'
-        )
-
-    def _usage(self, pieces: int) -> Json:
-        asked = sum(len(text_of(_dict(m).get("content"))) for m in _list(self._body.get("messages")))
-        sent = max(1, asked // 4)  # the usual guess: four characters a token
-        usage: Json = {"prompt_tokens": sent, "completion_tokens": pieces, "total_tokens": sent + pieces}
-        cost = estimate_cost(self._served_model(), Usage.from_wire(usage))
-        return {**usage, **({} if cost is None else {"cost": cost, "is_byok": False})}
-
-    def _envelope(self, kind: str) -> Json:
-        number = len(self._mock.requests)
-        return {
-            "id": f"gen-mock-{number}",
-            "provider": "Mock",
-            "model": self._served_model(),
-            "object": kind,
-            "created": int(time.time()),
-        }
-
-    def _send_plain(self, step: str) -> None:
-        text = self._text(step)
-        choice: Json = {"index": 0, "finish_reason": "stop", "native_finish_reason": "stop"}
-        choice["message"] = {"role": "assistant", "content": text, "refusal": None, "reasoning": None}
-        usage = self._usage(len(_pieces(text)))
-        if step == "empty":
-            choice = {"index": 0, "finish_reason": None, "message": {"role": "assistant", "content": None}}
-            usage = self._usage(0)
-        if step == "error":
-            choice.update(finish_reason="error", error=_MOCK_ERROR)
-        body = {**self._envelope("chat.completion"), "choices": [choice], "usage": usage}
-        padding = b"\n         \n" * 2
-        data = padding + json.dumps(body).encode()
-        self._start("application/json", len(data) + 1000 * (step in ("cut", "stall")))
-        if step == "stall":
-            self._stall(b"\n         \n")
             return
-        self._handler.wfile.write(data)
-        self._handler.close_connection = step == "cut"
-
-    def _send_stream(self, step: str) -> None:
-        self._start("text/event-stream", None)
-        self._write(b": OPENROUTER PROCESSING\n\n: OPENROUTER PROCESSING\n\n")
-        if step == "stall":
-            self._stall(b": OPENROUTER PROCESSING\n\n", chunked=True)
-            return
-        pieces = [] if step == "empty" else _pieces(self._text(step))
-        shown = pieces[: len(pieces) // 2] if step in ("cut", "error") else pieces
-        for piece in shown:
-            self._event({"content": piece})
-            time.sleep(self._mock.delay)
+        status, pieces = self._answer(step)
+        is_stream = status == 200 and self._body.get("stream") is True
+        handler.send_response(status)
+        handler.send_header("Content-Type", "text/event-stream" if is_stream else "application/json")
+        handler.send_header("X-Generation-Id", f"gen-mock-{self._number}")
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        for piece in pieces:
+            self._write(piece)
         if step == "cut":
-            self._handler.close_connection = True
-            return
-        if step == "error":
-            self._event({"content": ""}, finish_reason="error", extra={"error": _MOCK_ERROR})
-        elif step != "empty":
-            self._event({"content": ""}, finish_reason="stop")
-            self._event({"content": ""}, finish_reason="stop", extra={"usage": self._usage(len(pieces))})
-        self._write(b"data: [DONE]\n\n")
-        self._handler.wfile.write(b"0\r\n\r\n")
-
-    def _event(self, delta: Json, finish_reason: str | None = None, extra: Json | None = None) -> None:
-        choice = {"index": 0, "delta": {"role": "assistant", **delta}, "finish_reason": finish_reason}
-        choice["native_finish_reason"] = finish_reason
-        chunk = {**self._envelope("chat.completion.chunk"), "choices": [choice], **(extra or {})}
-        self._write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
-
-    def _write(self, data: bytes) -> None:
-        self._handler.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
-        self._handler.wfile.flush()
-
-    def _start(self, content_type: str, length: int | None, status: int = 200) -> None:
-        self._handler.send_response(status)
-        self._handler.send_header("Content-Type", content_type)
-        self._handler.send_header("X-Generation-Id", f"gen-mock-{len(self._mock.requests)}")
-        if length is None:
-            self._handler.send_header("Transfer-Encoding", "chunked")
+            handler.close_connection = True
         else:
-            self._handler.send_header("Content-Length", str(length))
-        self._handler.end_headers()
+            self._write(b"")
 
-    def _stall(self, filler: bytes, chunked: bool = False) -> None:
-        self._handler.close_connection = True
-        while not self._mock.is_closing.wait(0.02):
-            self._write(filler) if chunked else self._handler.wfile.write(filler)
+    def _write(self, piece: bytes) -> None:
+        self._handler.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
 
     def _reset(self) -> None:
         import socket as sockets
@@ -4017,33 +3920,94 @@ class _MockAnswer:
         self._handler.connection.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, linger)
         sockets.close(self._handler.connection.detach())
 
-    def _send_error(self, status: int, message: str) -> None:
-        self._send_json({"error": {"code": status, "message": message}, "user_id": "user_mock"}, status)
+    def _answer(self, step: str | int) -> tuple[int, Iterable[bytes]]:
+        path = self._request.path.split("?")[0]
+        if self._request.method == "GET" and path.endswith("/models"):
+            return 200, [json.dumps({"data": [_listing_of(METADATA[i]) for i in METADATA]}).encode()]
+        if self._request.method == "GET" and path.endswith("/key"):
+            return 200, [b'{"data": {"label": "mock", "limit": null, "limit_remaining": null, "usage": 0}}']
+        if not (self._request.headers.get("Authorization") or "").startswith("Bearer "):
+            return self._error(401, "Missing Authentication header")
+        if isinstance(step, int):
+            return self._error(step, f"mock error {step}")
+        if not path.endswith("/chat/completions") or self._request.method == "GET":
+            return self._error(404, f"the mock server has no {path}")
+        if "/" not in self._asked and not self._asked.startswith("@"):
+            return self._error(400, f"{self._asked} is not a valid model ID")
+        return 200, self._stream(step) if self._body.get("stream") is True else self._plain(step)
 
-    def _send_json(self, body: Json, status: int = 200) -> None:
+    def _error(self, status: int, message: str) -> tuple[int, list[bytes]]:
+        return status, [json.dumps({"error": {"code": status, "message": message}, "user_id": "user_mock"}).encode()]
+
+    def _plain(self, step: str) -> Iterator[bytes]:
+        yield b"\n         \n" * 2
+        yield from self._stall(step, b"\n         \n")
+        words = self._words(step)
+        choice: Json = {"index": 0, "finish_reason": "stop", "native_finish_reason": "stop"}
+        choice["message"] = {"role": "assistant", "content": "".join(words), "refusal": None, "reasoning": None}
+        if step == "empty":
+            choice.update(finish_reason=None, native_finish_reason=None)
+        if step == "error":
+            choice.update(finish_reason="error", error=_MOCK_ERROR)
+        body = self._envelope("chat.completion", choice, usage=self._usage(len(words)))
         data = json.dumps(body).encode()
-        self._start("application/json", len(data), status)
-        self._handler.wfile.write(data)
+        yield data[: len(data) // 2] if step == "cut" else data
 
-    def _send_listing(self, path: str) -> None:
-        if path.endswith("/models"):
-            self._send_json({"data": [_listing_of(METADATA[i]) for i in METADATA]})
-        elif path.endswith("/key"):
-            self._send_json({"data": {"label": "mock", "limit": None, "limit_remaining": None, "usage": 0}})
-        else:
-            self._send_error(404, f"the mock server has no {path}")
+    def _stream(self, step: str) -> Iterator[bytes]:
+        yield _MOCK_COMMENT * 2
+        yield from self._stall(step, _MOCK_COMMENT)
+        words = self._words(step)
+        for word in words[: len(words) // 2] if step in ("cut", "error") else words:
+            yield self._event(word, None)
+            time.sleep(self._mock.delay)
+        if step == "cut":
+            return
+        if step == "error":
+            yield self._event("", "error", error=_MOCK_ERROR)
+        elif step != "empty":
+            yield self._event("", "stop")
+            yield self._event("", "stop", usage=self._usage(len(words)))
+        yield b"data: [DONE]\n\n"
+
+    def _stall(self, step: str, filler: bytes) -> Iterator[bytes]:
+        while step == "stall" and not self._mock.is_closing.wait(0.02):
+            yield filler
+
+    def _event(self, content: str, finish_reason: str | None, **more: Any) -> bytes:
+        choice: Json = {"index": 0, "finish_reason": finish_reason, "native_finish_reason": finish_reason}
+        choice["delta"] = {"role": "assistant", "content": content}
+        return b"data: " + json.dumps(self._envelope("chat.completion.chunk", choice, **more)).encode() + b"\n\n"
+
+    def _envelope(self, kind: str, choice: Json, **more: Any) -> Json:
+        head = {"id": f"gen-mock-{self._number}", "provider": "Mock", "model": self._model, "object": kind}
+        return {**head, "created": int(time.time()), "choices": [choice], **more}
+
+    def _words(self, step: str) -> list[str]:
+        """Cut the text to answer as a model streams it: a word and its blank at a time."""
+        text = step
+        if step in MOCK_STEPS:
+            prompt = _last_text(self._messages, ("user",)) or ""
+            asked = prompt if len(prompt) <= 200 else prompt[:200] + "..."
+            text = (
+                f"This is a mock answer: no model was asked, and nothing was billed. {self._model} would have been"
+                f' asked: "{asked}". Set {KEY_ENV} and leave --mock out for a real one.'
+            )
+        return [] if step == "empty" else re.findall(r"\s*\S+|\s+$", text)
+
+    def _usage(self, made: int) -> Json:
+        asked = sum(len(text_of(_dict(m).get("content"))) for m in self._messages)
+        sent = max(1, asked // 4)  # the usual guess: four characters a token
+        usage: Json = {"prompt_tokens": sent, "completion_tokens": made, "total_tokens": sent + made}
+        cost = estimate_cost(self._model, Usage.from_wire(usage))
+        return {**usage, **({} if cost is None else {"cost": cost, "is_byok": False})}
 
 
+_MOCK_COMMENT = b": OPENROUTER PROCESSING\n\n"
 _MOCK_ERROR = {
     "code": 502,
     "message": "mock provider failed in the middle of the answer",
     "metadata": {"error_type": "provider_unavailable", "provider_name": "Mock"},
 }
-
-
-def _pieces(text: str) -> list[str]:
-    """Cut a text as a model streams it: a word and its blank at a time."""
-    return re.findall(r"\s*\S+|\s+$", text)
 
 
 def _listing_of(model: ModelInfo) -> Json:

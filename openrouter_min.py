@@ -2987,8 +2987,7 @@ class _Operation:
             self.call.check()
             try:
                 yield from self._attempt()
-                self._attempts.append(Attempt(models[:MODELS_PER_REQUEST], 200))
-                self._finish()
+                self._finish(Attempt(models[:MODELS_PER_REQUEST], 200))
                 return
             except OpenRouterError as error:
                 step = next_step(
@@ -3169,15 +3168,15 @@ class _Operation:
             said = shown_body(str(body[: 64 * 1024], "utf-8", "replace"))
             raise APIResponseError(f"the answer is not JSON ({error}): {said}", hint="is base_url right?") from None
 
-    def _finish(self) -> None:
+    def _finish(self, attempt: Attempt) -> None:
         """Turn what came into the result, and refuse what is no answer."""
-        if not self._is_completion:
-            return
-        body = self._assembler.body() if self.is_stream else self.result
-        completion = self._decode(body)
-        check_generation(completion)
-        self.result = completion
-        self._llm._add_usage(completion)
+        if self._is_completion:
+            completion = self._decode(self._assembler.body() if self.is_stream else self.result)
+            check_generation(completion)
+            completion.attempts.append(attempt)
+            self.result = completion
+            self._llm._add_usage(completion)
+        self._attempts.append(attempt)
 
     def _decode(self, body: Json) -> Completion:
         return decode_completion(

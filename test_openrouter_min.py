@@ -1432,6 +1432,11 @@ class LogTests(Case):
 
 
 class CallTests(Case):
+    def test_an_empty_generation_is_one_attempt_and_not_two(self):
+        with MockOpenRouter("empty", "ok") as server, mock.patch.object(orm._Call, "sleep", lambda *a: None):
+            done = client(server, max_retries=1).complete("hi")
+        self.assertEqual([(a.status, bool(a.error)) for a in done.attempts], [(None, True), (200, False)])
+
     def test_all_four_ways_give_the_same_answer_for_json_and_for_sse(self):
         for way in WAYS:
             for item in (

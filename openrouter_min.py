@@ -2945,11 +2945,21 @@ class _Operation:
 
     # The path of every operation.
 
-    def run(self) -> Any:
+    def run(self) -> Completion:
         """Run to the end and return the answer."""
         for _ in self.events():
             continue
-        return self.result
+        return self.completion()
+
+    def completion(self) -> Completion:
+        """Return the whole answer; raises StreamInterruptedError before its end."""
+        if isinstance(self.result, Completion):
+            return self.result
+        raise StreamInterruptedError(
+            "the stream has not come to its end",
+            hint="read it to the end first; what there is stands in .partial",
+            partial=self.partial(),
+        )
 
     def events(self) -> Iterator[Json]:
         """Send, and yield each decoded event (of a plain answer the one body); then ``result`` is set.
@@ -2982,6 +2992,8 @@ class _Operation:
             self._close_row(failure)
 
     def _attempts_until_done(self) -> Iterator[Json]:
+        import random
+
         models, retries = self._models, 0
         while True:
             self.call.check()
@@ -2996,7 +3008,7 @@ class _Operation:
                     retries=retries,
                     config=self.config,
                     time_left=self.call.time_left(),
-                    chance=self._llm._chance(),
+                    chance=random.random(),
                 )
                 self._note_attempt(error, models, step)
                 if step.models is None:
@@ -3045,10 +3057,9 @@ class _Operation:
         }
         if self._payload is not None:
             headers["Content-Type"] = "application/json"
-        for name, value in (self.config.headers or {}).items():
-            for own in [h for h in headers if h.lower() == name.lower()]:
-                del headers[own]
-            headers[name] = value
+        given = self.config.headers or {}
+        names = {name.lower() for name in given}
+        headers = {**{k: v for k, v in headers.items() if k.lower() not in names}, **given}
         if self.config.api_key:
             headers["Authorization"] = f"Bearer {self.config.api_key}"
         return headers
@@ -3072,7 +3083,8 @@ class _Operation:
                     break
         except (APIConnectionError, *_FAULTS) as error:
             if not self._assembler.has_finish:
-                broken = self._broken_off(error)
+                self.call.check()
+                broken = self._while_streaming(_reading_error(error))
                 raise broken from (None if broken is error else error)
             answer.close()
         if not is_done and not self._assembler.has_finish:
@@ -3085,7 +3097,10 @@ class _Operation:
             chunk = None
         if not isinstance(chunk, dict):
             said = shown_body(str(event[: 16 * SHOWN_BODY], "utf-8", "replace"))
-            raise self._unreadable(f"an event of the stream is no JSON object: {said}")
+            hint = "is base_url OpenRouter, or a gateway that changes answers?"
+            raise self._while_streaming(
+                APIResponseError(f"an event of the stream is no JSON object: {said}", hint=hint)
+            )
         had_output = self._assembler.has_output
         self._assembler.add(chunk)
         if not had_output and self._assembler.has_output:
@@ -3100,15 +3115,10 @@ class _Operation:
             return
         failure = self._decode_error(found, 200, {"X-Generation-Id": str(body.get("id") or "")})
         if not self.is_stream and text_of(_message(_first_choice(body)).get("content")):
-            failure.partial = self._as_completion(body)
+            failure.partial = self._decode(body)
         if had_output:
-            raise StreamInterruptedError(
-                f"the stream broke off: {failure.message}",
-                hint=failure.hint,
-                partial=self.partial(),
-                status=failure.status,
-                error_type=failure.error_type,
-            ) from failure
+            about = {"hint": failure.hint, "status": failure.status, "error_type": failure.error_type}
+            raise self._interrupted(f"the stream broke off: {failure.message}", **about) from failure
         raise failure
 
     def _read_plain(self, answer: _Answer) -> Iterator[Json]:
@@ -3143,13 +3153,9 @@ class _Operation:
                     self.call.progress()
                 if parts or data.lstrip():
                     parts.append(data if parts else data.lstrip())
-        except LimitError as error:
-            raise APIResponseError(f"the server sent {error}", hint="ask for less at once") from error
-        except OpenRouterError:
-            raise
         except _FAULTS as error:
             self.call.check()
-            raise _connection_error(error, sent=True) from error
+            raise _reading_error(error) from error
 
     def _decode_body(self, body: bytes, answer: _Answer) -> Any:
         encoding = answer.headers.get("Content-Encoding", "identity")
@@ -3219,25 +3225,13 @@ class _Operation:
             now=time.time(),
         )
 
-    def _broken_off(self, error: BaseException) -> OpenRouterError:
-        """Name what ended a stream before its proof: a fault of the connection or a broken limit."""
-        self.call.check()
-        if isinstance(error, LimitError):
-            return self._unreadable(f"the server sent {error}")
-        own = error if isinstance(error, APIConnectionError) else _connection_error(error, sent=True)
-        if self._assembler.has_output:
-            return self._interrupted(own.message)
-        return own
+    def _interrupted(self, message: str, **fields: Any) -> StreamInterruptedError:
+        fields.setdefault("hint", "the text so far is in .partial; it may have been billed")
+        return StreamInterruptedError(message, partial=self.partial(), **fields)
 
-    def _interrupted(self, message: str) -> StreamInterruptedError:
-        return StreamInterruptedError(
-            message, hint="the text so far is in .partial; it may have been billed", partial=self.partial()
-        )
-
-    def _unreadable(self, message: str) -> OpenRouterError:
-        if self._assembler.has_output:
-            return self._interrupted(message)
-        return APIResponseError(message, hint="is base_url OpenRouter, or a gateway that changes answers?")
+    def _while_streaming(self, error: OpenRouterError) -> OpenRouterError:
+        """Return the error, or after any output the interruption that it is."""
+        return self._interrupted(error.message) if self._assembler.has_output else error
 
     def _scrub(self, error: OpenRouterError) -> None:
         """Take the key out of an error and of what caused it."""
@@ -3310,8 +3304,8 @@ class _Operation:
         answer = self.result
         if failure is not None or answer is None:
             answer = getattr(failure, "partial", None) or (self.partial() if self._is_completion else None)
-        completion = answer if isinstance(answer, Completion) else self._as_completion(answer)
-        usage, has_usage = completion.usage, bool(completion.raw.get("usage"))
+        completion = answer if isinstance(answer, Completion) else self._decode(_dict(answer))
+        usage = completion.usage if completion.raw.get("usage") else None
         extras = {
             "native_finish_reason": completion.native_finish_reason,
             "service_tier": completion.raw.get("service_tier"),
@@ -3326,23 +3320,28 @@ class _Operation:
             "upstream_provider": completion.provider,
             "generation_id": completion.id or getattr(failure, "generation_id", None) or self._generation_id,
             "finish_reason": completion.finish_reason,
-            "input_tokens": usage.prompt_tokens if has_usage else None,
-            "output_tokens": usage.completion_tokens if has_usage else None,
-            "cached_tokens": usage.cached_tokens if has_usage else None,
-            "reasoning_tokens": usage.reasoning_tokens if has_usage else None,
-            "total_tokens": usage.total_tokens if has_usage else None,
+            "input_tokens": usage and usage.prompt_tokens,
+            "output_tokens": usage and usage.completion_tokens,
+            "cached_tokens": usage and usage.cached_tokens,
+            "reasoning_tokens": usage and usage.reasoning_tokens,
+            "total_tokens": usage and usage.total_tokens,
             "cost": completion.cost,
             "cost_source": completion.cost_source,
             "response": completion.content or completion.refusal if self.config.log_content else None,
             "extras": {k: v for k, v in extras.items() if v},
         }
 
-    def _as_completion(self, answer: object) -> Completion:
-        body = answer if isinstance(answer, dict) else {}
-        return decode_completion(body, requested_model=self.requested_model)
-
 
 _MAY_BE_BILLED = "the request had been sent whole, so it may have been billed: it was not sent again"
+
+
+def _reading_error(error: BaseException) -> OpenRouterError:
+    """Name what ended the reading of an answer: a fault of the connection, or a broken limit."""
+    if isinstance(error, OpenRouterError):
+        return error
+    if isinstance(error, LimitError):
+        return APIResponseError(f"the server sent {error}", hint="ask for less at once")
+    return _connection_error(error, sent=True)
 
 
 def _operation_type(path: str) -> str:
@@ -3404,13 +3403,11 @@ class Llm:
         Raises ConfigError before anything is sent, else an OpenRouterError as the server or the
         network gives reason.
         """
-        completion: Completion = self._ask(_checked_prompt(prompt), params).run()
-        return completion
+        return self._ask(_checked_prompt(prompt), params).run()
 
     def chat(self, messages: Sequence[Json], **params: Any) -> Completion:
         """Answer a list of messages; append ``completion.message`` to it to go on. Raises as complete."""
-        completion: Completion = self._ask(_not_a_prompt(messages), params).run()
-        return completion
+        return self._ask(_not_a_prompt(messages), params).run()
 
     def stream(self, prompt_or_messages: str | Sequence[Json], **params: Any) -> Stream:
         """Return a Stream for ``for`` or ``async for``; nothing is sent before its first iteration.
@@ -3421,13 +3418,11 @@ class Llm:
 
     async def acomplete(self, prompt: str, **params: Any) -> Completion:
         """Await an answer to a prompt; as complete, in a thread of its own. Cancel ends it at once."""
-        completion: Completion = await _run_in_thread(self._ask(_checked_prompt(prompt), params))
-        return completion
+        return await _run_in_thread(self._ask(_checked_prompt(prompt), params))
 
     async def achat(self, messages: Sequence[Json], **params: Any) -> Completion:
         """Await an answer to a list of messages; as chat, in a thread of its own."""
-        completion: Completion = await _run_in_thread(self._ask(_not_a_prompt(messages), params))
-        return completion
+        return await _run_in_thread(self._ask(_not_a_prompt(messages), params))
 
     @property
     def usage(self) -> Usage:
@@ -3492,8 +3487,7 @@ class Llm:
         if not isinstance(path, str) or not re.fullmatch(r"[!-\"$-~]+", path) or "://" in path.split("?")[0]:
             raise ConfigError(f"path={path!r} is no path", hint="relative to base_url, such as '/rerank'")
         path = "/" + path.lstrip("/")
-        needs_key = not (method == "GET" and path.split("?")[0].startswith("/models"))
-        operation = self._begin(self.config, method, path, body, needs_key=needs_key)
+        operation = self._begin(self.config, method, path, body)
         events = operation.events()
         first = next(events, None)
         if operation.is_stream:
@@ -3531,14 +3525,11 @@ class Llm:
         action_id = params.get("action_id")
         return self._begin(config, "POST", "/chat/completions", body, action_id=action_id, is_completion=True)
 
-    def _begin(
-        self, config: LlmConfig, method: str, path: str, body: Json | None, *, needs_key: bool = True, **kind: Any
-    ) -> _Operation:
-        if needs_key and not config.api_key:
-            raise ConfigError(
-                "there is no API key",
-                hint=f"make one at {KEYS_URL}, then set {KEY_ENV} or pass api_key=...",
-            )
+    def _begin(self, config: LlmConfig, method: str, path: str, body: Json | None, **kind: Any) -> _Operation:
+        is_listing = method == "GET" and path.split("?")[0].startswith("/models")
+        if not config.api_key and not is_listing:
+            hint = f"make one at {KEYS_URL}, then set {KEY_ENV} or pass api_key=..."
+            raise ConfigError("there is no API key", hint=hint)
         return _Operation(self, config, method, path, body, **kind)
 
     def _enter(self, operation: _Operation) -> None:
@@ -3554,12 +3545,6 @@ class Llm:
     def _add_usage(self, completion: Completion) -> None:
         with self._lock:
             self._usage += dataclasses.replace(completion.usage, cost=completion.cost)
-
-    @staticmethod
-    def _chance() -> float:
-        import random
-
-        return random.random()
 
 
 def _check_params(params: Json) -> None:
@@ -3652,14 +3637,7 @@ class Stream(_Pieces[str]):
     @property
     def completion(self) -> Completion:
         """The whole answer, after the end; before it, or without one, StreamInterruptedError."""
-        result = self._operation.result
-        if isinstance(result, Completion):
-            return result
-        raise StreamInterruptedError(
-            "the stream has not come to its end",
-            hint="read it to the end first; what there is stands in .partial",
-            partial=self._operation.partial(),
-        )
+        return self._operation.completion()
 
     def __enter__(self) -> Stream:
         return self
@@ -3763,11 +3741,11 @@ async def _iterate_in_thread(call: _Call, iterator: Iterator[T]) -> AsyncIterato
             await asyncio.sleep(0.005)
 
 
-async def _run_in_thread(operation: _Operation) -> Any:
+async def _run_in_thread(operation: _Operation) -> Completion:
     """Await the answer of an operation: its events are read as those of a stream, and dropped."""
     async for _ in _iterate_in_thread(operation.call, operation.events()):
         continue
-    return operation.result
+    return operation.completion()
 
 
 # --- Mock server ----------------------------------------------------------------------------

@@ -645,8 +645,12 @@ class LlmConfig:
     agent_id: str | None = None
 
     def __new__(cls, *args: Any, **settings: Any) -> LlmConfig:
-        # Before the generated __init__ could say TypeError without a fix.
-        _check_names(settings, [f.name for f in dataclasses.fields(cls)], "LlmConfig")
+        known = [f.name for f in dataclasses.fields(cls)]
+        for name in settings:
+            if name not in known:  # said before the generated __init__ could say TypeError without a fix
+                near = _near_name(name, known)
+                hint = f"did you mean {near}?" if near else "body fields of the API go into params={...} or the call"
+                raise ConfigError(f"LlmConfig has no setting {name!r}", hint=hint)
         return super().__new__(cls)
 
     def __post_init__(self) -> None:
@@ -662,7 +666,8 @@ class LlmConfig:
         put(self, "headers", _checked_headers(self.headers))
         url = self.base_url if self.base_url is not None else _environment(BASE_URL_ENV) or BASE_URL
         put(self, "base_url", _checked_url(url, self.allow_plain_http))
-        put(self, "params", dict(_checked_params(self.params)))
+        put(self, "params", _checked_mapping("params", self.params, "{'top_p': 0.9}"))
+        check_body_fields(self.params or {})
         if _environment(LOG_CONTENT_ENV) in ("0", "off", "false", "no"):
             put(self, "log_content", False)
         _check_values(self)
@@ -679,16 +684,6 @@ class LlmConfig:
         if self.api_key and self.api_key == _environment(KEY_ENV):
             return f"the environment variable {KEY_ENV}"
         return "the api_key argument" if self.api_key else "nowhere"
-
-
-def _check_names(given: Iterable[str], known: Iterable[str], where: str) -> None:
-    unknown = [name for name in given if name not in known]
-    if unknown:
-        near = _near_name(unknown[0], known)
-        raise ConfigError(
-            f"{where} has no setting {unknown[0]!r}",
-            hint=f"did you mean {near}?" if near else "body fields of the API go into params={...} or the call",
-        )
 
 
 def _near_name(name: str, known: Iterable[str]) -> str | None:
@@ -727,12 +722,16 @@ def _checked_fallbacks(value: object) -> tuple[str, ...]:
     return tuple(_checked_model("fallbacks", v) for v in value)
 
 
-def _checked_headers(value: object) -> dict[str, str]:
+def _checked_mapping(name: str, value: Any, example: str) -> dict[Any, Any]:
     if value is None:
         return {}
     if not hasattr(value, "items"):
-        raise ConfigError(f"headers is {_kind(value)}, not a dict", hint="headers={'X-Title': 'My app'}")
-    headers = dict(value.items())
+        raise ConfigError(f"{name} is {_kind(value)}, not a dict", hint=f"{name}={example}")
+    return dict(value.items())
+
+
+def _checked_headers(value: object) -> dict[str, str]:
+    headers = _checked_mapping("headers", value, "{'X-Title': 'My app'}")
     for name, text in headers.items():
         _check_header(name, text)
     return headers
@@ -770,15 +769,6 @@ def _checked_url(value: object, allow_plain_http: bool) -> str:
             hint="use https, or set allow_plain_http=True for a gateway inside your own network",
         )
     return f"{scheme}://{host.lower()}{match.group(3) or ''}{(match.group(4) or '').rstrip('/')}"
-
-
-def _checked_params(value: object) -> Mapping[str, Any]:
-    if value is None:
-        return {}
-    if not hasattr(value, "items"):
-        raise ConfigError(f"params is {_kind(value)}, not a dict", hint="params={'top_p': 0.9}")
-    check_body_fields(value)  # type: ignore[arg-type]
-    return value  # type: ignore[return-value]
 
 
 def check_body_fields(given: Mapping[str, Any]) -> None:
@@ -3382,11 +3372,7 @@ class Llm:
     def __init__(self, config: LlmConfig | None = None, **overrides: Any) -> None:
         if config is not None and not isinstance(config, LlmConfig):
             raise ConfigError(f"config is {_kind(config)}, not an LlmConfig", hint="Llm(LlmConfig(model=...))")
-        if config is None:
-            self.config = LlmConfig(**overrides)
-        else:
-            _check_names(overrides, [f.name for f in dataclasses.fields(LlmConfig)], "Llm")
-            self.config = dataclasses.replace(config, **overrides) if overrides else config
+        self.config = dataclasses.replace(config, **overrides) if config else LlmConfig(**overrides)
         self._transport = _Transport(self.config)
         self._log = _log_for(self.config.log)
         self._lock = threading.Lock()
@@ -4132,18 +4118,17 @@ def _settings(options: Any) -> Json:
         if not colon:
             raise ConfigError(f"-H {header!r} has no colon", hint="-H 'X-Title: My app'")
         headers[name.strip()] = value.strip()
-    settings: Json = {
+    settings = {
         "model": options.model,
         "fallbacks": options.fallback,
         "system_prompt": _system_prompt(options.system),
         "temperature": options.temperature,
         "max_tokens": options.max_tokens,
-        "headers": headers or None,
+        "headers": headers,
+        "timeout": options.timeout,
         "log": False if options.no_log else options.db,
     }
-    if options.timeout is not None:
-        settings["timeout"] = options.timeout
-    return settings
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def _system_prompt(text: str | None) -> str | None:
@@ -4170,29 +4155,24 @@ def _body_fields(pairs: Sequence[str]) -> Json:
 
 
 def _ask(options: Any, prompt: str, settings: Json) -> int:
-    settings = {k: v for k, v in settings.items() if v is not None or k == "log"}
-    path = log_path(settings["log"])
+    path = log_path(settings.get("log"))
     is_new_log = path is not None and not os.path.exists(path)
     with Llm(**settings) as llm:
         try:
             fields = _body_fields(options.option)
             if options.no_stream or options.json:
                 completion = llm.complete(prompt, **fields)
-                _write_answer(completion, as_json=options.json)
+                whole = json.dumps(completion.raw, indent=2, ensure_ascii=False)
+                print(_shown(whole if options.json else completion.content, sys.stdout))
             else:
                 completion = _stream_answer(llm.stream(prompt, **fields))
         finally:
-            if is_new_log and path is not None and os.path.exists(path):
+            if is_new_log and path and os.path.exists(path):
                 _say(f"note: operations are logged in {path} (switch off: --no-log, or {LOG_ENV}=off)")
     _remark(completion)
     if options.usage:
         _say(_usage_line(completion))
     return 0
-
-
-def _write_answer(completion: Completion, *, as_json: bool) -> None:
-    text = json.dumps(completion.raw, indent=2, ensure_ascii=False) if as_json else completion.content
-    print(_shown(text, sys.stdout))
 
 
 def _stream_answer(stream: Stream) -> Completion:
@@ -4245,13 +4225,14 @@ def _shown(text: str, stream: Any) -> str:
     return _TTY_UNSAFE.sub("", text) if stream.isatty() else text
 
 
-def _terminal_width() -> int | None:
-    """Columns of the terminal; None where stdout is piped: then nothing is cut to fit."""
-    if not sys.stdout.isatty():
-        return None
+def _show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], note: str) -> int:
+    """Print a table that fits the terminal (piped, nothing is cut), and say the note beside it."""
     import shutil
 
-    return shutil.get_terminal_size().columns
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    print(format_table(columns, rows, width))
+    _say(note)
+    return 0
 
 
 def _show_models(query: str) -> int:
@@ -4274,9 +4255,8 @@ def _show_models(query: str) -> int:
         ]
         for m in found
     ]
-    print(format_table(columns, rows, _terminal_width()))
-    _say(f"{len(found)} models; prices in USD per million tokens, as of {PRICES_AS_OF}; live ones: Llm().models()")
-    return 0
+    note = f"{len(found)} models; prices in USD per million tokens, as of {PRICES_AS_OF}; live ones: Llm().models()"
+    return _show_table(columns, rows, note)
 
 
 _LOG_VIEW = ("timestamp", "model", "status", "total_tokens", "cost", "latency_ms", "user_prompt", "response")
@@ -4285,9 +4265,8 @@ _LOG_VIEW = ("timestamp", "model", "status", "total_tokens", "cost", "latency_ms
 def _show_log(path: str | None, count: int) -> int:
     operations = LlmOperationCollector.from_db(path, limit=max(0, count))
     rows = [[_local_time(r["timestamp"]), *(r[c] for c in _LOG_VIEW[1:])] for r in operations]
-    print(format_table(["time", "model", "status", "tokens", "USD", "ms", "prompt", "answer"], rows, _terminal_width()))
-    _say(f"log: {log_path(path) or 'off'}")
-    return 0
+    columns = ["time", "model", "status", "tokens", "USD", "ms", "prompt", "answer"]
+    return _show_table(columns, rows, f"log: {log_path(path) or 'off'}")
 
 
 def _local_time(timestamp: str) -> str:
@@ -4307,16 +4286,13 @@ def _show_costs(path: str | None, by: str) -> int:
         picked["unpriced"] = "unpriced"
     picked.update({"p50 ms": "p50_ms", "p95 ms": "p95_ms"})
     columns, rows = list(picked), [[row[name] for name in picked.values()] for row in totals]
-    if _terminal_width():
+    costs = [row["cost"] or 0 for row in totals]
+    if sys.stdout.isatty():
         columns.append("")
-        most = max([row["cost"] or 0 for row in totals], default=0)
-        for cells, row in zip(rows, totals):
-            cells.append(_bar(row["cost"] or 0, most))
-    print(format_table(columns, rows, _terminal_width()))
+        rows = [[*cells, _bar(cost, max(costs))] for cells, cost in zip(rows, costs)]
     note = f"; {unpriced} calls of unknown cost are not in it" if unpriced else ""
-    spent, calls = sum(row["cost"] or 0 for row in totals), sum(row["calls"] for row in totals)
-    _say(f"total ${spent:.6f} in {calls} calls{note}; log: {log_path(path) or 'off'}")
-    return 0
+    spent = f"total ${sum(costs):.6f} in {sum(row['calls'] for row in totals)} calls"
+    return _show_table(columns, rows, f"{spent}{note}; log: {log_path(path) or 'off'}")
 
 
 def _bar(value: float, most: float) -> str:

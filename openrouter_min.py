@@ -2364,6 +2364,10 @@ class _Call:
         """Take note that data came: the clock of ``timeout`` starts anew."""
         self._expires = time.monotonic() + self.config.timeout
 
+    def connecting(self) -> None:
+        """Start the clock of ``connect_timeout``; it runs until progress()."""
+        self._expires = time.monotonic() + self.config.connect_timeout
+
     def elapsed_ms(self) -> int:
         """Milliseconds since the operation began."""
         return round((time.monotonic() - self.started) * 1000)
@@ -2604,6 +2608,7 @@ class _Transport:
         self._scheme, self._host = match.group(1), match.group(2)
         self._netloc = self._host + (match.group(3) or "")
         self._idle: list[_Connection] = []
+        self._is_closed = False
         self._opener: urllib.request.OpenerDirector | None = None
         self.renew()
         # For an Llm that nobody closes: its sockets go with it.
@@ -2616,8 +2621,9 @@ class _Transport:
         _FORK_SENSITIVE.add(self)
 
     def close(self) -> None:
-        """Close the idle connections."""
+        """Close the idle connections, and keep none from now on."""
         with self._lock:
+            self._is_closed = True
             _close_all(self._idle)
 
     def send(self, call: _Call, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> _Answer:
@@ -2642,15 +2648,16 @@ class _Transport:
             headers = {**headers, "Proxy-Authorization": proxy_auth}
         method = request.get_method()
         data = request_head(method, request.selector, self._netloc, headers, body) + (body or b"")
-        while True:
-            connection, is_fresh = self._take(call), False
-            if connection is None:
-                connection, is_fresh = self._connect(call, proxy, proxy_auth), True
+        kept = self._take()
+        if kept is not None:
             try:
-                return self._exchange(connection, call, method, data)
-            except _Stale as stale:
-                if is_fresh:
-                    raise stale.error from stale.error.__cause__
+                return self._exchange(kept, call, method, data)
+            except _Stale:
+                call.check()  # it had died unseen, before a byte came back: once more on a fresh one
+        try:
+            return self._exchange(self._connect(call, proxy, proxy_auth), call, method, data)
+        except _Stale as stale:
+            raise stale.error from stale.error.__cause__
 
     def _exchange(self, connection: _Connection, call: _Call, method: str, data: bytes) -> _Answer:
         """Send on one connection; raises _Stale if it died before a byte came back."""
@@ -2681,7 +2688,7 @@ class _Transport:
                 raise mapped from error
             raise
 
-    def _take(self, call: _Call) -> _Connection | None:
+    def _take(self) -> _Connection | None:
         while True:
             with self._lock:
                 connection = self._idle.pop() if self._idle else None
@@ -2690,30 +2697,31 @@ class _Transport:
             connection.close()
 
     def _keep(self, connection: _Connection) -> None:
-        connection.idle_since = time.monotonic()
+        """Take a connection back; those that nobody took for long, the first of the list, go."""
+        now = connection.idle_since = time.monotonic()
         with self._lock:
             self._idle.append(connection)
+            while self._idle and (self._is_closed or now - self._idle[0].idle_since > IDLE_LIMIT):
+                self._idle.pop(0).close()
 
     def _connect(self, call: _Call, proxy: str | None, proxy_auth: str | None) -> _Connection:
-        call.check()
-        limit = min(call.config.connect_timeout, call.time_left())
-        until = time.monotonic() + limit
+        call.connecting()
         host, port = _split_netloc(proxy, 80) if proxy else _split_netloc(self._netloc, _PORTS[self._scheme])
         sock = None
         try:
-            sock = _dial(host, port, call, until)
+            sock = _dial(host, port, call)
             if self._scheme == "https":
                 if proxy:
                     _tunnel(sock, self._netloc, proxy_auth, call)
-                sock = _secure(sock, self._host, call, until)
+                sock = _secure(sock, self._host, call)
             return _Connection(sock)
         except BaseException as error:
             call.attach(None)
             if sock is not None:
                 sock.close()
             call.check()
-            if isinstance(error, _FAULTS):
-                raise _connect_error(error, host, port, proxy, limit) from error
+            if isinstance(error, (APITimeoutError, *_FAULTS)):
+                raise _connect_error(error, host, port, proxy, call) from error
             raise
 
 
@@ -2776,16 +2784,20 @@ def _split_netloc(netloc: str, port: int) -> tuple[str, int]:
     return netloc.strip("[]"), port
 
 
-def _dial(host: str, port: int, call: _Call, until: float) -> socket.socket:
-    """Connect to the first address that answers; the DNS look-up itself can't be timed or cancelled."""
+def _dial(host: str, port: int, call: _Call) -> socket.socket:
+    """Connect to the first address that answers; the DNS look-up itself can't be timed or cancelled.
+
+    Each address gets its share of the time that is left: a dead IPv6 must not use up IPv4's.
+    """
     import socket as sockets
 
     failure: OSError | None = None
-    for family, kind, protocol, _, address in sockets.getaddrinfo(host, port, 0, sockets.SOCK_STREAM):
+    addresses = sockets.getaddrinfo(host, port, 0, sockets.SOCK_STREAM)
+    for tried, (family, kind, protocol, _, address) in enumerate(addresses):
         sock = sockets.socket(family, kind, protocol)
         try:
             call.attach(sock)
-            sock.settimeout(max(0.001, until - time.monotonic()))
+            sock.settimeout(call.patience() / (len(addresses) - tried))
             sock.connect(address)
             sock.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
             return sock
@@ -2822,14 +2834,16 @@ def _tls_context() -> ssl.SSLContext:
 
     with _TLS_LOCK:
         if not _TLS_CONTEXTS:
-            _TLS_CONTEXTS.append(ssl.create_default_context())
+            context = ssl.create_default_context()
+            context.set_alpn_protocols(["http/1.1"])
+            _TLS_CONTEXTS.append(context)
         return _TLS_CONTEXTS[0]
 
 
-def _secure(sock: socket.socket, host: str, call: _Call, until: float) -> socket.socket:
+def _secure(sock: socket.socket, host: str, call: _Call) -> socket.socket:
     """Wrap the socket in TLS with certificate and host name verified."""
     context = _tls_context()
-    sock.settimeout(max(0.001, until - time.monotonic()))
+    sock.settimeout(call.patience())
     wrapped = context.wrap_socket(sock, server_hostname=host.strip("[]"), do_handshake_on_connect=False)
     try:
         call.attach(wrapped)
@@ -2853,15 +2867,17 @@ def _connection_error(error: BaseException, sent: bool) -> APIConnectionError:
     return APIConnectionError(f"the connection broke: {what}", hint=billed or "try again", sent=sent)
 
 
-def _connect_error(error: BaseException, host: str, port: int, proxy: str | None, limit: float) -> APIConnectionError:
-    """Name why there is no connection, in words that tell name, port, proxy and certificate apart."""
+def _connect_error(error: BaseException, host: str, port: int, proxy: str | None, call: _Call) -> APIConnectionError:
+    """Name why there is no connection, in words that tell time, name, port, proxy and certificate apart."""
     import socket as sockets
     import ssl
 
     where = f"{'the proxy ' if proxy else ''}{host}:{port}"
-    if isinstance(error, sockets.timeout):
+    if isinstance(error, (APITimeoutError, sockets.timeout)):
+        name = "deadline" if call.time_left() <= 0 else "connect_timeout"
+        limit = getattr(call.config, name)
         return APITimeoutError(
-            f"no connection to {where} within {limit:g} s", hint="is the network up? else raise connect_timeout"
+            f"no connection to {where} within {limit:g} s", hint=f"is the network up? else raise {name}"
         )
     if isinstance(error, sockets.gaierror):
         return APIConnectionError(f"the name {host} can't be looked up: {error}", hint="is the network up?")
@@ -3061,14 +3077,15 @@ class _Operation:
             while not is_done:
                 data = answer.read()
                 held = decoder.pending
-                events = decoder.feed(data or b"\n\n")  # a last event may lack its blank line
-                if events or decoder.pending > held:
-                    self.call.progress()
-                for event in events:
-                    if event == b"[DONE]":
+                for event in decoder.feed(data or b"\n\n"):  # a last event may lack its blank line
+                    if event.strip() == b"[DONE]":
                         is_done = True
                         break
-                    yield self._take_chunk(event)
+                    if event.strip():  # an empty event is one more way to keep a connection alive
+                        self.call.progress()
+                        yield self._take_chunk(event)
+                if decoder.pending > held:
+                    self.call.progress()
                 if not data:
                     break
         except (APIConnectionError, *_FAULTS) as error:

@@ -1670,6 +1670,84 @@ class CallTests(Case):
             llm.complete("hi")
 
 
+class ConnectTests(Case):
+    def listener(self, backlog=1):
+        listener = socket.create_server(("127.0.0.1", 0), backlog=backlog)
+        self.addCleanup(listener.close)
+        return listener, f"127.0.0.1:{listener.getsockname()[1]}"
+
+    def test_a_proxy_that_never_answers_connect_hung_the_call(self):
+        _, proxy = self.listener()
+        with mock.patch.dict(os.environ, {"HTTPS_PROXY": f"http://{proxy}"}):
+            llm = Llm(api_key=KEY, log=False, connect_timeout=0.2, max_retries=0)
+            with self.assertRaisesRegex(APITimeoutError, "no connection to the proxy .* within 0.2 s") as raised:
+                llm.complete("hi")
+        self.assertFalse(raised.exception.sent)
+
+    def test_a_proxy_that_trickles_its_head_hung_the_call(self):
+        def trickle():
+            sock, _ = listener.accept()
+            with sock, contextlib.suppress(OSError):
+                while True:
+                    sock.sendall(b"HTTP/1.1 100 x\r\n\r\n")
+                    time.sleep(0.02)
+
+        listener, proxy = self.listener()
+        threading.Thread(target=trickle, daemon=True).start()
+        with mock.patch.dict(os.environ, {"HTTPS_PROXY": f"http://{proxy}"}):
+            llm = Llm(api_key=KEY, log=False, deadline=0.2, max_retries=0)
+            with self.assertRaisesRegex(APITimeoutError, "within 0.2 s"):
+                llm.complete("hi")
+
+    def test_a_dead_first_address_used_up_the_time_of_the_second(self):
+        full, _ = self.listener(backlog=0)
+        for _ in range(8):  # the queue of a listener that never accepts
+            waiting = socket.socket()
+            self.addCleanup(waiting.close)
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        server = self.serve(json_answer(answer()))
+        addresses = full.getsockname(), ("127.0.0.1", server.port)
+        both = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", address) for address in addresses]
+        with mock.patch("socket.getaddrinfo", return_value=both):
+            self.assertEqual(self.llm(server, connect_timeout=1.0).complete("hi").content, "Hello")
+
+    def test_two_kept_connections_that_died_unseen_made_three_posts(self):
+        def drop(seen):
+            return Pieces(end="close")
+
+        server = self.serve(json_answer(answer()), json_answer(answer()), drop, drop)
+        llm = self.llm(server)
+        llm.complete("one")
+        first = llm._transport._take()
+        llm.complete("two")
+        llm._transport._keep(first)
+        with self.assertRaises(APIConnectionError):
+            llm.complete("three")
+        self.assertEqual(len(server.requests), 4)
+
+    def test_idle_connections_that_nobody_took_stayed_open(self):
+        server = self.serve(*[json_answer(answer())] * 3)
+        llm = self.llm(server)
+        llm.complete("one")
+        old = llm._transport._take()
+        llm.complete("two")
+        llm._transport._idle.insert(0, old)
+        old.idle_since -= orm.IDLE_LIMIT + 1
+        llm.complete("three")
+        self.assertEqual((old.sock.fileno(), len(llm._transport._idle)), (-1, 1))
+
+    def test_empty_events_for_ever_kept_the_call_waiting(self):
+        def heartbeat():
+            return Pieces(SSE_HEAD, *[framed(b"data:\n\n"), 0.02] * 100, end="hang")
+
+        for way in WAYS:
+            with self.subTest(way.__name__):
+                server = self.serve(heartbeat())
+                with self.assertRaises(APITimeoutError):
+                    way(self.llm(server, timeout=0.2))
+
+
 # --- The provider page ----------------------------------------------------------------------
 
 # The blocks of the page; only their import lines are replaced, by one from openrouter_min.

@@ -296,9 +296,11 @@ SECRET_LENGTH = 8  # characters; "test" as a key must not black out every test i
 
 
 def redact(text: str, key: str | None) -> str:
-    """Return the text without the key: by its exact value and by the shape of OpenRouter's."""
-    if key and len(key) >= SECRET_LENGTH and key in text:
-        text = text.replace(key, REDACTED)
+    """Return the text without the key: by its value, also cut off at its end, and by the shape of OpenRouter's."""
+    head = key[: max(SECRET_LENGTH, len(key) // 2)] if key and len(key) >= SECRET_LENGTH else None
+    while head and head in text:
+        at = text.index(head)
+        text = text[:at] + REDACTED + text[at + len(os.path.commonprefix([text[at:], key or ""])) :]
     return _KEY_SHAPE.sub(REDACTED, text) if "sk-or-" in text else text
 
 
@@ -508,22 +510,23 @@ def estimate_cost(model: str | None, usage: "Usage") -> float | None:
     cached, written = usage.cached_tokens, usage.cache_write_tokens
     plain = usage.prompt_tokens - cached - written
     if plain < 0:
-        plain = usage.prompt_tokens - max(cached, written)
+        plain = max(0, usage.prompt_tokens - max(cached, written))
     read_price = price.input if price.cache_read is None else price.cache_read
     write_price = price.input if price.cache_write is None else price.cache_write
     total = plain * price.input + cached * read_price + written * write_price
     return round((total + usage.completion_tokens * price.output) / 1e6, 12)
 
 
-def cost_of(model: str | None, usage: "Usage", *, reported: bool) -> tuple[float | None, str | None]:
+def cost_of(model: str | None, usage: "Usage") -> tuple[float | None, str | None]:
     """Return (USD, source): what the server reported, else an estimate, else (None, None).
 
     With a provider key of your own (BYOK) ``usage.cost`` is only OpenRouter's fee; the provider
-    bills ``upstream_cost`` on top. ``reported``: the answer had a usage at all.
+    bills ``upstream_cost`` on top. No tokens at all are tokens that nobody counted.
     """
     if usage.cost is not None:
         return usage.cost + (usage.upstream_cost or 0 if usage.is_byok else 0), "reported"
-    cost = estimate_cost(model, usage) if reported else None
+    is_counted = usage.prompt_tokens > 0 or usage.completion_tokens > 0
+    cost = estimate_cost(model, usage) if is_counted else None
     return cost, None if cost is None else "estimated"
 
 
@@ -561,7 +564,13 @@ def _number_or_none(value: object) -> float | None:
 
 
 def _count(counters: Json, name: str) -> int:
-    return _int_or_none(counters.get(name)) or 0
+    return max(0, _int_or_none(_number_or_none(counters.get(name))) or 0)
+
+
+def _amount(value: object) -> float | None:
+    """Return a sum of money; a negative one stands for an unknown one."""
+    number = _number_or_none(value)
+    return None if number is None or number < 0 else number
 
 
 def _str_or_none(value: object) -> str | None:
@@ -576,6 +585,7 @@ def _str(value: object) -> str:
 # LlmConfig and its checks: every bad value is named with its fix before anything is sent.
 # The environment is read in one place, _environment.
 
+_OFF = ("0", "off", "false", "no")  # in the environment
 # The body fields of POST /chat/completions, to recognise a near miss; others pass as they are.
 BODY_FIELDS = frozenset(
     "messages prompt model models stream stream_options usage max_tokens max_completion_tokens temperature top_p top_k"
@@ -657,18 +667,22 @@ class LlmConfig:
         if self.provider != "openrouter":
             raise ConfigError(
                 f"provider={self.provider!r}: only 'openrouter' is built in",
-                hint="leave provider out and put the maker into the model: model='openai/gpt-4'",
+                hint="leave it out: the maker goes into model='openai/gpt-4', routing into params={'provider': {...}}",
             )
         put = object.__setattr__  # the way to fill a frozen dataclass while it is being made
         put(self, "api_key", _checked_key(self.api_key))
-        put(self, "model", _checked_model("model", self.model or _environment(MODEL_ENV) or DEFAULT_MODEL))
+        model = self.model if self.model is not None else _environment(MODEL_ENV) or DEFAULT_MODEL
+        put(self, "model", _checked_model("model", model))
         put(self, "fallbacks", _checked_fallbacks(self.fallbacks))
         put(self, "headers", _checked_headers(self.headers))
         url = self.base_url if self.base_url is not None else _environment(BASE_URL_ENV) or BASE_URL
         put(self, "base_url", _checked_url(url, self.allow_plain_http))
         put(self, "params", _checked_mapping("params", self.params, "{'top_p': 0.9}"))
+        for name in self.params or {}:
+            if name == "model" or name in CALL_SETTINGS - BODY_FIELDS:
+                raise ConfigError(f"params: {name} is a setting of its own", hint=f"Llm({name}=..., params={{...}})")
         check_body_fields(self.params or {})
-        if _environment(LOG_CONTENT_ENV) in ("0", "off", "false", "no"):
+        if (_environment(LOG_CONTENT_ENV) or "").lower() in _OFF:
             put(self, "log_content", False)
         _check_values(self)
 
@@ -692,7 +706,7 @@ def _near_name(name: str, known: Iterable[str]) -> str | None:
 
     plain = re.sub(r"[-_]", "", name).lower()
     by_plain = {k.replace("_", ""): k for k in sorted(known)}
-    close = difflib.get_close_matches(plain, list(by_plain), n=1, cutoff=0.86)
+    close = difflib.get_close_matches(plain, list(by_plain), n=1, cutoff=0.8)
     return by_plain[close[0]] if close else None
 
 
@@ -776,7 +790,9 @@ def check_body_fields(given: Mapping[str, Any]) -> None:
     for name, value in given.items():
         if not isinstance(name, str):
             raise ConfigError(f"{name!r} is no name of a body field", hint="names are strings")
-        if name in _RANGES and name not in SETTING_FIELDS:
+        if name == "messages":
+            raise ConfigError("messages is no option", hint="it is the argument of chat() and stream()")
+        if name in _RANGES:
             _check_range(name, value)
         if name not in BODY_FIELDS:
             near = _near_name(name, BODY_FIELDS | CALL_SETTINGS | CALL_ONLY)
@@ -876,9 +892,9 @@ class Usage:
             _count(inside, "cached_tokens"),
             _count(inside, "cache_write_tokens"),
             _count(outside, "reasoning_tokens"),
-            _number_or_none(usage.get("cost")),
+            _amount(usage.get("cost")),
             usage.get("is_byok") is True,
-            _number_or_none(_dict(usage.get("cost_details")).get("upstream_inference_cost")),
+            _amount(_dict(usage.get("cost_details")).get("upstream_inference_cost")),
         )
 
     def __add__(self, other: Usage) -> Usage:
@@ -1060,7 +1076,7 @@ def messages_of(prompt: object, system_prompt: str | None) -> list[Json]:
         messages: list[Json] = [{"role": "user", "content": prompt}]
     else:
         messages = _checked_messages(prompt)
-    if system_prompt and messages[0].get("role") not in ("system", "developer"):
+    if system_prompt and not any(m["role"] in ("system", "developer") for m in messages):
         messages.insert(0, {"role": "system", "content": system_prompt})
     return messages
 
@@ -1282,6 +1298,7 @@ class ChunkedFraming:
 
 # How the pieces of a delta grow into the value of a message. What is not named here: the last
 # value that is not null wins.
+_LAST_EVENTS = ("response.completed", "response.incomplete", "message_stop")
 _TEXT_KEYS = ("content", "reasoning", "reasoning_content", "refusal")
 _LIST_KEYS = ("images", "annotations")
 _OUTPUT_KEYS = frozenset([*_TEXT_KEYS, "tool_calls", "reasoning_details", "images", "audio"])
@@ -1295,8 +1312,13 @@ class ChunkAssembler:
         self._envelope: Json = {}
         self._choices: dict[int, Json] = {}
         self._parts: dict[int, dict[str, list[str]]] = {}
-        self.has_finish = False
+        self._is_over = False
         self.has_output = False
+
+    @property
+    def has_finish(self) -> bool:
+        """Whether every answer that has begun (``n`` may be several) has come to its end."""
+        return self._is_over or bool(self._choices) and all("finish_reason" in c for c in self._choices.values())
 
     def add(self, chunk: Json) -> None:
         """Take one chunk; odd types are kept out of the message, never fatal."""
@@ -1306,6 +1328,9 @@ class ChunkAssembler:
                     self._add_choice(choice)
             elif value is not None:
                 self._envelope[key] = value
+        if "type" in chunk:  # an event of /responses or /messages, which carry their answer inside
+            self._is_over = self._is_over or chunk["type"] in _LAST_EVENTS
+            self._envelope.update(_dict(chunk.get("response")) or _dict(chunk.get("message")))
 
     def _add_choice(self, delta_choice: Json) -> None:
         index = _int_or_none(delta_choice.get("index")) or 0
@@ -1322,7 +1347,6 @@ class ChunkAssembler:
                 _merge(choice.setdefault(key, {}), _dict(value))
             elif key in ("finish_reason", "native_finish_reason"):
                 choice.setdefault(key, value)  # the first; it may come twice
-                self.has_finish = True
             else:
                 choice[key] = value
 
@@ -1356,8 +1380,7 @@ class ChunkAssembler:
             if "tool_calls" in message:
                 message["tool_calls"] = sorted(message["tool_calls"], key=lambda call: call["index"])
             choice["message"] = message
-            choice.setdefault("finish_reason", None)
-            choices.append(choice)
+            choices.append({"finish_reason": None, **choice})
         return {**self._envelope, "choices": choices}
 
 
@@ -1406,7 +1429,7 @@ def _merge(target: Json, piece: Json) -> None:
     for key, value in piece.items():
         held = target.get(key)
         if key in _GROWING_KEYS and isinstance(value, str):
-            target[key] = (held or "") + value
+            target[key] = _str(held) + value
         elif isinstance(value, list) and isinstance(held, list):
             held.extend(value)
         elif value or held is None:
@@ -1427,7 +1450,7 @@ def decode_completion(
     usage = Usage.from_wire(body.get("usage"))
     model = _str_or_none(body.get("model"))
     details = _dicts(message.get("reasoning_details"))
-    cost, source = cost_of(model or requested_model, usage, reported=bool(body.get("usage")))
+    cost, source = cost_of(model or requested_model, usage)
     return Completion(
         content=text_of(message.get("content")),
         reasoning=_reasoning_text(message, details),
@@ -1494,6 +1517,13 @@ def chunk_text(chunk: Json) -> str:
     return text_of(_message(_choice_zero(chunk)).get("content"))
 
 
+def answer_text(completion: Completion) -> str | None:
+    """Return the text of an answer of /chat/completions, /responses or /messages."""
+    body = completion.raw
+    inside = [text_of(item.get("content")) for item in _dicts(body.get("output"))]
+    return completion.content or completion.refusal or "".join(inside) or text_of(body.get("content")) or None
+
+
 def check_generation(completion: Completion) -> None:
     """Raise APIResponseError for an answer without choices and for an empty generation.
 
@@ -1516,17 +1546,20 @@ def check_generation(completion: Completion) -> None:
         )
 
 
-def decode_embeddings(body: Json, requested_model: str | None) -> Embeddings:
+def decode_embeddings(body: Json, requested_model: str | None, count: int) -> Embeddings:
     """Read the answer of POST /embeddings; base64 vectors (little-endian float32) are decoded."""
     entries = _dicts(body.get("data"))
-    if not entries:
-        raise APIResponseError("the answer holds no embeddings: " + shown_body(json.dumps(body)))
     if all(isinstance(entry.get("index"), int) for entry in entries):
         entries.sort(key=lambda entry: entry["index"])
     usage = Usage.from_wire(body.get("usage"))
     model = _str_or_none(body.get("model"))
-    cost, source = cost_of(model or requested_model, usage, reported=bool(body.get("usage")))
+    cost, source = cost_of(model or requested_model, usage)
     vectors = [_vector(entry.get("embedding")) for entry in entries]
+    if len(vectors) != count or not all(vectors):
+        raise APIResponseError(
+            f"the answer holds {sum(map(bool, vectors))} embeddings for {count} texts: {shown_body(json.dumps(body))}",
+            hint="send fewer texts at once, or another model",
+        )
     return Embeddings(vectors, usage=usage, cost=cost, cost_source=source, model=model, raw=body)
 
 
@@ -1535,8 +1568,11 @@ def _vector(value: object) -> list[float]:
         import base64
         import struct
 
-        data = base64.b64decode(value)
-        return list(struct.unpack(f"<{len(data) // 4}f", data))
+        try:
+            data = base64.b64decode(value, validate=True)
+            return list(struct.unpack(f"<{len(data) // 4}f", data))
+        except (ValueError, struct.error):
+            return []
     return _list(value)
 
 
@@ -1564,6 +1600,8 @@ def find_error(body: object) -> Json | None:
             return {"error": choice.get("error") or {"message": "the provider ended the answer with an error"}}
     if body.get("type") in ("error", "response.failed"):  # /messages and /responses
         return {"error": _dict(body.get("response")).get("error") or body}
+    if "choices" not in body and "code" in body and isinstance(body.get("message"), str):  # a gateway's own
+        return {"error": body}
     return None
 
 
@@ -1622,7 +1660,10 @@ def _error_message(error: object, body: object, label: str) -> str:
     metadata = _dict(fields.get("metadata"))
     provider, upstream = _str(metadata.get("provider_name")), _upstream_text(metadata.get("raw"))
     words += f" ({provider})" if provider else ""
-    return f"{label}: {words}" + (f": {upstream}" if upstream not in words else "")
+    detail = _str(_dict(_dict(fields.get("availability")).get("constraint")).get("detail"))
+    for more in (upstream, detail):
+        words += f": {more}" if more not in words else ""
+    return f"{label}: {words}"
 
 
 def _upstream_text(raw: object) -> str:
@@ -1664,22 +1705,25 @@ def _retry_after(availability: Json, headers: Mapping[str, str], metadata: Json,
     return parse_reset(headers.get("X-RateLimit-Reset") or inside.get("x-ratelimit-reset"), now)
 
 
+_FOR_EVER = 1e9  # s; 31 years, which a date can still hold
+
+
 def parse_retry_after(value: object, now: float) -> float | None:
     """Return the seconds that Retry-After asks for (seconds or an HTTP date); None for nonsense."""
     number = _number_or_none(value)
+    if number is None and _str(value).strip().isdigit():
+        number = _FOR_EVER  # more digits than a float holds
     if number is not None:
-        return number if number >= 0 else None
+        return min(number, _FOR_EVER) if number >= 0 else None
     if not isinstance(value, str):
         return None
-    if value.strip().isdigit():  # more digits than a float holds
-        return 1e9
     from email.utils import parsedate_to_datetime
 
     try:
         wait = parsedate_to_datetime(value).timestamp() - now
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
-    return wait if wait >= 0 else None
+    return min(wait, _FOR_EVER) if wait >= 0 else None
 
 
 def parse_reset(value: object, now: float) -> float | None:
@@ -1687,7 +1731,7 @@ def parse_reset(value: object, now: float) -> float | None:
     epoch = _number_or_none(value)
     if epoch is None or epoch < 1e9:
         return None
-    return max(0.0, (epoch / 1000 if epoch > 1e11 else epoch) - now)
+    return min(max(0.0, (epoch / 1000 if epoch > 1e11 else epoch) - now), _FOR_EVER)
 
 
 def other_model_may_help(error: OpenRouterError) -> bool:
@@ -1720,7 +1764,7 @@ _RATE_HINT = (
 # fits and whose facts are known. 404 is every unknown or unavailable model.
 
 _HINTS = (
-    ("402", r"can (only )?afford \d", f"set max_tokens=%(afford)s or less, or add credits at {CREDITS_URL}"),
+    ("402", "", f"set max_tokens=%(afford)s or less, or add credits at {CREDITS_URL}"),
     ("429", _DAILY_LIMIT.pattern, "the free daily limit resets at %(reset)s UTC; waiting seconds or more keys will not"
      " help: use the paid model (without :free), or buy 10 credits once, which raises it from 50 to 1000 a day"),
     ("404", "data policy", f"your data policy excluded every provider: allow more at {PRIVACY_URL}, or drop"
@@ -1728,7 +1772,7 @@ _HINTS = (
     ("404", "zdr", f"zero data retention excluded every provider: relax zdr in provider={{...}} or at {PRIVACY_URL}"),
     ("404", "max price", "every provider costs more than provider={'max_price': ...}: raise it"),
     ("404", "tool use", "this model cannot take tools: leave them out or choose one that can (METADATA[id].tools)"),
-    ("404", "require parameters", "no provider takes all that you sent: drop require_parameters from provider={...}"),
+    ("404", "requested? param|require param", "no provider takes all you sent: send less, or drop require_parameters"),
     ("404", "quantization", "no provider has that quantization: relax quantizations in provider={...}"),
     ("404", "context length", "the prompt is longer than every provider takes: shorten it or choose a longer context"),
     ("404", "allowed providers", "provider={'only': ...} or your account's list excludes all: name other providers"),
@@ -1736,12 +1780,16 @@ _HINTS = (
     ("404", r"\bgeo\b", "no provider serves this model in your region: choose another model"),
     ("404", "data region", "no provider of this model works in that region: use another base_url or model"),
     ("404", "image input", "this model cannot read images: choose one with image among METADATA[id].input_modalities"),
+    ("404", "provider returned error", "the provider failed, not the name: try again, or name fallbacks=[...]"),
     (".*", "", "OpenRouter offers instead: %(offered)s (they may differ in price); see fallbacks="),
     ("404", "", f"did you mean %(near)s? names are maker/model-name: {MODELS_URL}"),
-    ("404", "", f"check the exact name (maker/model-name) at {MODELS_URL}, and your provider settings"),
+    ("404", "deprecated", f"%(asked)s is no longer served: choose its successor at {MODELS_URL}"),
+    ("404", "", f"check the exact name %(asked)s (maker/model-name) at {MODELS_URL}, and your provider settings"),
+    ("404", "", "check the path and the id in it; the record of a generation comes some seconds after its answer"),
     ("401", "", f"verify your key at {KEYS_URL}; %(key_note)s"),
     ("403", "", "moderation flagged the input (%(reasons)s): change it, or name a fallback"),
     ("403", "flagged|moderation", "moderation flagged the input: change it, or name a fallback"),
+    ("403", "key limit", f"the key has used up its own limit: raise it at {KEYS_URL}, or wait until it resets"),
     ("403", "budget", "a budget of the workspace, guardrail or key is spent: raise it, or wait until it resets"),
     ("403", "guardrail|patterns", "a guardrail of your account blocked the request: change the text or the guardrail"),
     ("403", "management|provisioning", "this needs a management key; a key for inference can't do it, nor the reverse"),
@@ -1767,10 +1815,11 @@ def hint_for(error: APIStatusError, *, models: Sequence[str], key_note: str, now
     unknown = unknown_model(error, models)
     said = "" if unknown else _words_of(error)  # an unknown name may hold any word of the table
     wanted = unknown or (models[0] if models and is_model and models[0] not in METADATA else None)
-    afford = re.search(r"afford (\d+)", said)
+    afford = re.search(r"can (?:only )?afford ([\d,]+)", said)
     reset = now + error.retry_after if error.retry_after else (now // 86400 + 1) * 86400
     facts = {
-        "afford": afford and afford.group(1),
+        "afford": afford and afford.group(1).replace(",", "").lstrip("0"),
+        "asked": models[0] if models else "",
         "reset": time.strftime("%Y-%m-%d %H:%M", time.gmtime(reset)),
         "offered": ", ".join(error.fallback_models),
         "near": " or ".join(METADATA.near(wanted)),
@@ -1905,7 +1954,7 @@ def log_path(target: LogTarget) -> str | None:
         target = _environment(LOG_ENV)
         if target is None:
             return _default_log_path()
-        if target.lower() in ("off", "0", "no", "false"):
+        if target.lower() in _OFF:
             return None
     return os.path.abspath(os.path.expanduser(os.fspath(target)))
 
@@ -1935,7 +1984,7 @@ class _Log:
         if self._connection is not None:
             self._abandoned.append(self._connection)
         self._connection = None
-        self._failed = False
+        self._is_unusable = self._has_warned = False
         self._lock = threading.Lock()
         _FORK_SENSITIVE.add(self)
 
@@ -1951,19 +2000,27 @@ class _Log:
 
     def _write(self, sql: str, values: list[Any]) -> None:
         with self._lock:
-            if self._failed:
+            if self._is_unusable:
                 return
             try:
+                if self._connection is not None and not os.path.exists(self.path):  # removed by somebody
+                    self._connection.close()
+                    self._connection = None
                 if self._connection is None:
                     self._connection = connect_log(self.path)
                 self._connection.execute(sql, values)
             except Exception as error:  # whatever SQLite, the disk or the folder think of
-                self._give_up(error)
+                self._is_unusable = self._connection is None
+                if self._connection is not None:  # who locks it for so long may do so again: lose a row, not the time
+                    self._connection.execute("PRAGMA busy_timeout = 250")
+                self._warn(error)
 
-    def _give_up(self, error: Exception) -> None:
+    def _warn(self, error: Exception) -> None:
         import warnings
 
-        self._failed = True
+        if self._has_warned:
+            return
+        self._has_warned = True
         said = f"the operation log {self.path} can't be written ({error}); going on without it"
         try:
             warnings.warn(said, RuntimeWarning, stacklevel=2)
@@ -2061,6 +2118,8 @@ def log_cell(value: Any, key: str | None) -> Any:
     """Make a value fit for a cell: JSON for what is nested, valid UTF-8, and never the key."""
     if isinstance(value, (list, dict, tuple)):
         value = json.dumps(value, ensure_ascii=False, default=str) if value else None
+    if isinstance(value, int) and abs(value) >= 1 << 63:  # more than SQLite holds
+        return None
     if isinstance(value, str):
         value = redact(value, key)
         if not value.isascii():
@@ -2135,7 +2194,7 @@ class Operations(_RowList):
 
 
 CELL_WIDTH = 48  # characters; a longer text ends in dots
-MIN_CELL_WIDTH = 8  # characters; less can't be told apart
+MIN_CELL_WIDTH = 16  # characters; less can't be told apart
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _TTY_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -2143,40 +2202,55 @@ _TTY_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 def format_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], width: int | None = None) -> str:
     """Return an aligned table: numbers to the right, texts cut, no control character.
 
-    ``width`` is what it must fit into: the widest text columns with a name give way.
+    ``width`` is what it must fit into: texts give way, from the second column on first, then the last columns go.
     """
     if not columns:
         return "(no rows)"
     numeric = [any(isinstance(r[i], (int, float)) for r in rows) for i in range(len(columns))]
-    cells = [[_cell_text(v) for v in row] for row in rows]
-    widths = [max([len(c), *(len(row[i]) for row in cells)]) for i, c in enumerate(columns)]
-    _shrink(widths, width, [i for i, c in enumerate(columns) if c and not numeric[i]])
-    lines = [_table_line(columns, widths, numeric), "  ".join("-" * w for w in widths)]
-    lines += [_table_line(row, widths, numeric) for row in cells] or ["(no rows)"]
-    return "\n".join(line.rstrip() for line in lines)
+    cells = [[_UNPRINTABLE.sub(" ", number_text(v)) for v in row] for row in rows]
+    widths = [min(CELL_WIDTH, max(map(_width, column))) for column in zip(columns, *cells)]
+    _fit(widths, width, [i for i, c in enumerate(columns) if i and c and not numeric[i]])
+    lines = [columns, ["-" * w for w in widths], *cells]
+    shown = ["  ".join(map(_padded, line, widths, numeric)).rstrip() for line in lines]
+    return "\n".join(shown if rows else [*shown, "(no rows)"])
 
 
-def _cell_text(value: Any) -> str:
+def number_text(value: Any) -> str:
+    """Return a value as text; of a float six places, and never 0 for what is not."""
     if value is None:
         return "-"
-    if isinstance(value, float):
-        text = f"{value:,.6f}" if abs(value) < 1000 else f"{value:,.2f}"
-        return text.rstrip("0").rstrip(".") if "." in text else text
-    text = _UNPRINTABLE.sub(" ", str(value))
-    return text if len(text) <= CELL_WIDTH else text[: CELL_WIDTH - 3] + "..."
+    if not isinstance(value, float):
+        return str(value)
+    if 0 < abs(value) < 1e-6:
+        return f"{value:.1e}"
+    return f"{value:,.6f}".rstrip("0").rstrip(".") if abs(value) < 1000 else f"{value:,.2f}"
 
 
-def _shrink(widths: list[int], width: int | None, yielding: list[int]) -> None:
-    while width and yielding and sum(widths) + 2 * (len(widths) - 1) > width:
-        widest = max(yielding, key=lambda i: widths[i])
-        if widths[widest] <= MIN_CELL_WIDTH:
-            return
-        widths[widest] -= 1
+def _width(text: str) -> int:
+    """Return the columns that a text takes on a terminal: East Asian letters and emoji take two."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
-def _table_line(cells: Sequence[str], widths: list[int], numeric: list[bool]) -> str:
-    fitted = [c if len(c) <= w else c[: max(0, w - 2)] + ".." for c, w in zip(cells, widths)]
-    return "  ".join(c.rjust(w) if n else c.ljust(w) for c, w, n in zip(fitted, widths, numeric))
+def _fit(widths: list[int], width: int | None, yielding: list[int]) -> None:
+    while width and len(widths) > 1 and sum(widths) + 2 * (len(widths) - 1) > width:
+        widest = max((i for i in yielding if i < len(widths)), key=widths.__getitem__, default=0)
+        if widths[widest] > MIN_CELL_WIDTH:
+            widths[widest] -= 1
+        else:
+            widths.pop()
+
+
+def _padded(text: str, width: int, is_number: bool) -> str:
+    if _width(text) > width:
+        while _width(text) > width - 2:
+            text = text[:-1]
+        text += ".."
+    pad = " " * (width - _width(text))
+    return pad + text if is_number else text + pad
 
 
 # What totals() may group by, as SQL.
@@ -2255,7 +2329,8 @@ class LlmOperationCollector:
         """
         if by not in _GROUPS:
             raise ConfigError(f"totals(by={by!r})", hint=f"by is one of {', '.join(sorted(_GROUPS))}")
-        return cls.query(_totals_sql(by), [_moment(since) or "", _moment(until) or "~"], path=path)
+        rows = cls.query(_totals_sql(by), [_moment(since) or "", _moment(until) or "~"], path=path)
+        return Operations(rows, [by, *_TOTALS])
 
     @classmethod
     def query(cls, sql: str, params: Sequence[Any] = (), *, path: LogTarget = None) -> Operations:
@@ -2271,7 +2346,7 @@ class LlmOperationCollector:
                 cursor = connection.execute(sql, list(params))
                 names = [d[0] for d in cursor.description or ()]
                 return Operations((dict(zip(names, row)) for row in cursor), names)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, sqlite3.Warning) as error:
             raise ConfigError(
                 f"the log {file} can't be read: {error}",
                 hint="is it a log of openrouter_min? query() takes one SELECT over the table operations",
@@ -2280,20 +2355,24 @@ class LlmOperationCollector:
     @classmethod
     def purge(cls, *, before: Moment, path: LogTarget = None) -> int:
         """Delete the operations from before that moment, shrink the file, return how many they were."""
+        import sqlite3
         from contextlib import closing
 
         file = log_path(path)
         if file is None or not os.path.exists(file):
             return 0
+        moment = _moment(before)
         try:
-            connection = connect_log(file)
-        except _ForeignLog as error:
-            raise ConfigError(f"nothing was deleted from {file}: {error}", hint="purge your own log") from None
-        with closing(connection):
-            count = connection.execute("DELETE FROM operations WHERE timestamp < ?", [_moment(before)]).rowcount
-            connection.executescript("PRAGMA incremental_vacuum")  # execute() would free a single page
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            with closing(connect_log(file)) as connection:
+                count = connection.execute("DELETE FROM operations WHERE timestamp < ?", [moment]).rowcount
+                connection.executescript("PRAGMA incremental_vacuum")  # execute() would free a single page
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except (_ForeignLog, sqlite3.Error, OSError) as error:
+            raise ConfigError(f"{file} can't be purged: {error}", hint="is it a log of openrouter_min?") from None
         return count
+
+
+_ATTACH = 24  # SQLITE_ATTACH, which the module sqlite3 names only from 3.11 on
 
 
 def _connect_to_read(file: str) -> sqlite3.Connection:
@@ -2303,18 +2382,30 @@ def _connect_to_read(file: str) -> sqlite3.Connection:
     uri = Path(file).as_uri() + "?mode=ro"
     connection = sqlite3.connect(uri, timeout=LOG_BUSY_TIMEOUT, uri=True, isolation_level=None)
     connection.execute("PRAGMA query_only = ON")
+    # ATTACH would make a file where there is none.
+    connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_DENY if action == _ATTACH else sqlite3.SQLITE_OK)
     return connection
 
 
 def _moment(value: Moment | None) -> str | None:
-    """Return an ISO text in UTC that compares with the column timestamp."""
-    if value is None or isinstance(value, str):
-        return value
+    """Return an ISO text in UTC that compares with the column timestamp; a text without a zone is in UTC."""
     from datetime import datetime, timezone
 
-    if not isinstance(value, datetime):
-        raise ConfigError(f"{value!r} is no moment", hint="an ISO text such as '2026-11-23', or a datetime")
-    return value.astimezone(timezone.utc).isoformat(timespec="milliseconds")
+    if value is None:
+        return None
+    try:
+        if isinstance(value, str):
+            value = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", value.strip()))
+            value = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
+        return value.astimezone(timezone.utc).isoformat(timespec="milliseconds")
+    except (AttributeError, TypeError, ValueError, OverflowError):
+        raise ConfigError(
+            f"{value!r} is no moment",
+            hint="an ISO text such as '2026-11-23' or '2026-11-23T18:00+01:00', or a datetime",
+        ) from None
+
+
+_TOTALS = "calls errors input_tokens output_tokens total_tokens cost unpriced p50_ms p95_ms".split()
 
 
 def _totals_sql(by: str) -> str:
@@ -2924,6 +3015,7 @@ class _Operation:
         self._payload = self._encode(self._models)
         self._assembler = ChunkAssembler()
         self._attempts: list[Attempt] = []
+        self._plain: Json = {}
         self._first_token_ms: int | None = None
         self._generation_id: str | None = None
         self._log: _Log | None = None
@@ -2983,11 +3075,7 @@ class _Operation:
             yield from self._attempts_until_done()
         except _Cancelled as error:
             failure = error
-            raise StreamInterruptedError(
-                "the call was closed before its answer was whole",
-                hint="its text so far is in .partial",
-                partial=self.partial(),
-            ) from None
+            raise self._interrupted("the call was closed before its answer was whole") from None
         except BaseException as error:
             failure = error
             if isinstance(error, OpenRouterError):
@@ -2995,7 +3083,7 @@ class _Operation:
             raise
         finally:
             self._llm._forget(self)
-            self._close_row(failure)
+            self._close(failure)
 
     def _attempts_until_done(self) -> Iterator[Json]:
         import random
@@ -3022,7 +3110,7 @@ class _Operation:
             if step.models != models:
                 models, self._payload = step.models, self._encode(step.models)
             retries += step.is_retry
-            self._assembler = ChunkAssembler()
+            self._assembler, self._plain, self.is_stream = ChunkAssembler(), {}, False
             self.call.sleep(step.wait)
 
     def _note_attempt(self, error: OpenRouterError, models: tuple[str, ...], step: Step) -> None:
@@ -3044,7 +3132,6 @@ class _Operation:
             if not 200 <= answer.status <= 299:
                 failure = self._status_error(answer)
             elif "text/event-stream" in answer.headers.get("Content-Type", "").lower():
-                self.is_stream = True
                 yield from self._read_stream(answer)
             else:
                 yield from self._read_plain(answer)
@@ -3076,14 +3163,17 @@ class _Operation:
         try:
             while not is_done:
                 data = answer.read()
-                held = decoder.pending
+                if not self.is_stream and data.lstrip()[:1] == b"{":  # no stream, whatever its type says
+                    yield from self._read_plain(answer, data)
+                    return
+                self.is_stream, held = True, decoder.pending
                 for event in decoder.feed(data or b"\n\n"):  # a last event may lack its blank line
                     if event.strip() == b"[DONE]":
                         is_done = True
                         break
-                    if event.strip():  # an empty event is one more way to keep a connection alive
-                        self.call.progress()
-                        yield self._take_chunk(event)
+                    chunk = self._take_chunk(event, is_torn=not data)
+                    if chunk:
+                        yield chunk
                 if decoder.pending > held:
                     self.call.progress()
                 if not data:
@@ -3097,60 +3187,66 @@ class _Operation:
         if not is_done and not self._assembler.has_finish:
             raise self._interrupted("the stream ended without finish_reason or [DONE]")
 
-    def _take_chunk(self, event: bytes) -> Json:
+    def _take_chunk(self, event: bytes, *, is_torn: bool) -> Json:
+        """Decode an event and add it; {} for one that says nothing, or that the end of the connection tore."""
+        if not event.strip():  # one more way to keep a connection alive
+            return {}
         try:
             chunk = decode_json(str(event, "utf-8", "replace"))
         except ValueError:
             chunk = None
         if not isinstance(chunk, dict):
+            if is_torn or self._assembler.has_finish:
+                return {}
             said = shown_body(str(event[: 16 * SHOWN_BODY], "utf-8", "replace"))
             hint = "is base_url OpenRouter, or a gateway that changes answers?"
             raise self._while_streaming(
                 APIResponseError(f"an event of the stream is no JSON object: {said}", hint=hint)
             )
-        had_output = self._assembler.has_output
+        self.call.progress()
         self._assembler.add(chunk)
-        if not had_output and self._assembler.has_output:
+        if self._first_token_ms is None and self._assembler.has_output:
             self._first_token_ms = self.call.elapsed_ms()
-        self._check_for_error(chunk, had_output)
+        self._check_for_error(chunk)
+        if not self._is_completion:  # no chunk of a chat: the caller is about to have it
+            self._assembler.has_output = True
         return chunk
 
-    def _check_for_error(self, body: Json, had_output: bool) -> None:
+    def _check_for_error(self, body: Json) -> None:
         """Raise what an ``error`` inside a 200 means: before any output by its code, else interrupted."""
         found = find_error(body)
         if found is None:
             return
         failure = self._decode_error(found, 200, {"X-Generation-Id": str(body.get("id") or "")})
-        if not self.is_stream and text_of(_message(_first_choice(body)).get("content")):
-            failure.partial = self._decode(body)
-        if had_output:
+        if self._assembler.has_output:
             about = {"hint": failure.hint, "status": failure.status, "error_type": failure.error_type}
             raise self._interrupted(f"the stream broke off: {failure.message}", **about) from failure
+        if text_of(_message(_first_choice(body)).get("content")):
+            failure.partial = self.partial()
         raise failure
 
-    def _read_plain(self, answer: _Answer) -> Iterator[Json]:
+    def _read_plain(self, answer: _Answer, head: bytes = b"") -> Iterator[Json]:
         """Read a body to its proven end and yield it; what is no JSON is the ``result`` itself."""
-        body = self._read_body(answer)
+        body = self._read_body(answer, head)
         if answer.is_cut:
             raise APIConnectionError(
                 "the connection was closed before the answer was whole", hint=_MAY_BE_BILLED, sent=True
             )
-        kind = answer.headers.get("Content-Type", "").lower()
-        is_binary = not self._is_completion and not ("json" in kind or body[:1] in (b"{", b"["))
-        if is_binary:
+        if not self._is_completion and not _is_text(answer.headers.get("Content-Type", "").lower(), body):
             self.result = body
             return
         value = self._decode_body(body, answer)
         if isinstance(value, dict):
-            self._check_for_error(value, False)
+            self._plain = value
+            self._check_for_error(value)
         elif self._is_completion:
             raise APIResponseError(f"the answer is no JSON object: {shown_body(json.dumps(value))}")
         self.result = value
         yield value
 
-    def _read_body(self, answer: _Answer) -> bytes:
-        """Return the body, without the blanks that keep the connection alive before it."""
-        parts: list[bytes] = []
+    def _read_body(self, answer: _Answer, head: bytes = b"") -> bytes:
+        """Return the body; the blanks that keep a connection alive before it are no progress."""
+        parts = [head]
         try:
             while True:
                 data = answer.read()
@@ -3158,8 +3254,7 @@ class _Operation:
                     return b"".join(parts)
                 if data.strip():
                     self.call.progress()
-                if parts or data.lstrip():
-                    parts.append(data if parts else data.lstrip())
+                parts.append(data)
         except _FAULTS as error:
             self.call.check()
             raise _reading_error(error) from error
@@ -3172,8 +3267,9 @@ class _Operation:
                 hint="a proxy or gateway does this: switch its compression off",
             )
         try:
-            return decode_json(str(body, "utf-8-sig", "replace"))
+            return decode_json(str(body, "utf-8", "replace").lstrip("\ufeff \t\r\n"))
         except ValueError as error:
+            body = body.strip()
             if not body:
                 raise APIResponseError(f"HTTP {answer.status} with an empty body", hint="is base_url right?") from None
             if not answer.has_proof and body[:1] in (b"{", b"["):
@@ -3184,33 +3280,32 @@ class _Operation:
     def _finish(self, attempt: Attempt) -> None:
         """Turn what came into the result, and refuse what is no answer."""
         if self._is_completion:
-            completion = self._decode(self._assembler.body() if self.is_stream else self.result)
+            completion = self.partial()
             check_generation(completion)
             completion.attempts.append(attempt)
             self.result = completion
-            self._llm._add_usage(completion)
         self._attempts.append(attempt)
 
-    def _decode(self, body: Json) -> Completion:
+    def partial(self) -> Completion:
+        """Return the answer so far."""
         return decode_completion(
-            body,
+            self._plain or self._assembler.body(),
             requested_model=self.requested_model,
             attempts=self._attempts,
             latency_ms=self.call.elapsed_ms(),
             first_token_ms=self._first_token_ms,
         )
 
-    def partial(self) -> Completion:
-        """Return the answer so far."""
-        return self._decode(self._assembler.body())
-
     # Errors of one attempt.
 
     def _status_error(self, answer: _Answer) -> OpenRouterError:
+        encoding = answer.headers.get("Content-Encoding", "identity")
         try:
             body = self._read_body(answer)
         except (APIConnectionError, APIResponseError) as error:  # the status alone tells enough
-            body = str(error).encode("utf-8", "replace")
+            body = f"(its body did not come: {error.message})".encode("utf-8", "replace")
+        if encoding.lower() not in ("identity", ""):
+            body = f"(its body is encoded as {encoding}, though identity was asked for)".encode()
         text = redact(str(body, "utf-8-sig", "replace"), self.config.api_key)
         try:
             decoded: Any = decode_json(text)
@@ -3293,25 +3388,27 @@ class _Operation:
             "completion_args": without_media(args),
         }
 
-    def _close_row(self, failure: BaseException | None) -> None:
+    def _close(self, failure: BaseException | None) -> None:
+        """Count what it cost and fill the row, however it ended."""
+        completion = self.result if isinstance(self.result, Completion) else self.partial()
+        self._llm._add_usage(completion)
         if self._log is None:
             return
-        row = self._answer_cells(failure)
+        row = self._answer_cells(completion)
+        row["generation_id"] = completion.id or getattr(failure, "generation_id", None) or self._generation_id
         row["latency_ms"] = self.call.elapsed_ms()
         row["first_token_ms"] = self._first_token_ms
         row["attempts"] = max(1, len(self._attempts))
         row["status"] = _row_status(failure)
         row["success"] = int(row["status"] == "ok")
         if isinstance(failure, OpenRouterError):
-            row["error_type"] = getattr(failure, "error_type", None) or type(failure).__name__
+            kind = getattr(failure, "error_type", None)
+            is_told = self.config.log_content or kind in ERROR_TYPE_STATUS  # else: words of the server
+            row["error_type"] = kind if kind and is_told else type(failure).__name__
             row["error_message"] = str(failure) if self.config.log_content else _outline(failure)
         self._log.close(self.operation_id, {k: log_cell(v, self.config.api_key) for k, v in row.items()})
 
-    def _answer_cells(self, failure: BaseException | None) -> Row:
-        answer = self.result
-        if failure is not None or answer is None:
-            answer = getattr(failure, "partial", None) or (self.partial() if self._is_completion else None)
-        completion = answer if isinstance(answer, Completion) else self._decode(_dict(answer))
+    def _answer_cells(self, completion: Completion) -> Row:
         usage = completion.usage if completion.raw.get("usage") else None
         extras = {
             "native_finish_reason": completion.native_finish_reason,
@@ -3325,7 +3422,6 @@ class _Operation:
         return {
             "served_model": completion.model,
             "upstream_provider": completion.provider,
-            "generation_id": completion.id or getattr(failure, "generation_id", None) or self._generation_id,
             "finish_reason": completion.finish_reason,
             "input_tokens": usage and usage.prompt_tokens,
             "output_tokens": usage and usage.completion_tokens,
@@ -3334,12 +3430,18 @@ class _Operation:
             "total_tokens": usage and usage.total_tokens,
             "cost": completion.cost,
             "cost_source": completion.cost_source,
-            "response": completion.content or completion.refusal if self.config.log_content else None,
+            "response": answer_text(completion) if self.config.log_content else None,
             "extras": {k: v for k, v in extras.items() if v},
         }
 
 
 _MAY_BE_BILLED = "the request had been sent whole, so it may have been billed: it was not sent again"
+
+
+def _is_text(kind: str, body: bytes) -> bool:
+    """Say by its content type, or where that says little by its first byte, whether a body should be JSON."""
+    is_vague = not kind or kind.startswith("text/plain")
+    return "json" in kind or "html" in kind or is_vague and body.lstrip()[:1] in (b"{", b"[")
 
 
 def _reading_error(error: BaseException) -> OpenRouterError:
@@ -3429,12 +3531,12 @@ class Llm:
 
     @property
     def usage(self) -> Usage:
-        """Tokens and USD of all whole answers of this client; estimated costs are in the sum."""
+        """Tokens and USD of all that this client was billed for; estimated costs are in the sum."""
         return self._usage
 
     def models(self, query: str | None = None) -> list[ModelInfo]:
         """Return the live catalogue; ``query``: words that id or name must hold. Needs no key."""
-        words = (query or "").lower().split()
+        words = str(query or "").lower().split()
         found: list[ModelInfo] = []
         path: str | None = "/models"
         for _ in range(100):  # pages of up to 1000; a server whose links go round must not hold us
@@ -3453,13 +3555,16 @@ class Llm:
         return link
 
     def embed(self, texts: str | Sequence[Any], *, model: str, **params: Any) -> Embeddings:
-        """Return a vector per text, with usage and cost; raises as complete."""
+        """Return a vector per text, with usage and cost; ``params`` are as those of complete. Raises as it."""
         if not texts or not isinstance(texts, (str, list, tuple)):
             raise ConfigError(
                 f"embed: texts is {_kind(texts) if texts else 'empty'}", hint="embed(['a', 'b'], model=...)"
             )
-        body = {"model": _checked_model("model", model), "input": texts, **params}
-        return decode_embeddings(_dict(self.request("POST", "/embeddings", body)), model)
+        config = self._configured({**params, "model": model})
+        fields = {k: v for k, v in params.items() if k not in CALL_SETTINGS | CALL_ONLY}
+        body = {"model": model, "input": texts, **fields}
+        answer = self._send(config, "POST", "/embeddings", body, action_id=params.get("action_id"))
+        return decode_embeddings(_dict(answer), model, 1 if isinstance(texts, str) else len(texts))
 
     def key(self) -> Json:
         """Return what OpenRouter knows of the key: limit, use by day, week and month."""
@@ -3473,6 +3578,8 @@ class Llm:
         """Return the record of a generation; right after a completion it is often still a 404."""
         from urllib.parse import quote
 
+        if not isinstance(generation_id, str) or not generation_id:
+            raise ConfigError(f"generation_id={generation_id!r}", hint="completion.id, such as 'gen-...'")
         return self._data(f"/generation?id={quote(generation_id, safe='')}")
 
     def _data(self, path: str) -> Json:
@@ -3489,8 +3596,12 @@ class Llm:
             raise ConfigError(f"method={method!r}", hint="GET, POST, PUT, PATCH or DELETE")
         if not isinstance(path, str) or not re.fullmatch(r"[!-\"$-~]+", path) or "://" in path.split("?")[0]:
             raise ConfigError(f"path={path!r} is no path", hint="relative to base_url, such as '/rerank'")
-        path = "/" + path.lstrip("/")
-        operation = self._begin(self.config, method, path, body)
+        if not isinstance(body, (dict, type(None))):
+            raise ConfigError(f"body is {_kind(body)}, not a dict", hint="request('POST', '/rerank', {...})")
+        return self._send(self.config, method, "/" + path.lstrip("/"), body)
+
+    def _send(self, config: LlmConfig, method: str, path: str, body: Json | None, **kind: Any) -> Any:
+        operation = self._begin(config, method, path, body, **kind)
         events = operation.events()
         first = next(events, None)
         if operation.is_stream:
@@ -3518,15 +3629,19 @@ class Llm:
 
     def _ask(self, prompt: object, params: Json, *, stream: bool = False) -> _Operation:
         """Check everything and make the operation of a chat completion; nothing is sent."""
-        _check_params(params)
-        settings = {k: v for k, v in params.items() if k in CALL_SETTINGS}
-        if "headers" in settings:
-            settings["headers"] = {**(self.config.headers or {}), **_checked_headers(settings["headers"])}
-        config = dataclasses.replace(self.config, **settings) if settings else self.config
+        config = self._configured(params)
         fields = {k: v for k, v in params.items() if k not in CALL_ONLY}
         body = build_body(config, messages_of(prompt, config.system_prompt), fields, stream=stream)
         action_id = params.get("action_id")
         return self._begin(config, "POST", "/chat/completions", body, action_id=action_id, is_completion=True)
+
+    def _configured(self, params: Json) -> LlmConfig:
+        """Check what one call carries, and return the settings that hold for it; model=None is not given."""
+        _check_params(params)
+        settings = {k: v for k, v in params.items() if k in CALL_SETTINGS and (k != "model" or v is not None)}
+        if "headers" in settings:
+            settings["headers"] = {**(self.config.headers or {}), **_checked_headers(settings["headers"])}
+        return dataclasses.replace(self.config, **settings) if settings else self.config
 
     def _begin(self, config: LlmConfig, method: str, path: str, body: Json | None, **kind: Any) -> _Operation:
         is_listing = method == "GET" and path.split("?")[0].startswith("/models")
@@ -3546,8 +3661,9 @@ class Llm:
             self._running.discard(operation)
 
     def _add_usage(self, completion: Completion) -> None:
-        with self._lock:
-            self._usage += dataclasses.replace(completion.usage, cost=completion.cost)
+        if completion.raw.get("usage"):
+            with self._lock:
+                self._usage += dataclasses.replace(completion.usage, cost=completion.cost)
 
 
 def _check_params(params: Json) -> None:
@@ -3557,6 +3673,8 @@ def _check_params(params: Json) -> None:
             raise ConfigError(f"{name}= is not there yet", hint="use response_format={...} or content parts")
         if name not in BODY_FIELDS | CALL_SETTINGS and name in LlmConfig.__dataclass_fields__:
             raise ConfigError(f"{name} can't be set per call", hint=f"Llm(..., {name}=...); body fields go in directly")
+    if not isinstance(params.get("action_id"), (str, type(None))):
+        raise ConfigError(f"action_id is {_kind(params['action_id'])}, not a str", hint="action_id='...'")
     if "provider" in params and not isinstance(params["provider"], (dict, type(None))):
         raise ConfigError(
             f"provider={params['provider']!r}: per call it is OpenRouter's routing object",
@@ -3754,6 +3872,7 @@ async def _run_in_thread(operation: _Operation) -> Completion:
 # --- Mock server ----------------------------------------------------------------------------
 # A loopback OpenRouter for tests and for --mock: real HTTP, the real shapes of stream and error.
 
+MOCK_PROVIDER = "Mock"  # on the log it tells mock calls from real ones
 MOCK_MODEL = "openai/gpt-4o-mini"  # what openrouter/auto is answered with
 MOCK_STEPS = frozenset({"ok", "error", "cut", "stall", "empty", "reset"})
 
@@ -3794,6 +3913,7 @@ class MockOpenRouter:
         self._lock = threading.Lock()
         self._server: Any = None
         self.is_closing = threading.Event()
+        self.connections: set[Any] = set()
 
     @property
     def url(self) -> str:
@@ -3811,6 +3931,8 @@ class MockOpenRouter:
         self.is_closing.set()
         self._server.shutdown()
         self._server.server_close()
+        for sock in list(self.connections):
+            _shut_down(sock)
 
     def take(self, request: MockRequest) -> str | int:
         """Note a request and return the step that answers it."""
@@ -3835,6 +3957,14 @@ def _mock_server(mock: MockOpenRouter) -> Any:
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
+
+        def setup(self) -> None:
+            super().setup()
+            mock.connections.add(self.connection)
+
+        def finish(self) -> None:
+            mock.connections.discard(self.connection)
+            super().finish()
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -3959,7 +4089,7 @@ class _MockAnswer:
         return b"data: " + json.dumps(self._envelope("chat.completion.chunk", choice, **more)).encode() + b"\n\n"
 
     def _envelope(self, kind: str, choice: Json, **more: Any) -> Json:
-        head = {"id": f"gen-mock-{self._number}", "provider": "Mock", "model": self._model, "object": kind}
+        head = {"id": f"gen-mock-{self._number}", "provider": MOCK_PROVIDER, "model": self._model, "object": kind}
         return {**head, "created": int(time.time()), "choices": [choice], **more}
 
     def _words(self, step: str) -> list[str]:
@@ -3986,7 +4116,7 @@ _MOCK_COMMENT = b": OPENROUTER PROCESSING\n\n"
 _MOCK_ERROR = {
     "code": 502,
     "message": "mock provider failed in the middle of the answer",
-    "metadata": {"error_type": "provider_unavailable", "provider_name": "Mock"},
+    "metadata": {"error_type": "provider_unavailable", "provider_name": MOCK_PROVIDER},
 }
 
 
@@ -4033,7 +4163,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     _use_utf8()
     try:
-        options = _argument_parser().parse_args(argv)
+        options = _argument_parser().parse_intermixed_args(argv)
     except SystemExit as stop:  # argparse has said why
         return stop.code if isinstance(stop.code, int) else EXIT_USAGE
     try:
@@ -4047,15 +4177,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say("interrupted")
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # `| head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard(sys.stdout)
         return 0
+    except OSError as error:  # a full disk behind >
+        _say(f"error: {error}")
+        _discard(sys.stdout)
+        return EXIT_OTHER_ERROR
 
 
 def _use_utf8() -> None:
     """Write UTF-8 also on consoles that default to something older; never die of a character."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller
+            setattr(sys, name, io.StringIO())
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="replace")
+
+
+def _discard(stream: Any) -> None:
+    """Let what is still to be written go nowhere: the interpreter flushes once more at its end."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except (OSError, ValueError):  # a test's StringIO has no file
+        return
 
 
 def _argument_parser() -> Any:
@@ -4224,7 +4369,7 @@ def _usage_line(completion: Completion) -> str:
     served = f"{completion.model}" + (f" ({completion.provider})" if completion.provider else "")
     asked = f", asked for {completion.requested_model}" if completion.requested_model != completion.model else ""
     tokens = f"{usage.prompt_tokens:,} in + {usage.completion_tokens:,} out = {usage.total_tokens:,} tokens"
-    cost = "cost unknown" if completion.cost is None else f"${completion.cost:.6f} {completion.cost_source}"
+    cost = "cost unknown" if completion.cost is None else f"${number_text(completion.cost)} {completion.cost_source}"
     times = f"{(completion.latency_ms or 0) / 1000:.2f} s"
     if completion.first_token_ms is not None:
         times += f", first text after {completion.first_token_ms / 1000:.2f} s"
@@ -4232,9 +4377,11 @@ def _usage_line(completion: Completion) -> str:
 
 
 def _say(text: str) -> None:
-    if sys.stderr is not None:
+    try:
         sys.stderr.write(_shown(text, sys.stderr) + "\n")
         sys.stderr.flush()
+    except OSError:  # nobody reads it
+        _discard(sys.stderr)
 
 
 def _shown(text: str, stream: Any) -> str:
@@ -4276,12 +4423,15 @@ def _show_models(query: str) -> int:
     return _show_table(columns, rows, note)
 
 
-_LOG_VIEW = ("timestamp", "model", "status", "total_tokens", "cost", "latency_ms", "user_prompt", "response")
+_LOG_VIEW = ("model", "status", "total_tokens", "cost", "latency_ms", "user_prompt")
 
 
 def _show_log(path: str | None, count: int) -> int:
     operations = LlmOperationCollector.from_db(path, limit=max(0, count))
-    rows = [[_local_time(r["timestamp"]), *(r[c] for c in _LOG_VIEW[1:])] for r in operations]
+    rows = [
+        [_local_time(r["timestamp"]), *(r[c] for c in _LOG_VIEW), r["response"] or r["error_message"]]
+        for r in operations
+    ]
     columns = ["time", "model", "status", "tokens", "USD", "ms", "prompt", "answer"]
     return _show_table(columns, rows, f"log: {log_path(path) or 'off'}")
 
@@ -4289,27 +4439,38 @@ def _show_log(path: str | None, count: int) -> int:
 def _local_time(timestamp: str) -> str:
     from datetime import datetime
 
-    return datetime.fromisoformat(timestamp).astimezone().strftime("%m-%d %H:%M:%S")
+    return datetime.fromisoformat(timestamp).astimezone().strftime("%m-%d %H:%M")
 
 
 BAR_WIDTH = 10  # characters of the dearest row's bar
 
 
+_COSTS_VIEW = {
+    "calls": "calls",
+    "tokens": "total_tokens",
+    "errors": "errors",
+    "unpriced": "unpriced",
+    "p50 ms": "p50_ms",
+    "p95 ms": "p95_ms",
+}
+
+
 def _show_costs(path: str | None, by: str) -> int:
     totals = LlmOperationCollector.totals(by, path=path)
-    unpriced = sum(row["unpriced"] for row in totals)
-    picked = {by: by, "calls": "calls", "errors": "errors", "tokens": "total_tokens", "USD": "cost"}
-    if unpriced:
-        picked["unpriced"] = "unpriced"
-    picked.update({"p50 ms": "p50_ms", "p95 ms": "p95_ms"})
-    columns, rows = list(picked), [[row[name] for name in picked.values()] for row in totals]
     costs = [row["cost"] or 0 for row in totals]
+    columns = {by: [row[by] for row in totals], "USD": [row["cost"] for row in totals]}
     if sys.stdout.isatty():
-        columns.append("")
-        rows = [[*cells, _bar(cost, max(costs))] for cells, cost in zip(rows, costs)]
-    note = f"; {unpriced} calls of unknown cost are not in it" if unpriced else ""
-    spent = f"total ${sum(costs):.6f} in {sum(row['calls'] for row in totals)} calls"
-    return _show_table(columns, rows, f"{spent}{note}; log: {log_path(path) or 'off'}")
+        columns[""] = [_bar(cost, max(costs)) for cost in costs]
+    for title, name in _COSTS_VIEW.items():
+        columns[title] = [row[name] for row in totals]
+    spent = f"total ${number_text(float(sum(costs)))} in {sum(columns['calls'])} calls"
+    if sum(columns["unpriced"]):
+        spent += f"; {sum(columns['unpriced'])} calls of unknown cost are not in it"
+    by_provider = LlmOperationCollector.totals("upstream_provider", path=path)
+    mocked = sum(row["cost"] or 0 for row in by_provider if row["upstream_provider"] == MOCK_PROVIDER)
+    if mocked:
+        spent += f"; ${number_text(mocked)} of it by the mock server, which bills nothing"
+    return _show_table(list(columns), list(zip(*columns.values())), f"{spent}; log: {log_path(path) or 'off'}")
 
 
 def _bar(value: float, most: float) -> str:

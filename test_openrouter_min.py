@@ -753,6 +753,37 @@ class HintTests(Case):
             self.assertIsNone(orm.find_error(body))
 
 
+class MisleadingHintTests(Case):
+    def hint(self, message, status, models=("a/b",), **more):
+        return decode(error_body(message, status, **more), status, models=models).hint
+
+    def test_hints_that_led_astray(self):
+        deprecated = {"availability": {"code": "model_deprecated", "retryable": False}}
+        for message, status, more, said, unsaid in [
+            ("No generation gen-x", 404, {"models": ()}, "the path and the id", "maker/model"),
+            ("requires more credits, can only afford 0", 402, {}, "add credits", "max_tokens=0"),
+            ("You can only afford 1,234 tokens", 402, {}, "max_tokens=1234", "max_tokens=1 "),
+            ("Key limit exceeded (total limit)", 403, {}, "the key has used up its own limit", "rights"),
+            (
+                "No endpoints found that can handle the requested parameters",
+                404,
+                {},
+                "require_parameters",
+                "exact name",
+            ),
+            ("gone", 404, deprecated, "successor", "exact name"),
+            ("Provider returned error", 404, {"metadata": {"raw": "oops"}}, "try again", "exact name"),
+            ("no endpoints for foo/geode-7b", 404, {}, "exact name", "region"),
+        ]:
+            hint = self.hint(message, status, **more)
+            self.assertIn(said, hint, message)
+            self.assertNotIn(unsaid, hint, message)
+
+    def test_the_detail_of_a_constraint_is_shown(self):
+        why = {"code": "wrong_endpoint", "retryable": False, "constraint": {"field": "x", "detail": "use /embeddings"}}
+        self.assertIn("use /embeddings", str(decode(error_body("no", 400, availability=why), 400)))
+
+
 class RetryAfterTests(Case):
     def test_forms_of_retry_after(self):
         now = 1_800_000_000.0
@@ -938,17 +969,29 @@ class PriceTests(Case):
         self.assertEqual(orm.estimate_cost("anthropic/claude-sonnet-4", long), round(200_001 * 6 / 1e6, 12))
 
     def test_the_cost_ladder(self):
-        for usage, reported, cost in [
-            (Usage(1000, 0, cost=0.5), True, (0.5, "reported")),
-            (Usage(1000, 0, cost=0), True, (0, "reported")),
-            (Usage(1000, 0, cost=0.5, upstream_cost=2.0), True, (0.5, "reported")),
-            (Usage(1000, 0, cost=0.5, is_byok=True, upstream_cost=2.0), True, (2.5, "reported")),
-            (Usage(1000, 0, cost=0.5, is_byok=True), True, (0.5, "reported")),
-            (Usage(1000, 0), True, (0.03, "estimated")),
-            (Usage(), False, (None, None)),
+        for usage, cost in [
+            (Usage(1000, 0, cost=0.5), (0.5, "reported")),
+            (Usage(1000, 0, cost=0), (0, "reported")),
+            (Usage(1000, 0, cost=0.5, upstream_cost=2.0), (0.5, "reported")),
+            (Usage(1000, 0, cost=0.5, is_byok=True, upstream_cost=2.0), (2.5, "reported")),
+            (Usage(1000, 0, cost=0.5, is_byok=True), (0.5, "reported")),
+            (Usage(1000, 0), (0.03, "estimated")),
+            (Usage(), (None, None)),
         ]:
-            self.assertEqual(orm.cost_of("openai/gpt-4", usage, reported=reported), cost, usage)
-        self.assertEqual(orm.cost_of("no/model", Usage(5, 5), reported=True), (None, None))
+            self.assertEqual(orm.cost_of("openai/gpt-4", usage), cost, usage)
+        self.assertEqual(orm.cost_of("no/model", Usage(5, 5)), (None, None))
+
+    def test_tokens_that_nobody_counted_cost_nothing_estimated(self):
+        for usage, cost in [
+            ({"prompt_tokens": None, "completion_tokens": None}, None),
+            ({"total_tokens": 900}, None),
+            ([1], None),
+            ({"prompt_tokens": "1000", "completion_tokens": "0"}, 0.03),
+            ({"prompt_tokens": 10, "completion_tokens": 0, "prompt_tokens_details": {"cached_tokens": 500}}, 0.015),
+            ({"prompt_tokens": 1000, "completion_tokens": 0, "cost": -1}, 0.03),
+        ]:
+            completion = orm.decode_completion({**answer(), "model": "openai/gpt-4", "usage": usage})
+            self.assertEqual(completion.cost, cost, usage)
 
     def test_live_entries_of_any_shape(self):
         entry = {
@@ -1075,6 +1118,40 @@ class ConfigTests(Case):
             LlmConfig("openrouter", KEY, "a/b", 0.5, 10),
             LlmConfig(provider="openrouter", api_key=KEY, model="a/b", temperature=0.5, max_tokens=10),
         )
+
+
+class SettingTests(Case):
+    def test_an_empty_model_asked_for_another_one(self):
+        server = self.serve(json_answer(answer()))
+        llm = self.llm(server)
+        llm.complete("x", model=None)
+        self.assertEqual(server.requests[0].json["model"], "a/b")
+        for bad in ("", 0):
+            with self.assertRaisesRegex(ConfigError, "is no model name"):
+                LlmConfig(model=bad)
+            with self.assertRaises(ConfigError):
+                llm.complete("x", model=bad)
+
+    def test_params_let_pass_what_the_settings_refuse(self):
+        for bad, said in [
+            ({"temperature": 9}, "temperature=9 is out of range"),
+            ({"max_tokens": -3}, "max_tokens"),
+            ({"model": "a/b"}, "a setting of its own"),
+            ({"timeout": 5}, "a setting of its own"),
+            ({"messages": []}, "messages is no option"),
+            ({"modle": "a/b"}, "did you mean model"),
+        ]:
+            with self.assertRaisesRegex(ConfigError, said):
+                LlmConfig(params=bad)
+
+    def test_the_environment_switches_content_off_in_any_case(self):
+        for word in ("0", "off", "False", "NO"):
+            with mock.patch.dict(os.environ, {"OPENROUTER_MIN_LOG_CONTENT": word}):
+                self.assertFalse(LlmConfig().log_content, word)
+
+    def test_a_system_prompt_goes_before_messages_that_have_none_anywhere(self):
+        messages = [{"role": "user", "content": "a"}, {"role": "system", "content": "b"}]
+        self.assertEqual(orm.messages_of(messages, "c"), messages)
 
 
 class BadCallTests(Case):
@@ -1428,6 +1505,111 @@ class LogTests(Case):
         self.assertEqual({r["status"] for r in rows}, {"ok"})
 
 
+class LogFaultTests(Case):
+    def logged(self, *script, **settings):
+        path = self.folder() / "log.db"
+        return path, self.llm(self.serve(*script), log=path, **settings)
+
+    def rows(self, path):
+        return LlmOperationCollector.from_db(path)
+
+    def test_a_moment_that_is_none_emptied_the_whole_log(self):
+        path, llm = self.logged(json_answer(answer()))
+        llm.complete("hi")
+        for moment in ("30 days ago", "yesterday", "25.11.2026", 5):
+            with self.assertRaisesRegex(ConfigError, "is no moment"):
+                LlmOperationCollector.purge(before=moment, path=path)
+            with self.assertRaises(ConfigError):
+                LlmOperationCollector.from_db(path, since=moment)
+        self.assertEqual(len(self.rows(path)), 1)
+
+    def test_moments_of_any_zone_and_form_compare(self):
+        for text, moment in [
+            ("2026-11-23", "2026-11-23T00:00:00.000+00:00"),
+            ("2026-11-23T14:00+09:00", "2026-11-23T05:00:00.000+00:00"),
+            ("2026-11-23 05:00:00", "2026-11-23T05:00:00.000+00:00"),
+            ("2026-11-23T05:00:00Z", "2026-11-23T05:00:00.000+00:00"),
+        ]:
+            self.assertEqual(orm._moment(text), moment)
+
+    def test_one_odd_value_switched_the_log_off(self):
+        odd = answer()
+        odd["usage"]["prompt_tokens"] = 10**19
+        path, llm = self.logged(json_answer(odd), json_answer(answer()))
+        llm.complete("one")
+        llm.complete("two")
+        self.assertEqual([r["status"] for r in self.rows(path)], ["ok", "ok"])
+        with self.assertRaisesRegex(ConfigError, "action_id"):
+            llm.complete("three", action_id={1})
+
+    def test_a_fault_costs_a_row_and_not_the_log(self):
+        path, llm = self.logged(*[json_answer(answer())] * 3)
+        llm.complete("one")
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other, warnings.catch_warnings(
+            record=True
+        ) as w:
+            warnings.simplefilter("always")
+            orm._LOGS[str(path)]._connection.execute("PRAGMA busy_timeout = 10")
+            other.execute("BEGIN EXCLUSIVE")
+            self.assertEqual(llm.complete("two").content, "Hello")
+            other.execute("ROLLBACK")
+        llm.complete("three")
+        self.assertEqual([r["user_prompt"] for r in self.rows(path)], ["three", "one"])
+        self.assertEqual(len(w), 1, [str(x.message) for x in w])
+
+    @unittest.skipIf(os.name == "nt", "an open file can't be removed")
+    def test_a_removed_log_swallowed_rows(self):
+        path, llm = self.logged(*[json_answer(answer())] * 2)
+        llm.complete("one")
+        for file in path.parent.iterdir():
+            file.unlink()
+        llm.complete("two")
+        self.assertEqual([r["user_prompt"] for r in self.rows(path)], ["two"])
+
+    def test_rows_of_other_apis_and_failures_lost_what_was_reported(self):
+        usage = {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5, "cost": 0.5}
+        text = [{"type": "message", "content": [{"type": "output_text", "text": "Hello"}]}]
+        done = {"id": "gen-9", "model": "a/c", "usage": usage, "output": text}
+        empty = {**answer(None, None), "choices": []}
+        empty["usage"] = {**empty["usage"], "cost": 0.5}
+        path, llm = self.logged(
+            sse_answer(event({"type": "response.completed", "response": done}) + DONE),
+            json_answer(done),
+            json_answer(empty),
+        )
+        list(llm.request("POST", "/responses", {"model": "a/b", "stream": True, "input": "x"}))
+        llm.request("POST", "/responses", {"model": "a/b", "input": "x"})
+        with self.assertRaises(APIResponseError):
+            llm.complete("x")
+        failed, *rows = self.rows(path)
+        self.assertEqual((failed["cost"], failed["total_tokens"]), (0.5, 5))
+        for row in rows:
+            want = ("a/c", "gen-9", 0.5, 5, "Hello", "ok")
+            names = ("served_model", "generation_id", "cost", "total_tokens", "response", "status")
+            self.assertEqual(tuple(row[n] for n in names), want)
+
+    def test_words_of_the_server_reached_a_log_without_content(self):
+        path, llm = self.logged(json_answer({"error": {"type": "SECRETP", "message": "x"}}, 400), log_content=False)
+        with self.assertRaises(BadRequestError):
+            llm.complete("x")
+        self.assertEqual(self.rows(path)[0]["error_type"], "BadRequestError")
+
+    def test_read_only_queries_made_files_and_foreign_exceptions(self):
+        path, llm = self.logged(json_answer(answer()))
+        llm.complete("hi")
+        other = path.parent / "other.db"
+        for sql in (f"ATTACH '{other}' AS other", "SELECT 1; SELECT 2", "DELETE FROM operations"):
+            with self.assertRaises(ConfigError):
+                LlmOperationCollector.query(sql, path=path)
+        self.assertFalse(other.exists())
+        other.write_text("no database, but long enough to be looked at" * 30)
+        for bad in (other, path.parent):
+            with self.assertRaises(ConfigError):
+                LlmOperationCollector.purge(before="2026-01-01", path=bad)
+        nothing = LlmOperationCollector.totals(path=path.parent / "none.db")
+        self.assertEqual(len(nothing.select(["model", "cost"])), 0)
+
+
 # --- Client ---------------------------------------------------------------------------------
 
 
@@ -1670,6 +1852,133 @@ class CallTests(Case):
             llm.complete("hi")
 
 
+class OddAnswerTests(Case):
+    """Answers that were taken for what they are not, each named for what it did."""
+
+    def stream(self, *events, tail=b"0\r\n\r\n", max_retries=1):
+        body = b"".join(e if isinstance(e, bytes) else event(e) for e in events)
+        server = self.serve(Pieces(SSE_HEAD, framed(body), tail, end="close"), json_answer(answer("second")))
+        return self.llm(server, max_retries=max_retries).stream("x")
+
+    def test_a_whole_answer_was_lost_when_a_later_event_was_torn(self):
+        for torn in (b'data: {"id":"g', b'data: {"id":"g\n\n', b"data: broken"):
+            for tail in (b"0\r\n\r\n", b""):
+                stream = self.stream(chunk("abc", "stop"), torn, tail=tail)
+                self.assertEqual(("".join(stream), stream.completion.content), ("abc", "abc"), (torn, tail))
+
+    def test_a_tear_before_any_output_is_an_interruption(self):
+        with self.assertRaises(StreamInterruptedError):
+            list(self.stream(b'data: {"id":"g'))
+
+    def test_one_of_two_choices_that_never_ended_passed_as_whole(self):
+        other = {"choices": [{"index": 1, "delta": {"content": "B"}, "finish_reason": "stop"}]}
+        with self.assertRaises(StreamInterruptedError) as raised:
+            list(self.stream(chunk("The answer is"), other))
+        self.assertEqual(raised.exception.partial.content, "The answer is")
+
+    def test_text_beside_an_error_was_lost_and_asked_for_again(self):
+        frame = {**chunk("partial text", "error"), "error": {"code": "server_error", "message": "boom"}}
+        with self.assertRaisesRegex(StreamInterruptedError, "boom") as raised:
+            list(self.stream(frame))
+        self.assertEqual(raised.exception.partial.content, "partial text")
+        self.assertEqual(raised.exception.error_type, "server_error")
+
+    def test_json_under_the_type_of_a_stream_was_no_answer(self):
+        error = json.dumps(error_body("slow down", 429)).encode()
+        with self.assertRaisesRegex(RateLimitError, "slow down"):
+            list(self.stream(error, max_retries=0))
+        stream = self.stream(json.dumps(answer("plain")).encode())
+        self.assertEqual("".join(stream), "plain")
+
+    def test_a_gateways_own_error_frame_was_an_empty_stream(self):
+        with self.assertRaisesRegex(ProviderError, "Internal server error"):
+            list(self.stream({"message": "Internal server error", "code": 500}, max_retries=0))
+
+    def test_events_of_other_apis_were_sent_again_and_spliced(self):
+        failed = {"type": "response.failed", "response": {"error": {"code": "server_error", "message": "boom"}}}
+        first = sse_answer(event({"type": "response.output_text.delta", "delta": "a"}) + event(failed))
+        server = self.serve(first)
+        events = self.llm(server, max_retries=2).request("POST", "/responses", {"model": "a/b", "stream": True})
+        self.assertEqual(next(events)["delta"], "a")
+        with self.assertRaisesRegex(StreamInterruptedError, "boom"):
+            next(events)
+
+    def test_binary_answers_lost_their_first_bytes(self):
+        for kind, body in [
+            ("audio/pcm", b"\x20\x00\x01\x02"),
+            ("audio/pcm", b"{\x01\x02\x03"),
+            ("application/octet-stream", b"   "),
+        ]:
+            server = self.serve(http_answer(body, content_type=kind))
+            self.assertEqual(self.llm(server).request("POST", "/audio/speech", {"input": "x"}), body)
+
+    def test_a_login_page_was_an_empty_catalogue(self):
+        server = self.serve(*[http_answer(b"<html>Please log in</html>", content_type="text/html")] * 2)
+        for ask in (self.llm(server).models, self.llm(server).credits):
+            with self.assertRaisesRegex(APIResponseError, "Please log in"):
+                ask()
+
+    def test_missing_embeddings_were_empty_vectors(self):
+        for data in ([{"embedding": None}], [{"embedding": "!!!"}], [], [{"embedding": [1.0], "index": None}] * 2):
+            server = self.serve(json_answer({"data": data}))
+            with self.assertRaisesRegex(APIResponseError, "embeddings for 1 texts"):
+                self.llm(server).embed("a", model="e/m")
+
+    def test_settings_of_a_call_went_into_the_body_of_embed(self):
+        server = self.serve(json_answer({"data": [{"embedding": [1.0]}], "usage": {"prompt_tokens": 1, "cost": 0.25}}))
+        llm = self.llm(server)
+        llm.embed(["a"], model="e/m", timeout=5, agent_id="me", headers={"X-A": "b"})
+        self.assertEqual(server.requests[0].json, {"model": "e/m", "input": ["a"]})
+        self.assertEqual(server.requests[0].headers["x-a"], "b")
+        self.assertEqual((llm.usage.cost, llm.usage.prompt_tokens), (0.25, 1))
+        with self.assertRaisesRegex(ConfigError, "did you mean model"):
+            llm.embed("a", model="e/m", modle=1)
+
+    def test_the_cost_of_an_interrupted_stream_was_not_in_the_sum(self):
+        usage = {"prompt_tokens": 1, "completion_tokens": 1, "cost": 0.25}
+        server = self.serve(sse_answer(event(chunk("a", usage=usage)), last=b"", end="close"))
+        llm = self.llm(server)
+        with self.assertRaises(StreamInterruptedError):
+            list(llm.stream("x"))
+        self.assertEqual(llm.usage.cost, 0.25)
+
+    def test_odd_values_were_exceptions_of_pythons_own(self):
+        blocks = [{"type": "reasoning.text", "index": 0, "text": text} for text in (5, "x")]
+        pieces = [chunk(delta={"reasoning_details": [b]}) for b in blocks]
+        audio = [chunk(delta={"audio": {"data": d}}) for d in (5, "x")]
+        stream = self.stream(*pieces, *audio, chunk("ok", "stop"))
+        self.assertEqual("".join(stream), "ok")
+        for wait in ("1e20", "9" * 400):
+            error = decode(error_body("free-models-per-day", 429), 429, {"Retry-After": wait})
+            self.assertIn("resets at", error.hint)
+        error = decode(error_body("x", 503, availability={"retry_after": 10**400}), 503)
+        self.assertGreater(error.retry_after, 1e8)
+
+    def test_bad_arguments_of_the_generic_door(self):
+        llm = self.llm(self.serve())
+        for bad in ([1], "str"):
+            with self.assertRaises(ConfigError):
+                llm.request("POST", "/x", bad)
+        with self.assertRaises(ConfigError):
+            llm.generation(None)
+
+    def test_words_of_ours_posed_as_the_servers(self):
+        stalled = http_answer(b"{", status=500)
+        stalled.pieces = (stalled.pieces[0].replace(b"Length: 1", b"Length: 9"), 9.0)
+        zipped = http_answer(b"\x1f\x8b\x00", status=500, headers=["Content-Encoding: gzip"])
+        for item, said in [(stalled, "its body did not come: no data"), (zipped, "its body is encoded as gzip")]:
+            with self.assertRaisesRegex(ProviderError, said):
+                self.llm(self.serve(item), timeout=0.2).complete("x")
+
+    def test_a_cut_off_echo_showed_half_of_a_foreign_key(self):
+        key = "gw-SECRETKEY-abcdefghijklmnopqrstuvwxyz"
+        body = b"x" * (orm.SHOWN_BODY - 22) + b" " + key.encode()
+        with self.assertRaises(APIResponseError) as raised:
+            self.llm(self.serve(http_answer(body)), api_key=key).complete("x")
+        self.assertNotIn("SECRETKEY", str(raised.exception))
+        self.assertIn("hidden", str(raised.exception))
+
+
 class ConnectTests(Case):
     def listener(self, backlog=1):
         listener = socket.create_server(("127.0.0.1", 0), backlog=backlog)
@@ -1892,6 +2201,15 @@ class PageTests(Case):
 # --- Mock server ----------------------------------------------------------------------------
 
 
+class MockEndTests(Case):
+    def test_the_mock_answered_after_its_end(self):
+        with MockOpenRouter() as server:
+            llm = Llm(base_url=server.url, api_key="any", log=False, max_retries=0)
+            llm.complete("a")
+        with self.assertRaises(APIConnectionError):
+            llm.complete("b")
+
+
 class MockTests(Case):
     def test_each_step_of_a_script_comes_out_as_it_says(self):
         for step, outcome in [
@@ -1994,6 +2312,59 @@ class CommandLineTests(Case):
         self.assertRegex(err, r"tokens \| cost unknown|tokens \| \$0\.\d{6} reported")
         out, err = self.expect_success("again", script=["x\n"])
         self.assertEqual((out, err), ("x\n", ""))
+
+    def test_options_between_the_words_broke_the_prompt(self):
+        out, _ = self.expect_success("--mock", "hi", "-m", "openai/gpt-4", "world", "-t", "0.5", "there")
+        self.assertIn('"hi world there"', out)
+
+    def test_a_small_cost_was_shown_as_none(self):
+        self.assertEqual([orm.number_text(v) for v in (1e-7, 0.0, 0.5, 0.000021, 1234.5)],
+                         ["1.0e-07", "0", "0.5", "0.000021", "1,234.50"])  # fmt: skip
+
+    def test_tables_that_did_not_fit(self):
+        columns = ["time", "model", "status", "tokens", "USD", "ms", "prompt", "answer"]
+        row = [
+            "11-25 06:32",
+            "anthropic/claude-3-opus",
+            "interrupted",
+            12345,
+            0.00228,
+            61234,
+            "x" * 90,
+            "\u4f60\u597d" * 40,
+        ]
+        for width in (40, 60, 80, 100, 200):
+            lines = orm.format_table(columns, [row, [*row[:6], None, "\U0001f600"]], width).split("\n")
+            self.assertLessEqual(max(map(orm._width, lines)), width)
+            self.assertIn("11-25 06:32", lines[2])
+        self.assertEqual(orm._width(lines[1]), orm._width(lines[2]))
+
+    def test_mock_money_was_counted_as_spent(self):
+        self.expect_success("--mock", "hi", "-m", "openai/gpt-4")
+        _, err = self.expect_success("--costs")
+        self.assertRegex(err, r"total \$([\d.]+) in 1 calls; \$\1 of it by the mock server, which bills nothing")
+
+    def test_a_failed_row_of_the_log_view_told_no_error(self):
+        self.expect_failure(4, "hi", script=[402])
+        out, _ = self.expect_success("--log")
+        self.assertIn("mock error 402", out)
+
+    def shell(self, command):
+        command = command.replace("PYTHON", f"'{sys.executable}' '{HERE}/openrouter_min.py'")
+        environment = {**os.environ, "OPENROUTER_MIN_LOG": "off"}
+        kind = {"capture_output": True, "text": True, "timeout": 30}
+        return subprocess.run(["sh", "-c", command], check=False, env=environment, **kind)
+
+    @unittest.skipIf(os.name == "nt", "needs a POSIX shell")
+    def test_closed_and_full_outputs_were_tracebacks(self):
+        cases = [("PYTHON --mock hi >&-", 0), ("PYTHON --models >&-", 0), ("PYTHON -t 5 hi 2>&-", 2)]
+        if os.path.exists("/dev/full"):
+            cases += [("PYTHON --mock hi >/dev/full", 1), ("PYTHON --models >/dev/full", 1)]
+        for command, code in cases:
+            done = self.shell(command)
+            self.assertEqual(done.returncode, code, (command, done.stderr))
+            self.assertNotIn("Traceback", done.stderr)
+        self.assertEqual(self.shell("{ PYTHON -t 5 hi 2>&1; echo $? >&3; } 3>&1 | cat").stdout.split()[-1], "2")
 
     def test_options_reach_the_wire(self):
         system = self.path.parent / "system.txt"

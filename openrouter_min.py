@@ -3780,46 +3780,40 @@ class Stream(_Pieces[str]):
 class _Bridge:
     """Carries the items of an iterator from its thread to a loop: in batches, with back-pressure."""
 
-    def __init__(self, loop: Any) -> None:
-        self._loop = loop
+    def __init__(self, call: _Call) -> None:
+        import asyncio
+
+        self._call = call
+        self._loop = asyncio.get_running_loop()
         self._items: list[Any] = []
         self._room = threading.Condition()
         self._waiter: Any = None
-        self.is_closed = False
         self.is_over = False
         self.error: BaseException | None = None
 
-    def pump(self, iterator: Iterator[Any], call: _Call) -> None:
+    def pump(self, iterator: Iterator[Any]) -> None:
         """Run the iterator to its end in this thread."""
         try:
             for item in iterator:
-                if not self._put(item):
-                    call.cancel()
+                self._put([item])
         except BaseException as error:  # it belongs to the one who iterates
             self.error = error
-        with self._room:
-            self.is_over = True
-        self._wake()
+        self.is_over = True
+        self._put([])
 
-    def _put(self, item: Any) -> bool:
+    def _put(self, items: list[Any]) -> None:
         with self._room:
-            while len(self._items) >= ASYNC_BACKLOG and not self.is_closed:
+            while len(self._items) >= ASYNC_BACKLOG and not self._call.is_cancelled:
                 self._room.wait(WAIT_SLICE)
                 if self._loop.is_closed():
-                    return False
-            self._items.append(item)
-        return self._wake()
-
-    def _wake(self) -> bool:
-        """Tell a loop that waits that there is something; return whether anybody still wants it."""
-        with self._room:
+                    self._call.cancel()
+            self._items += items
             waiter, self._waiter = self._waiter, None
         try:
             if waiter is not None:
                 self._loop.call_soon_threadsafe(lambda: waiter.done() or waiter.set_result(None))
         except RuntimeError:  # the loop is closed, and nobody waits any more
-            return False
-        return not self.is_closed
+            self._call.cancel()
 
     async def batch(self) -> list[Any]:
         """Wait for items and return all that are there; [] once it is over."""
@@ -3833,9 +3827,9 @@ class _Bridge:
             await waiter
 
     def close(self) -> None:
-        """Let a pump that waits for room go on, and end."""
+        """Cancel the call; a pump that waits for room goes on, and ends."""
+        self._call.cancel()
         with self._room:
-            self.is_closed = True
             self._room.notify()
 
 
@@ -3843,8 +3837,8 @@ async def _iterate_in_thread(call: _Call, iterator: Iterator[T]) -> AsyncIterato
     """Yield what the iterator gives in a thread of its own; to stop early cancels its call."""
     import asyncio
 
-    bridge = _Bridge(asyncio.get_running_loop())
-    threading.Thread(target=bridge.pump, args=(iterator, call), name="openrouter_min", daemon=True).start()
+    bridge = _Bridge(call)
+    threading.Thread(target=bridge.pump, args=(iterator,), name="openrouter_min", daemon=True).start()
     try:
         while True:
             items = await bridge.batch()
@@ -3855,7 +3849,6 @@ async def _iterate_in_thread(call: _Call, iterator: Iterator[T]) -> AsyncIterato
         if bridge.error is not None:
             raise bridge.error
     finally:
-        call.cancel()
         bridge.close()
         until = time.monotonic() + CANCEL_GRACE  # for the thread of a cancelled call to write its row
         while not bridge.is_over and time.monotonic() < until:

@@ -43,6 +43,7 @@ Errors:
 from __future__ import annotations
 
 import dataclasses
+import functools
 import io
 import json
 import math
@@ -359,29 +360,22 @@ _PROVIDER_PREFIX = "openrouter-"
 class _Catalogue(_ModelMapping):
     """A read-only mapping of model id to ModelInfo, parsed from the price table on first use."""
 
-    def __init__(self) -> None:
-        self._models: dict[str, ModelInfo] = {}
-        self._aliases: dict[str, str] = {}
-        self._lock = threading.Lock()
+    @functools.cached_property
+    def _models(self) -> dict[str, ModelInfo]:
+        return parse_price_rows(PRICE_ROWS, TIER_ROWS)
 
-    def _load(self) -> dict[str, ModelInfo]:
-        with self._lock:
-            if not self._models:
-                self._aliases = dict(line.split(" ") for line in ALIAS_ROWS.splitlines() if line)
-                self._models = parse_price_rows(PRICE_ROWS, TIER_ROWS)
-        return self._models
+    @functools.cached_property
+    def _aliases(self) -> dict[str, str]:
+        return dict(line.split(" ") for line in ALIAS_ROWS.splitlines() if line)
 
     def _find(self, name: object) -> ModelInfo | None:
-        models = self._models or self._load()
         if not isinstance(name, str):
             return None
         if name.startswith(_PROVIDER_PREFIX):
             name = name[len(_PROVIDER_PREFIX) :]
-        found = models.get(name) or models.get(self._aliases.get(name, ""))
-        if found is None and ":" in name:
-            plain = _ROUTING_SUFFIX.sub("", name)
-            return self._find(plain) if plain != name else None
-        return found
+        plain = _ROUTING_SUFFIX.sub("", name)
+        ids = (name, self._aliases.get(name), plain, self._aliases.get(plain))
+        return next((self._models[i] for i in ids if i in self._models), None)
 
     def __getitem__(self, name: str) -> ModelInfo:
         found = self._find(name)
@@ -394,10 +388,10 @@ class _Catalogue(_ModelMapping):
         return self._find(name) is not None
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._models or self._load())
+        return iter(self._models)
 
     def __len__(self) -> int:
-        return len(self._models or self._load())
+        return len(self._models)
 
     def __repr__(self) -> str:
         return f"<METADATA: {len(self)} models, prices of {PRICES_AS_OF}>"
@@ -412,11 +406,9 @@ class _Catalogue(_ModelMapping):
         if wanted.startswith(_PROVIDER_PREFIX):
             wanted = wanted[len(_PROVIDER_PREFIX) :]
         same_tail = [i for i in self if i.partition("/")[2] == wanted]
-        close = difflib.get_close_matches(wanted, list(self), n=count + 1, cutoff=0.6)
-        if "/" not in wanted:
-            tails = {i.partition("/")[2]: i for i in self}
-            close = [tails[t] for t in difflib.get_close_matches(wanted, list(tails), n=count + 1, cutoff=0.6)]
-        unique = dict.fromkeys(same_tail + close)
+        ids = {i if "/" in wanted else i.partition("/")[2]: i for i in self}
+        close = difflib.get_close_matches(wanted, list(ids), n=count + 1, cutoff=0.6)
+        unique = dict.fromkeys(same_tail + [ids[c] for c in close])
         return [i for i in unique if i != name][:count]
 
 

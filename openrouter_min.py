@@ -2021,15 +2021,11 @@ class _Log:
 
 
 _LOGS: dict[str, _Log] = {}
-_LOGS_LOCK = threading.Lock()
 
 
 def _log_for(target: LogTarget) -> _Log | None:
     path = log_path(target)
-    if path is None:
-        return None
-    with _LOGS_LOCK:
-        return _LOGS.setdefault(path, _Log(path))
+    return _LOGS.setdefault(path, _Log(path)) if path else None
 
 
 def connect_log(path: str) -> sqlite3.Connection:

@@ -1303,14 +1303,13 @@ class ChunkAssembler:
     def __init__(self) -> None:
         self._envelope: Json = {}
         self._choices: dict[int, Json] = {}
-        self._parts: dict[int, dict[str, list[str]]] = {}
         self._is_over = False
         self.has_output = False
 
     @property
     def has_finish(self) -> bool:
         """Whether every answer that has begun (``n`` may be several) has come to its end."""
-        return self._is_over or bool(self._choices) and all("finish_reason" in c for c in self._choices.values())
+        return self._is_over or bool(self._choices) and all(c["finish_reason"] for c in self._choices.values())
 
     def add(self, chunk: Json) -> None:
         """Take one chunk; odd types are kept out of the message, never fatal."""
@@ -1326,29 +1325,28 @@ class ChunkAssembler:
 
     def _add_choice(self, delta_choice: Json) -> None:
         index = _int_or_none(delta_choice.get("index")) or 0
-        choice = self._choices.get(index)
-        if choice is None:
-            choice = self._choices[index] = {"index": index, "message": {"role": "assistant"}}
-            self._parts[index] = {}
+        choice = self._choices.setdefault(
+            index, {"index": index, "message": {"role": "assistant"}, "finish_reason": None}
+        )
         for key, value in delta_choice.items():
             if value is None or key == "index":
                 continue
             if key in ("delta", "message"):
-                self._add_delta(choice["message"], self._parts[index], _dict(value))
+                self._add_delta(choice["message"], _dict(value))
             elif key == "logprobs":
                 _merge(choice.setdefault(key, {}), _dict(value))
             elif key in ("finish_reason", "native_finish_reason"):
-                choice.setdefault(key, value)  # the first; it may come twice
+                choice[key] = choice.get(key) or value  # the first; it may come twice
             else:
                 choice[key] = value
 
-    def _add_delta(self, message: Json, parts: dict[str, list[str]], delta: Json) -> None:
+    def _add_delta(self, message: Json, delta: Json) -> None:
         for key, value in delta.items():
             new = text_of(value) if key in _TEXT_KEYS else value
             if not new or key == "role":
                 continue
             if key in _TEXT_KEYS:
-                parts.setdefault(key, []).append(new)
+                message.setdefault(key, []).append(new)  # joined at the end
             elif key == "tool_calls":
                 merge_tool_calls(message.setdefault(key, []), new)
             elif key == "reasoning_details":
@@ -1364,15 +1362,12 @@ class ChunkAssembler:
     def body(self) -> Json:
         """Return the answer so far in the shape of a plain one."""
         choices = []
-        for index in sorted(self._choices):
-            choice = dict(self._choices[index])
-            message = dict(choice["message"])
-            message.update((k, "".join(v)) for k, v in self._parts[index].items())
+        for _, choice in sorted(self._choices.items()):
+            message = {k: "".join(v) if k in _TEXT_KEYS else v for k, v in choice["message"].items()}
             message.setdefault("content", "")
             if "tool_calls" in message:
                 message["tool_calls"] = sorted(message["tool_calls"], key=lambda call: call["index"])
-            choice["message"] = message
-            choices.append({"finish_reason": None, **choice})
+            choices.append({**choice, "message": message})
         return {**self._envelope, "choices": choices}
 
 
@@ -1849,7 +1844,6 @@ class Step:
 
     models: tuple[str, ...] | None
     wait: float = 0.0
-    is_retry: bool = False
     note: str = ""
 
 
@@ -1898,7 +1892,7 @@ def next_step(
     if wait > min(config.retry_wait_max, time_left):
         limit = "retry_wait_max" if wait > config.retry_wait_max else "deadline"
         return Step(None, note=f"the next try would be in {wait:,.0f} s, more than {limit} allows")
-    return Step(models, wait, is_retry=True)
+    return Step(models, wait)
 
 
 # --- Operation log --------------------------------------------------------------------------
@@ -2997,9 +2991,14 @@ class _Operation:
         self._method = method
         self._path = path
         self._body = body
+        self._fields = body or {}
         self._action_id = action_id
         self._is_completion = is_completion
-        self._models = self._model_queue()
+        first = next(iter(_list(self._fields.get("models"))), None)
+        self.requested_model = _str_or_none(self._fields.get("model") or first)
+        self._models: tuple[str, ...] = ()
+        if is_completion and self.requested_model and "models" not in self._fields:
+            self._models = tuple(dict.fromkeys([self.requested_model, *config.fallbacks]))
         self._payload = self._encode(self._models)
         self._assembler = ChunkAssembler()
         self._attempts: list[Attempt] = []
@@ -3011,18 +3010,6 @@ class _Operation:
         self.reader: weakref.ref[Any] | None = None
         self._has_begun = False
         self.operation_id = new_operation_id()
-
-    def _model_queue(self) -> tuple[str, ...]:
-        if not self._is_completion or "model" not in (self._body or {}) or "models" in (self._body or {}):
-            return ()
-        return tuple(dict.fromkeys([self.requested_model or "", *self.config.fallbacks]))
-
-    @property
-    def requested_model(self) -> str | None:
-        """The model that was asked for first."""
-        body = self._body or {}
-        models = _list(body.get("models"))
-        return _str_or_none(body.get("model")) or (_str_or_none(models[0]) if models else None)
 
     def _encode(self, models: Sequence[str]) -> bytes | None:
         if self._body is None:
@@ -3095,17 +3082,16 @@ class _Operation:
                 self._note_attempt(error, models, step)
                 if step.models is None:
                     raise
+            retries += step.models == models
             if step.models != models:
                 models, self._payload = step.models, self._encode(step.models)
-            retries += step.is_retry
             self._assembler, self._plain, self.is_stream = ChunkAssembler(), {}, False
             self.call.sleep(step.wait)
 
     def _note_attempt(self, error: OpenRouterError, models: tuple[str, ...], step: Step) -> None:
         status = getattr(error, "status", None)
-        waited = step.wait if step.models is not None else 0.0
         said = redact(error.message, self.config.api_key)
-        self._attempts.append(Attempt(models[:MODELS_PER_REQUEST], status, said, waited))
+        self._attempts.append(Attempt(models[:MODELS_PER_REQUEST], status, said, step.wait))
         error.attempts = list(self._attempts)
         if step.note:
             error.hint = f"{step.note}; {error.hint}" if error.hint else step.note
@@ -3131,7 +3117,7 @@ class _Operation:
             raise failure
 
     def _headers(self) -> dict[str, str]:
-        wants_stream = (self._body or {}).get("stream") is True
+        wants_stream = self._fields.get("stream") is True
         headers = {
             "User-Agent": f"openrouter_min/{__version__}",
             "Accept": "text/event-stream" if wants_stream else "application/json",
@@ -3289,17 +3275,16 @@ class _Operation:
     def _status_error(self, answer: _Answer) -> OpenRouterError:
         encoding = answer.headers.get("Content-Encoding", "identity")
         try:
-            body = self._read_body(answer)
+            said: Any = str(self._read_body(answer), "utf-8-sig", "replace")
         except (APIConnectionError, APIResponseError) as error:  # the status alone tells enough
-            body = f"(its body did not come: {error.message})".encode("utf-8", "replace")
+            said = f"(its body did not come: {error.message})"
         if encoding.lower() not in ("identity", ""):
-            body = f"(its body is encoded as {encoding}, though identity was asked for)".encode()
-        text = redact(str(body, "utf-8-sig", "replace"), self.config.api_key)
+            said = f"(its body is encoded as {encoding}, though identity was asked for)"
         try:
-            decoded: Any = decode_json(text)
+            said = decode_json(said)
         except ValueError:
-            decoded = text
-        return self._decode_error(decoded, answer.status, answer.headers)
+            said = redact(said, self.config.api_key)
+        return self._decode_error(said, answer.status, answer.headers)
 
     def _decode_error(self, body: Any, status: int, headers: Any) -> APIStatusError:
         if isinstance(body, dict):
@@ -3342,7 +3327,7 @@ class _Operation:
         self._log = log
         if log is None:
             return
-        config, body = self.config, self._body or {}
+        config, body = self.config, self._fields
         row: Row = {
             "operation_id": self.operation_id,
             "timestamp": utc_timestamp(),
@@ -3500,7 +3485,7 @@ class Llm:
 
     def chat(self, messages: Sequence[Json], **params: Any) -> Completion:
         """Answer a list of messages; append ``completion.message`` to it to go on. Raises as complete."""
-        return self._ask(_not_a_prompt(messages), params).run()
+        return self._ask(_checked_messages(messages), params).run()
 
     def stream(self, prompt_or_messages: str | Sequence[Json], **params: Any) -> Stream:
         """Return a Stream for ``for`` or ``async for``; nothing is sent before its first iteration.
@@ -3515,7 +3500,7 @@ class Llm:
 
     async def achat(self, messages: Sequence[Json], **params: Any) -> Completion:
         """Await an answer to a list of messages; as chat, in a thread of its own."""
-        return await _run_in_thread(self._ask(_not_a_prompt(messages), params))
+        return await _run_in_thread(self._ask(_checked_messages(messages), params))
 
     @property
     def usage(self) -> Usage:
@@ -3676,12 +3661,6 @@ def _checked_prompt(prompt: object) -> str:
         hint = "for messages use chat()" if isinstance(prompt, (list, tuple)) else "complete('...')"
         raise ConfigError(f"the prompt is {_kind(prompt)}, not a str", hint=hint)
     return prompt
-
-
-def _not_a_prompt(messages: object) -> object:
-    if isinstance(messages, str):
-        raise ConfigError("messages is a str, not a list", hint="for a plain prompt use complete()")
-    return messages
 
 
 def _rest_of(first: Json | None, events: Iterator[Json]) -> Iterator[Json]:

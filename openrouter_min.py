@@ -538,9 +538,8 @@ def _dicts(value: object) -> list[Json]:
 
 
 def _int_or_none(value: object) -> int | None:
-    if isinstance(value, float):
-        return int(value) if math.isfinite(value) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    number = None if isinstance(value, str) else _number_or_none(value)
+    return None if number is None else int(number)
 
 
 def _number_or_none(value: object) -> float | None:
@@ -601,6 +600,7 @@ _URL = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(/
 _LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])", re.I)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_NOT_IN_HEADER = re.compile(_CONTROL.pattern + r"|[^\x00-\xff]")
 # Set by the transport or by the key; a second value would be ambiguous or leak the key.
 OWN_HEADERS = frozenset(
     "host content-length transfer-encoding connection authorization proxy-authorization accept-encoding".split()
@@ -749,16 +749,11 @@ def _check_header(name: object, value: object) -> None:
     if name.lower() in OWN_HEADERS:
         fix = "pass the key as api_key" if "auth" in name.lower() else "it is set for you"
         raise ConfigError(f"headers: {name} can't be set here", hint=fix)
-    if not isinstance(value, str) or _CONTROL.search(value):
-        problem = "holds a line break or control character" if isinstance(value, str) else f"is {_kind(value)}"
-        raise ConfigError(f"headers: the value of {name} {problem}", hint="one line of text, please")
-    try:
-        value.encode("latin-1")
-    except UnicodeEncodeError as error:
-        raise ConfigError(
-            f"headers: the value of {name} holds {value[error.start]!r}",
-            hint="HTTP headers carry Latin-1 only; write it in plain letters",
-        ) from None
+    bad = _NOT_IN_HEADER.search(value) if isinstance(value, str) else None
+    if bad or not isinstance(value, str):
+        problem = f"holds {bad.group()!r}" if bad else f"is {_kind(value)}"
+        hint = "a header is one line of Latin-1 text, without a line break or control character"
+        raise ConfigError(f"headers: the value of {name} {problem}", hint=hint)
 
 
 def _checked_url(value: object, allow_plain_http: bool) -> str:
@@ -784,8 +779,8 @@ def check_body_fields(given: Mapping[str, Any]) -> None:
             raise ConfigError(f"{name!r} is no name of a body field", hint="names are strings")
         if name == "messages":
             raise ConfigError("messages is no option", hint="it is the argument of chat() and stream()")
-        if name in _RANGES:
-            _check_range(name, value)
+        if name in _RULES:
+            _check_rule(name, value)
         if name not in BODY_FIELDS:
             near = _near_name(name, BODY_FIELDS | CALL_SETTINGS | CALL_ONLY)
             if near:
@@ -795,50 +790,35 @@ def check_body_fields(given: Mapping[str, Any]) -> None:
                 )
 
 
-# (types, lowest, highest) of the numbers that can be checked without knowing the model
-_RANGES: dict[str, tuple[tuple[type, ...], float, float]] = {
-    "temperature": ((int, float), 0, 2),
-    "max_tokens": ((int,), 1, math.inf),
-    "max_completion_tokens": ((int,), 1, math.inf),
-    "top_p": ((int, float), 0, 1),
-    "timeout": ((int, float), 0.001, 1e9),
-    "connect_timeout": ((int, float), 0.001, 1e9),
-    "deadline": ((int, float), 0.001, 1e9),
-    "max_retries": ((int,), 0, 1000),
-    "retry_wait_max": ((int, float), 0, 1e9),
+# What can be checked without knowing the model: (types, lowest, highest, the rule in words)
+_NONE = type(None)
+_RULES: dict[str, tuple[tuple[type, ...], float, float, str]] = {
+    "temperature": ((int, float, _NONE), 0, 2, "lies between 0 and 2"),
+    "top_p": ((int, float, _NONE), 0, 1, "lies between 0 and 1"),
+    "max_tokens": ((int, _NONE), 1, math.inf, "is a whole number from 1"),
+    "max_completion_tokens": ((int, _NONE), 1, math.inf, "is a whole number from 1"),
+    "timeout": ((int, float), 0.001, 1e9, "is a positive number of seconds"),
+    "connect_timeout": ((int, float), 0.001, 1e9, "is a positive number of seconds"),
+    "deadline": ((int, float, _NONE), 0.001, 1e9, "is a positive number of seconds, or None"),
+    "max_retries": ((int,), 0, 1000, "is a whole number from 0"),
+    "retry_wait_max": ((int, float), 0, 1e9, "is a number of seconds from 0"),
+    **dict.fromkeys(("system_prompt", "session_id", "workspace", "agent_id"), ((str, _NONE), 0, 0, "is a str")),
+    **dict.fromkeys(("log_content", "allow_plain_http"), ((bool,), 0, 1, "is True or False")),
 }
-_MAY_BE_NONE = frozenset({"temperature", "max_tokens", "max_completion_tokens", "top_p", "deadline"})
 
 
-def _check_range(name: str, value: object) -> None:
-    if value is None and name in _MAY_BE_NONE:
-        return
-    types, low, high = _RANGES[name]
-    if isinstance(value, bool) or not isinstance(value, types):
-        wanted = "an int" if types == (int,) else "a number"
-        raise ConfigError(f"{name} is {_kind(value)}, not {wanted}", hint=_range_hint(name))
-    if not low <= value <= high:  # type: ignore[operator]
-        raise ConfigError(f"{name}={value!r} is out of range", hint=_range_hint(name))
-
-
-def _range_hint(name: str) -> str:
-    _, low, high = _RANGES[name]
-    if name in ("timeout", "connect_timeout", "deadline"):
-        return f"{name} is a positive number of seconds"
-    return f"{name} is {low:g} or more" if high >= 1000 else f"{name} lies between {low:g} and {high:g}"
+def _check_rule(name: str, value: Any) -> None:
+    types, low, high, rule = _RULES[name]
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        raise ConfigError(f"{name} is {_kind(value)}", hint=f"{name} {rule}")
+    if isinstance(value, (int, float)) and not low <= value <= high:
+        raise ConfigError(f"{name}={value!r} is out of range", hint=f"{name} {rule}")
 
 
 def _check_values(config: LlmConfig) -> None:
-    for name in _RANGES:
+    for name in _RULES:
         if hasattr(config, name):
-            _check_range(name, getattr(config, name))
-    for name in ("system_prompt", "session_id", "workspace", "agent_id"):
-        value = getattr(config, name)
-        if value is not None and not isinstance(value, str):
-            raise ConfigError(f"{name} is {_kind(value)}, not a str", hint=f"{name}='...'")
-    for name in ("log_content", "allow_plain_http"):
-        if not isinstance(getattr(config, name), bool):
-            raise ConfigError(f"{name} is {_kind(getattr(config, name))}, not a bool", hint="True or False")
+            _check_rule(name, getattr(config, name))
     if not (config.log is None or isinstance(config.log, (bool, str)) or hasattr(config.log, "__fspath__")):
         raise ConfigError(f"log is {_kind(config.log)}", hint="a path, None for the default one, or False")
 
@@ -1518,19 +1498,14 @@ def check_generation(completion: Completion) -> None:
     still starting gives (API page, "Failures that arrive with HTTP 200"). Empty content with
     ``stop`` or ``length`` is an answer.
     """
-    if not _list(completion.raw.get("choices")):
-        raise APIResponseError(
-            "the answer has no choices: " + shown_body(json.dumps(completion.raw)),
-            hint="nothing was generated; try again, or name fallbacks",
-            retryable=True,
-        )
     output = "content reasoning tool_calls refusal images audio reasoning_details finish_reason".split()
+    if not _list(completion.raw.get("choices")):
+        said = "the answer has no choices: " + shown_body(json.dumps(completion.raw))
+        raise APIResponseError(said, hint="nothing was generated; try again, or name fallbacks", retryable=True)
     if not completion.usage.completion_tokens and not any(getattr(completion, name) for name in output):
-        raise APIResponseError(
-            "the model generated nothing (no text, no tokens, no finish_reason)",
-            hint="it may be starting up, and it is not billed: try again in a minute, or name fallbacks",
-            retryable=True,
-        )
+        said = "the model generated nothing (no text, no tokens, no finish_reason)"
+        hint = "it may be starting up, and it is not billed: try again in a minute, or name fallbacks"
+        raise APIResponseError(said, hint=hint, retryable=True)
 
 
 def decode_embeddings(body: Json, requested_model: str | None, count: int) -> Embeddings:
@@ -1677,10 +1652,9 @@ def shown_body(text: str) -> str:
 
 
 def _is_retryable(status: int, message: str, availability: Json) -> bool:
-    if isinstance(availability.get("retryable"), bool):
-        return bool(availability["retryable"])
+    told = availability.get("retryable")
     is_daily = status == 429 and _DAILY_LIMIT.search(message)
-    return not is_daily and error_class(status) in (RateLimitError, ProviderError)
+    return told if isinstance(told, bool) else not is_daily and error_class(status) in (RateLimitError, ProviderError)
 
 
 def _retry_after(availability: Json, headers: Mapping[str, str], metadata: Json, now: float) -> float | None:
@@ -2244,6 +2218,9 @@ _GROUPS = {
 _GROUPS["day"] = "substr(timestamp, 1, 10)"
 
 
+_SQLITE_ATTACH = 24  # sqlite3 names it only from 3.11 on; an authorizer's 0 is yes, 1 no
+
+
 class LlmOperationCollector:
     """Helpers over the log; ``path=None`` is the default log. A log that does not exist is empty."""
 
@@ -2319,12 +2296,17 @@ class LlmOperationCollector:
         """Run one read-only SQL statement over the table ``operations``."""
         import sqlite3
         from contextlib import closing
+        from pathlib import Path
 
         file = log_path(path)
         if file is None or not os.path.exists(file) or not os.path.getsize(file):
             return Operations()
+        uri = Path(file).as_uri() + "?mode=ro"
         try:
-            with closing(_connect_to_read(file)) as connection:
+            with closing(sqlite3.connect(uri, timeout=LOG_BUSY_TIMEOUT, uri=True, isolation_level=None)) as connection:
+                connection.execute("PRAGMA query_only = ON")
+                # ATTACH would make a file where there is none.
+                connection.set_authorizer(lambda action, *_: int(action == _SQLITE_ATTACH))
                 cursor = connection.execute(sql, list(params))
                 names = [d[0] for d in cursor.description or ()]
                 return Operations((dict(zip(names, row)) for row in cursor), names)
@@ -2352,21 +2334,6 @@ class LlmOperationCollector:
         except (_ForeignLog, sqlite3.Error, OSError) as error:
             raise ConfigError(f"{file} can't be purged: {error}", hint="is it a log of openrouter_min?") from None
         return count
-
-
-_ATTACH = 24  # SQLITE_ATTACH, which the module sqlite3 names only from 3.11 on
-
-
-def _connect_to_read(file: str) -> sqlite3.Connection:
-    import sqlite3
-    from pathlib import Path
-
-    uri = Path(file).as_uri() + "?mode=ro"
-    connection = sqlite3.connect(uri, timeout=LOG_BUSY_TIMEOUT, uri=True, isolation_level=None)
-    connection.execute("PRAGMA query_only = ON")
-    # ATTACH would make a file where there is none.
-    connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_DENY if action == _ATTACH else sqlite3.SQLITE_OK)
-    return connection
 
 
 def _moment(value: Moment | None) -> str | None:
@@ -3327,7 +3294,7 @@ class _Operation:
         self._log = log
         if log is None:
             return
-        config, body = self.config, self._fields
+        config, body, path = self.config, self._fields, self._path.split("?")[0].strip("/")
         row: Row = {
             "operation_id": self.operation_id,
             "timestamp": utc_timestamp(),
@@ -3335,7 +3302,7 @@ class _Operation:
             "workspace": config.workspace,
             "agent_id": config.agent_id,
             "action_id": self._action_id,
-            "operation_type": _operation_type(self._path),
+            "operation_type": "completion" if path == "chat/completions" else path,
             "provider": config.provider,
             "model": self.requested_model,
             "status": "running",
@@ -3375,10 +3342,12 @@ class _Operation:
         row["status"] = _row_status(failure)
         row["success"] = int(row["status"] == "ok")
         if isinstance(failure, OpenRouterError):
-            kind = getattr(failure, "error_type", None)
-            is_told = self.config.log_content or kind in ERROR_TYPE_STATUS  # else: words of the server
-            row["error_type"] = kind if kind and is_told else type(failure).__name__
-            row["error_message"] = str(failure) if self.config.log_content else _outline(failure)
+            name, kind = type(failure).__name__, getattr(failure, "error_type", None)
+            is_told = self.config.log_content  # else: a server may have taken words from the prompt
+            row["error_type"] = kind if kind and (is_told or kind in ERROR_TYPE_STATUS) else name
+            row["error_message"] = (
+                str(failure) if is_told else f"{name} {getattr(failure, 'status', None) or ''}".rstrip()
+            )
         self._log.close(self.operation_id, {k: log_cell(v, self.config.api_key) for k, v in row.items()})
 
     def _answer_cells(self, completion: Completion) -> Row:
@@ -3426,11 +3395,6 @@ def _reading_error(error: BaseException) -> OpenRouterError:
     return _connection_error(error, sent=True)
 
 
-def _operation_type(path: str) -> str:
-    name = path.split("?")[0].strip("/")
-    return "completion" if name == "chat/completions" else name
-
-
 def _last_text(messages: list[Any], roles: tuple[str, ...]) -> str | None:
     for message in reversed(messages):
         if _dict(message).get("role") in roles:
@@ -3444,12 +3408,6 @@ def _row_status(failure: BaseException | None) -> str:
     if isinstance(failure, StreamInterruptedError):
         return "interrupted"
     return "error" if isinstance(failure, Exception) and not isinstance(failure, _Cancelled) else "cancelled"
-
-
-def _outline(error: OpenRouterError) -> str:
-    """Describe an error without words that a server may have taken from the prompt."""
-    status = getattr(error, "status", None)
-    return f"{type(error).__name__}{f' {status}' if status else ''}"
 
 
 class Llm:
@@ -3677,16 +3635,15 @@ class _Pieces(Generic[T]):
         self._convert = convert
 
     def __iter__(self) -> Iterator[T]:
-        reader: Iterator[T] = self._read()
+        reader = self._read()
         self._operation.reader = weakref.ref(reader)
         return reader
 
     def _read(self) -> Iterator[T]:
-        convert = self._convert
         events = self._operation.events()
         try:
             for event in events:
-                piece = convert(event)
+                piece = self._convert(event)
                 if piece:
                     yield piece
         finally:
@@ -3719,8 +3676,7 @@ class Stream(_Pieces[str]):
 
     def chunks(self) -> _Pieces[Chunk]:
         """Return an iterable (``for`` or ``async for``) of decoded chunks instead of text."""
-        pieces: _Pieces[Chunk] = _Pieces(self._operation, decode_chunk)
-        return pieces
+        return _Pieces(self._operation, decode_chunk)
 
     @property
     def completion(self) -> Completion:
@@ -4224,12 +4180,9 @@ def _stdin_is_given() -> bool:
     import stat
 
     try:
-        if sys.stdin is None or sys.stdin.isatty():
-            return False
-        mode = os.fstat(sys.stdin.fileno()).st_mode
+        return not (sys.stdin is None or stat.S_ISCHR(os.fstat(sys.stdin.fileno()).st_mode))
     except (OSError, ValueError):  # no file behind it: a test's StringIO
-        return True
-    return not stat.S_ISCHR(mode)
+        return not sys.stdin.isatty()
 
 
 def _settings(options: Any) -> Json:

@@ -1239,6 +1239,11 @@ class LogTests(Case):
         self.assertTrue(cut["response"].startswith("This is a mock"))
         self.assertEqual((cut["success"], cut["error_type"]), (0, "StreamInterruptedError"))
 
+    def test_a_completion_sent_by_request_is_logged_as_one(self):
+        body = {"model": "openai/gpt-4", "messages": [{"role": "user", "content": "hi"}]}
+        self.ask("ok", "ok", way=lambda llm: llm.request("POST", "/chat/completions", body))
+        self.assertEqual([row["operation_type"] for row in self.rows()], ["completion"] * 2)
+
     def test_a_row_holds_what_design_names(self):
         self.ask(
             "Hello there",

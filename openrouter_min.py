@@ -160,6 +160,20 @@ BASE_URL_ENV = "OPENROUTER_BASE_URL"
 # What can go wrong, split by what the caller would do about it. No I/O, no decoding.
 
 
+_KEY_SHAPE = re.compile(r"sk-or-[A-Za-z0-9_-]{8,}")
+REDACTED = "sk-or-[hidden]"
+SECRET_LENGTH = 8  # characters; "test" as a key must not black out every test in a text
+
+
+def redact(text: str, key: str | None) -> str:
+    """Return the text without the key: by its value, also cut off at its end, and by the shape of OpenRouter's."""
+    head = key[: max(SECRET_LENGTH, len(key) // 2)] if key and len(key) >= SECRET_LENGTH else None
+    while head and head in text:
+        at = text.index(head)
+        text = text[:at] + REDACTED + text[at + len(os.path.commonprefix([text[at:], key or ""])) :]
+    return _KEY_SHAPE.sub(REDACTED, text) if "sk-or-" in text else text
+
+
 class OpenRouterError(Exception):
     """Base of all errors raised here; ``str`` shows what happened and what to do now.
 
@@ -169,9 +183,9 @@ class OpenRouterError(Exception):
     partial: "Completion | None" = None
 
     def __init__(self, message: str, *, hint: str = "", **fields: Any) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = redact(message, None)
+        self.hint = redact(hint, None)
+        super().__init__(self.message)
         self.attempts: list["Attempt"] = []
         for name, value in fields.items():
             if not hasattr(type(self), name):
@@ -289,20 +303,6 @@ def error_class(status: int) -> type[APIStatusError]:
     if 500 <= status <= 599:
         return ProviderError
     return ERROR_CLASSES.get(status, APIStatusError)
-
-
-_KEY_SHAPE = re.compile(r"sk-or-[A-Za-z0-9_-]{8,}")
-REDACTED = "sk-or-[hidden]"
-SECRET_LENGTH = 8  # characters; "test" as a key must not black out every test in a text
-
-
-def redact(text: str, key: str | None) -> str:
-    """Return the text without the key: by its value, also cut off at its end, and by the shape of OpenRouter's."""
-    head = key[: max(SECRET_LENGTH, len(key) // 2)] if key and len(key) >= SECRET_LENGTH else None
-    while head and head in text:
-        at = text.index(head)
-        text = text[:at] + REDACTED + text[at + len(os.path.commonprefix([text[at:], key or ""])) :]
-    return _KEY_SHAPE.sub(REDACTED, text) if "sk-or-" in text else text
 
 
 # --- Models and prices ----------------------------------------------------------------------
@@ -1196,6 +1196,7 @@ class LengthFraming:
         self.left = length
         self.done = length == 0
         self.rest = b""
+        self.failure = None
 
     def feed(self, data: bytes) -> bytes:
         """Return the body bytes of this piece."""
@@ -1220,12 +1221,13 @@ class ChunkedFraming:
     def __init__(self) -> None:
         self.done = False
         self.rest = b""
+        self.failure: ValueError | None = None
         self._chunk_left = 0
         self._held = b""
         self._state = "head"  # head, data, gap (the line end after data), trailer
 
     def feed(self, data: bytes) -> bytes:
-        """Return the body bytes of this piece; raises ValueError where it is not chunked."""
+        """Return the body bytes of this piece; where it is no longer chunked, ``failure`` says why."""
         data = self._held + data if self._held else data
         out: list[bytes] = []
         at = 0
@@ -1243,22 +1245,25 @@ class ChunkedFraming:
                 break
             self._line(data[at:end].rstrip(b"\r"))
             at = end + 1
+            if self.failure:
+                break
         self._held = b"" if self.done else data[at:]
         self.rest = data[at:] if self.done else b""
-        if len(self._held) > self.MAX_LINE:
-            raise LimitError("a chunk head of more than 8 KiB")
+        if len(self._held) > self.MAX_LINE and not self.failure:
+            self.failure = LimitError("a chunk head of more than 8 KiB")
         return out[0] if len(out) == 1 else b"".join(out)
 
     def _line(self, line: bytes) -> None:
         if self._state == "head":
             size = line.split(b";", 1)[0].strip()
             if not re.fullmatch(rb"[0-9A-Fa-f]{1,15}", size):
-                raise ValueError(f"a chunk head {line[:40]!r}")
+                self.failure = ValueError(f"a chunk head {line[:40]!r}")
+                return
             self._chunk_left = int(size, 16)
             self._state = "data" if self._chunk_left else "trailer"
         elif self._state == "gap":
             if line:
-                raise ValueError(f"{line[:40]!r} after a chunk")
+                self.failure = ValueError(f"{line[:40]!r} after a chunk")
             self._state = "head"
         elif not line:
             self.done = True
@@ -2033,14 +2038,16 @@ def _prepare_log(connection: sqlite3.Connection) -> None:
 
 def _log_version(connection: sqlite3.Connection) -> int:
     """Return our schema's version, 0 for an empty file; raise for foreign and newer files."""
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
-    tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    # In one statement: between two of them another process may make the table.
+    version, owner, tables = connection.execute(
+        "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_master)"
+        " FROM pragma_user_version, pragma_application_id"
+    ).fetchone()
     if owner != LOG_APPLICATION_ID and (tables or owner):
         raise _ForeignLog("it is the database of another program")
     if version > LOG_VERSION:
         raise _ForeignLog(f"a newer openrouter_min made it (version {version})")
-    return version
+    return int(version)
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
@@ -2595,6 +2602,8 @@ class _Answer:
     def read(self) -> bytes:
         """Return the next piece of the body, b"" at its end; then ``is_cut`` says if that came too soon."""
         while not self._framing.done and not self.is_cut:
+            if self._framing.failure:
+                raise self._framing.failure
             data = self._receive()
             if not data:
                 self.is_cut = not self._framing.end()
@@ -2898,13 +2907,12 @@ def _connection_error(error: BaseException, sent: bool) -> APIConnectionError:
     """Name what ended an exchange; with ``sent`` the request may have been worked on and billed."""
     import socket as sockets
 
-    billed = "the request had been sent whole, so it may have been billed: it was not sent again" if sent else ""
     if isinstance(error, sockets.timeout):
         return APITimeoutError("sending the request took too long", hint="raise timeout", sent=sent)
     if isinstance(error, LimitError):
-        return APIConnectionError(f"the server sent {error}", hint=billed, sent=sent)
+        return APIConnectionError(f"the server sent {error}", sent=sent)
     what = str(error) or type(error).__name__
-    return APIConnectionError(f"the connection broke: {what}", hint=billed or "try again", sent=sent)
+    return APIConnectionError(f"the connection broke: {what}", hint="" if sent else "try again", sent=sent)
 
 
 def _connect_error(error: BaseException, host: str, port: int, proxy: str | None, call: _Call) -> APIConnectionError:
@@ -3035,7 +3043,7 @@ class _Operation:
             self.call.check()
             try:
                 yield from self._attempt()
-                self._finish(Attempt(models[:MODELS_PER_REQUEST], 200))
+                self._finish(self._attempt_of(models, 200, None, 0.0))
                 return
             except OpenRouterError as error:
                 step = next_step(
@@ -3057,11 +3065,16 @@ class _Operation:
 
     def _note_attempt(self, error: OpenRouterError, models: tuple[str, ...], step: Step) -> None:
         status = getattr(error, "status", None)
-        said = redact(error.message, self.config.api_key)
-        self._attempts.append(Attempt(models[:MODELS_PER_REQUEST], status, said, step.wait))
+        self._attempts.append(self._attempt_of(models, status, error.message, step.wait))
         error.attempts = list(self._attempts)
-        if step.note:
-            error.hint = f"{step.note}; {error.hint}" if error.hint else step.note
+        billed = _MAY_BE_BILLED if isinstance(error, APIConnectionError) and error.sent else ""
+        error.hint = "; ".join(filter(None, [step.note, error.hint, billed]))
+
+    def _attempt_of(self, models: Sequence[str], status: int | None, said: str | None, wait: float) -> Attempt:
+        """Return what is told of a request; the key may stand in any of it, by mistake or by an echo."""
+        key = self.config.api_key
+        asked = tuple(redact(model, key) for model in models[:MODELS_PER_REQUEST])
+        return Attempt(asked, status, said and redact(said, key), wait)
 
     def _attempt(self) -> Iterator[Json]:
         """Make one request and yield what it answers; raises the error that it is."""
@@ -3070,8 +3083,12 @@ class _Operation:
         self._generation_id = answer.headers.get("X-Generation-Id")
         failure: OpenRouterError | None = None
         try:
+            encoding = answer.headers.get("Content-Encoding", "identity").lower()
             if not 200 <= answer.status <= 299:
-                failure = self._status_error(answer)
+                failure = self._status_error(answer, encoding)
+            elif encoding not in ("identity", ""):
+                said = f"the answer is encoded as {encoding}, though identity was asked for"
+                raise APIResponseError(said, hint="a proxy or gateway does this: switch its compression off")
             elif "text/event-stream" in answer.headers.get("Content-Type", "").lower():
                 yield from self._read_stream(answer)
             else:
@@ -3170,9 +3187,7 @@ class _Operation:
         """Read a body to its proven end and yield it; what is no JSON is the ``result`` itself."""
         body = self._read_body(answer, head)
         if answer.is_cut:
-            raise APIConnectionError(
-                "the connection was closed before the answer was whole", hint=_MAY_BE_BILLED, sent=True
-            )
+            raise APIConnectionError("the connection was closed before the answer was whole", sent=True)
         if not self._is_completion and not _is_text(answer.headers.get("Content-Type", "").lower(), body):
             self.result = body
             return
@@ -3201,12 +3216,6 @@ class _Operation:
             raise _reading_error(error) from error
 
     def _decode_body(self, body: bytes, answer: _Answer) -> Any:
-        encoding = answer.headers.get("Content-Encoding", "identity")
-        if encoding.lower() not in ("identity", ""):
-            raise APIResponseError(
-                f"the answer is encoded as {encoding}, though identity was asked for",
-                hint="a proxy or gateway does this: switch its compression off",
-            )
         try:
             return decode_json(str(body, "utf-8", "replace").lstrip("\ufeff \t\r\n"))
         except ValueError as error:
@@ -3214,7 +3223,7 @@ class _Operation:
             if not body:
                 raise APIResponseError(f"HTTP {answer.status} with an empty body", hint="is base_url right?") from None
             if not answer.has_proof and body[:1] in (b"{", b"["):
-                raise APIConnectionError("the answer was cut off", hint=_MAY_BE_BILLED, sent=True) from None
+                raise APIConnectionError("the answer was cut off", sent=True) from None
             said = shown_body(str(body[: 64 * 1024], "utf-8", "replace"))
             raise APIResponseError(f"the answer is not JSON ({error}): {said}", hint="is base_url right?") from None
 
@@ -3239,13 +3248,12 @@ class _Operation:
 
     # Errors of one attempt.
 
-    def _status_error(self, answer: _Answer) -> OpenRouterError:
-        encoding = answer.headers.get("Content-Encoding", "identity")
+    def _status_error(self, answer: _Answer, encoding: str) -> OpenRouterError:
         try:
             said: Any = str(self._read_body(answer), "utf-8-sig", "replace")
         except (APIConnectionError, APIResponseError) as error:  # the status alone tells enough
             said = f"(its body did not come: {error.message})"
-        if encoding.lower() not in ("identity", ""):
+        if encoding not in ("identity", ""):
             said = f"(its body is encoded as {encoding}, though identity was asked for)"
         try:
             said = decode_json(said)
@@ -3258,7 +3266,7 @@ class _Operation:
             body = decode_json(redact(json.dumps(body), self.config.api_key))
         config = self.config
         shape = "" if (config.api_key or "").startswith("sk-or-") else "; it does not begin with sk-or-"
-        return decode_error(
+        error = decode_error(
             body,
             status=status,
             headers=headers,
@@ -3266,6 +3274,8 @@ class _Operation:
             key_note=f"it came from {config.key_source}{shape}",
             now=time.time(),
         )
+        error.generation_id = error.generation_id and redact(error.generation_id, config.api_key)
+        return error
 
     def _interrupted(self, message: str, **fields: Any) -> StreamInterruptedError:
         fields.setdefault("hint", "the text so far is in .partial; it may have been billed")

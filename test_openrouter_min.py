@@ -778,6 +778,7 @@ class MisleadingHintTests(Case):
             ("No generation gen-x", 404, {"models": ()}, "the path and the id", "maker/model"),
             ("requires more credits, can only afford 0", 402, {}, "add credits", "max_tokens=0"),
             ("You can only afford 1,234 tokens", 402, {}, "max_tokens=1234", "max_tokens=1 "),
+            ("Token limit reached", 400, {}, "raise max_tokens", "as the message says"),
             ("Key limit exceeded (total limit)", 403, {}, "the key has used up its own limit", "rights"),
             (
                 "No endpoints found that can handle the requested parameters",

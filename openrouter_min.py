@@ -2033,8 +2033,10 @@ def _prepare_log(connection: sqlite3.Connection) -> None:
             connection.execute(f"CREATE TABLE operations (id INTEGER PRIMARY KEY, {_COLUMNS})")
             connection.execute(f"PRAGMA application_id = {LOG_APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {LOG_VERSION}")
-    finally:
-        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")  # a table without our mark would be a stranger's
+        raise
+    connection.execute("COMMIT")
 
 
 def _log_version(connection: sqlite3.Connection) -> int:

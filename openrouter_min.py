@@ -167,10 +167,12 @@ SECRET_LENGTH = 8  # characters; "test" as a key must not black out every test i
 
 def redact(text: str, key: str | None) -> str:
     """Return the text without the key: by its value, also cut off at its end, and by the shape of OpenRouter's."""
-    head = key[: max(SECRET_LENGTH, len(key) // 2)] if key and len(key) >= SECRET_LENGTH else None
-    while head and head in text:
-        at = text.index(head)
-        text = text[:at] + REDACTED + text[at + len(os.path.commonprefix([text[at:], key or ""])) :]
+    if key and len(key) >= SECRET_LENGTH:
+        head = key[: max(SECRET_LENGTH, len(key) // 2)]
+        at = text.find(head)
+        while at >= 0:
+            text = text[:at] + REDACTED + text[at + len(os.path.commonprefix([text[at:], key])) :]
+            at = text.find(head, at + len(REDACTED))
     return _KEY_SHAPE.sub(REDACTED, text) if "sk-or-" in text else text
 
 
@@ -1977,7 +1979,8 @@ class _Log:
                 self._connection.execute(sql, values)
             except Exception as error:  # whatever SQLite, the disk or the folder think of
                 self._is_unusable = self._connection is None
-                if self._connection is not None:  # who locks it for so long may do so again: lose a row, not the time
+                if self._connection is not None and "locked" in str(error):
+                    # Who locks it for so long may do so again: lose a row, not the time.
                     self._connection.execute("PRAGMA busy_timeout = 250")
                 self._warn(error)
 

@@ -2008,6 +2008,12 @@ class OddAnswerTests(Case):
         self.assertNotIn("SECRETKEY", str(raised.exception))
         self.assertIn("hidden", str(raised.exception))
 
+    def test_a_key_copied_from_a_log_that_hides_it_hung_the_call(self):
+        key = "sk-or-[hidden]"
+        server = self.serve(json_answer(error_body(f"no user for {key} and {key}", 401), 401))
+        with self.assertRaisesRegex(AuthenticationError, "no user for"):
+            self.llm(server, api_key=key).complete("x")
+
 
 class ConnectTests(Case):
     def listener(self, backlog=1):

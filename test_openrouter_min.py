@@ -3606,9 +3606,9 @@ class CommandLineTests(Case):
 
     def shell(self, command):
         command = command.replace("PYTHON", f"'{sys.executable}' '{HERE}/openrouter_min.py'")
-        environment = {**os.environ, "OPENROUTER_MIN_LOG": "off"}
+        environment = {**os.environ, "OPENROUTER_MIN_LOG": "off", "PATH": os.defpath}
         kind = {"capture_output": True, "text": True, "timeout": 30}
-        return subprocess.run(["sh", "-c", command], check=False, env=environment, **kind)
+        return subprocess.run(["/bin/sh", "-c", command], check=False, env=environment, **kind)
 
     @unittest.skipIf(os.name == "nt", "needs a POSIX shell")
     def test_closed_and_full_outputs_were_tracebacks(self):

@@ -47,6 +47,7 @@ import functools
 import io
 import json
 import math
+import operator
 import os
 import re
 import sys
@@ -139,6 +140,8 @@ MODELS_PER_REQUEST = 3  # longer `models` lists are answered 400
 MAX_HEAD = 256 * 1024  # bytes of status line and headers, informational answers included
 MAX_EVENT = 16 * 1024 * 1024  # bytes of one event; images travel as base64 in one
 MAX_BODY = 128 * 1024 * 1024  # bytes of one answer
+MAX_ATTACHMENT = 64 * 1024 * 1024  # bytes of one file; base64 makes a third more of it
+MAX_TOOL_ROUNDS = 10  # times that functions run for one question; a model may ask for ever
 READ_SIZE = 64 * 1024  # bytes asked of the socket at once
 SHOWN_BODY = 200  # characters of an unreadable body that an error shows
 
@@ -594,7 +597,7 @@ CALL_SETTINGS = frozenset(
     " retry_wait_max session_id workspace agent_id log_content".split()
 )
 # What one call may carry that is neither a setting nor a body field.
-CALL_ONLY = frozenset({"action_id"})
+CALL_ONLY = frozenset({"action_id", "schema", "attachments", "max_tool_rounds"})
 # Body fields that two settings stand for.
 SETTING_FIELDS = ("temperature", "max_tokens", "session_id")
 
@@ -675,6 +678,8 @@ class LlmConfig:
         for name in self.params or {}:
             if name == "model" or name in CALL_SETTINGS - BODY_FIELDS:
                 raise ConfigError(f"params: {name} is a setting of its own", hint=f"Llm({name}=..., params={{...}})")
+            if name in CALL_ONLY:
+                raise ConfigError(f"params: {name} belongs to one call", hint=f"complete(..., {name}=...)")
         check_body_fields(self.params or {})
         if (_environment(LOG_CONTENT_ENV) or "").lower() in _OFF:
             put(self, "log_content", False)
@@ -783,7 +788,7 @@ def check_body_fields(given: Mapping[str, Any]) -> None:
             raise ConfigError("messages is no option", hint="it is the argument of chat() and stream()")
         if name in _RULES:
             _check_rule(name, value)
-        if name not in BODY_FIELDS:
+        if name not in BODY_FIELDS | CALL_ONLY:
             near = _near_name(name, BODY_FIELDS | CALL_SETTINGS | CALL_ONLY)
             if near:
                 raise ConfigError(
@@ -804,6 +809,7 @@ _RULES: dict[str, tuple[tuple[type, ...], float, float, str]] = {
     "deadline": ((int, float, _NONE), 0.001, 1e9, "is a positive number of seconds, or None"),
     "max_retries": ((int,), 0, 1000, "is a whole number from 0"),
     "retry_wait_max": ((int, float), 0, 1e9, "is a number of seconds from 0"),
+    "max_tool_rounds": ((int,), 1, 1000, "is a whole number from 1"),
     **dict.fromkeys(("system_prompt", "session_id", "workspace", "agent_id"), ((str, _NONE), 0, 0, "is a str")),
     **dict.fromkeys(("log_content", "allow_plain_http"), ((bool,), 0, 1, "is True or False")),
 }
@@ -924,7 +930,10 @@ class Completion:
 
     ``model`` is the one that served, ``provider`` the upstream, ``cost`` USD by ``cost_source``
     ("reported" or "estimated"; both None where unknown), ``images`` their URLs, ``message`` what
-    to append to the history, ``raw`` the decoded answer (of a stream: put together).
+    to append to the history, ``parsed`` what ``schema=`` asked for, ``headers`` the answer's,
+    looked up in any case, ``raw`` the decoded answer (of a stream: put together). After functions
+    ran, usage, cost, times and attempts are the sums of all rounds, and ``rounds`` the messages
+    between question and answer.
     """
 
     content: str = ""
@@ -950,6 +959,8 @@ class Completion:
     refusal: str | None = None
     logprobs: Json | None = None
     parsed: Any = None
+    rounds: list[Json] = field(default_factory=list, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     raw: Json = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:
@@ -960,6 +971,11 @@ class Completion:
         """Whether a token limit cut the answer; tool arguments may then be half a JSON text."""
         reasons = (self.finish_reason, self.native_finish_reason)
         return any(r is not None and r.lower() in _LIMIT_REASONS for r in reasons)
+
+    @property
+    def messages(self) -> list[Json]:
+        """What to add to the history: the rounds of functions, where there were some, and the message."""
+        return [*self.rounds, self.message]
 
     @property
     def message(self) -> Json:
@@ -1417,6 +1433,7 @@ def decode_completion(
     attempts: Sequence[Attempt] = (),
     latency_ms: int | None = None,
     first_token_ms: int | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Completion:
     """Read a plain or an assembled answer; unknown fields stay in ``raw``."""
     choice = _first_choice(body)
@@ -1448,6 +1465,7 @@ def decode_completion(
         reasoning_details=details,
         refusal=_str_or_none(message.get("refusal")),
         logprobs=choice.get("logprobs") if isinstance(choice.get("logprobs"), dict) else None,
+        headers=headers or {},
         raw=body,
     )
 
@@ -1812,6 +1830,416 @@ def _words_of(error: APIStatusError) -> str:
     return " ".join(str(w) for w in words if w).lower().replace("_", " ")
 
 
+# Attachments: what the first bytes or the name say that a file is, and the content part that carries it.
+
+# (part, MIME type or audio format, first bytes, endings of names); what a name says decides where the bytes fit several
+_MEDIA = (
+    ("image", "image/png", rb"\x89PNG", "png"),
+    ("image", "image/jpeg", rb"\xff\xd8\xff", "jpg jpeg"),
+    ("image", "image/gif", rb"GIF8", "gif"),
+    ("image", "image/webp", rb"RIFF....WEBP", "webp"),
+    ("file", "application/pdf", rb"%PDF-", "pdf"),
+    ("audio", "wav", rb"RIFF....WAVE", "wav"),
+    ("audio", "mp3", rb"ID3|\xff[\xe2-\xe7\xf2-\xf7\xfa\xfb]", "mp3"),
+    ("audio", "flac", rb"fLaC", "flac"),
+    ("audio", "ogg", rb"OggS", "ogg oga opus"),
+    ("audio", "aiff", rb"FORM....AIF", "aiff aif"),
+    ("audio", "aac", rb"\xff[\xf0\xf1\xf8\xf9]", "aac"),
+    ("audio", "m4a", rb"....ftypM4A", "m4a"),
+    ("video", "video/mov", rb"....ftypqt", "mov"),
+    ("video", "video/mp4", rb"....ftyp", "mp4 m4v"),
+    ("audio", "m4a", rb"....ftyp", "m4a"),
+    ("video", "video/webm", rb"\x1aE\xdf\xa3", "webm"),
+    ("video", "video/mpeg", rb"\x00\x00\x01[\xb3\xba]", "mpeg mpg"),
+)
+
+
+def attachment_part(name: str, data: bytes) -> Json:
+    """Return the content part of a file: known media by content and name, else text in UTF-8."""
+    fitting = [row for row in _MEDIA if re.match(row[2], data, re.S)]
+    by_name = [row for row in fitting or _MEDIA if _ending(name) in row[3].split()]
+    for part, kind, _, _ in (by_name or fitting)[:1]:
+        return _media_part(part, kind, name, data)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        known = " ".join(dict.fromkeys(" ".join(row[3] for row in _MEDIA).split()))
+        raise ConfigError(f"attachments: {name} is of no known kind", hint=f"known: {known}, and text in UTF-8")
+    return {"type": "text", "text": f"{name}:\n{text}"}
+
+
+def _ending(name: str) -> str:
+    return name.rpartition(".")[2].lower()
+
+
+def _media_part(part: str, kind: str, name: str, data: bytes) -> Json:
+    import base64
+
+    text = base64.b64encode(data).decode()
+    if part == "audio":
+        return {"type": "input_audio", "input_audio": {"data": text, "format": kind}}
+    return _link_part(part, f"data:{kind};base64,{text}", name)
+
+
+def _link_part(part: str, url: str, name: str) -> Json:
+    if part == "file":
+        return {"type": "file", "file": {"filename": name, "file_data": url}}
+    return {"type": f"{part}_url", f"{part}_url": {"url": url}}
+
+
+def url_part(url: str) -> Json:
+    """Return the content part of an http(s) URL, by the ending of its path; an image where that tells nothing."""
+    name = re.split("[?#]", url)[0].rstrip("/").rpartition("/")[2]
+    part = next((row[0] for row in _MEDIA if _ending(name) in row[3].split()), "image")
+    if part == "audio":
+        raise ConfigError(f"attachments: {url} is audio, which goes out as a file only", hint="download it first")
+    is_film = re.match(r"https?://(www\.)?(youtube\.com|youtu\.be)/", url)
+    return _link_part("video" if is_film else part, url, name)
+
+
+def with_attachments(messages: list[Json], parts: list[Json]) -> list[Json]:
+    """Return the messages with the parts after the text of the last one, which must be the user's."""
+    *earlier, last = messages
+    if last["role"] != "user":
+        raise ConfigError("attachments: the last message is not the user's", hint="put the parts into its content")
+    content = last.get("content")
+    said = [{"type": "text", "text": content}] if isinstance(content, str) else _list(content)
+    return [*earlier, {**last, "content": [*said, *parts]}]
+
+
+# Schemas: from type hints to JSON Schema, and from decoded JSON back to what the hints say. For
+# functions as tools and for structured output.
+
+_JSON_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
+
+
+def schema_of(hint: Any, *, strict: bool = False, inside: tuple[Any, ...] = ()) -> Json:
+    """Return the JSON Schema of a type hint; raises ConfigError for what JSON can't carry.
+
+    ``strict``: every property is required, as structured output wants it (API page, section 8).
+    ``inside``: the hints around this one.
+    """
+    import typing
+
+    def schema(inner: Any) -> Json:
+        return schema_of(inner, strict=strict, inside=(*inside, hint))
+
+    kind, args = typing.get_origin(hint) or hint, typing.get_args(hint)
+    if hasattr(hint, "__metadata__"):  # Annotated
+        said = [m for m in hint.__metadata__ if isinstance(m, str)]
+        return {**schema(hint.__origin__), **({"description": said[0]} if said else {})}
+    if hint is typing.Any or hint is object:
+        return {}
+    if _is_union(kind):
+        return {"anyOf": [schema(a) for a in args]}
+    if kind is typing.Literal:
+        return _choice(args)
+    if isinstance(kind, type) and hint not in inside:
+        if kind in _JSON_TYPES:
+            return {"type": _JSON_TYPES[kind]}
+        if hasattr(kind, "__members__"):  # Enum
+            return _choice([member.value for member in kind])  # type: ignore[attr-defined]
+        if _has_fields(kind):
+            fields = {name: (schema(inner), has_default) for name, (inner, has_default) in _fields_of(kind).items()}
+            return _object(fields, strict=strict)
+        if issubclass(kind, dict):
+            return {"type": "object", "additionalProperties": schema(args[1]) if args else True}
+        if _is_collection(kind):
+            return {"type": "array", "items": schema(_item_hint(args))}
+    why = "it contains itself" if hint in inside else "JSON can't carry it"
+    raise ConfigError(f"{hint!r} has no schema here: {why}", hint="use plain hints, or give the schema as a dict")
+
+
+def _object(fields: dict[str, tuple[Json, bool]], *, strict: bool = False) -> Json:
+    """Return the schema of an object from {name: (schema, whether it has a default)}."""
+    required = [name for name, (_, has_default) in fields.items() if strict or not has_default]
+    properties = {name: schema for name, (schema, _) in fields.items()}
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _is_union(kind: Any) -> bool:
+    import typing
+
+    return kind is typing.Union or getattr(kind, "__name__", "") == "UnionType"  # the X | Y of 3.10
+
+
+def _is_collection(kind: Any) -> bool:
+    from collections.abc import Collection
+
+    return issubclass(kind, Collection) and not issubclass(kind, (bytes, str))
+
+
+def _item_hint(args: tuple[Any, ...]) -> Any:
+    """Return the hint of a container's items; ``object`` where they differ, as in a tuple of fixed length."""
+    return args[0] if len(args) == 1 or args[1:] == (...,) else object
+
+
+def _choice(values: Sequence[Any]) -> Json:
+    values = [getattr(v, "value", v) for v in values]  # a Literal may name the member of an Enum
+    types = list(dict.fromkeys(_JSON_TYPES.get(type(v), "string") for v in values))
+    return {"type": types[0] if len(types) == 1 else types, "enum": values}
+
+
+def _has_fields(kind: Any) -> bool:
+    return dataclasses.is_dataclass(kind) or (issubclass(kind, dict) and hasattr(kind, "__total__"))
+
+
+def _hints_of(thing: Any) -> Json:
+    """Return the evaluated hints of a class or function, Annotated ones whole."""
+    import typing
+
+    try:
+        if sys.version_info >= (3, 9):
+            return typing.get_type_hints(thing, include_extras=True)
+        return typing.get_type_hints(thing)
+    except Exception as error:  # a hint may be any expression
+        name = getattr(thing, "__name__", repr(thing))
+        raise ConfigError(
+            f"the hints of {name} can't be read: {error}", hint="define its types at module level"
+        ) from None
+
+
+def _fields_of(kind: Any) -> dict[str, tuple[Any, bool]]:
+    """Return {name: (hint, whether it has a default)} of a dataclass or TypedDict."""
+    hints = _hints_of(kind)
+    if dataclasses.is_dataclass(kind):
+        none = dataclasses.MISSING
+        fields = [f for f in dataclasses.fields(kind) if f.init]
+        return {f.name: (hints[f.name], f.default is not none or f.default_factory is not none) for f in fields}
+    optional = getattr(kind, "__optional_keys__", frozenset() if kind.__total__ else frozenset(hints))
+    return {name: (_bare(hint), name in optional) for name, hint in hints.items()}
+
+
+def _bare(hint: Any) -> Any:
+    """Take Required[...] and NotRequired[...] off a TypedDict's hint."""
+    import typing
+
+    return typing.get_args(hint)[0] if "Required" in str(typing.get_origin(hint)) else hint
+
+
+def misfit(value: Any, schema: Any, root: Any = None, where: str = "") -> str:
+    """Say where decoded JSON does not fit a JSON Schema, '' where it does.
+
+    Judges $ref, anyOf, oneOf, allOf, type, enum, const, properties, required,
+    additionalProperties and items; other keywords are left to the model.
+    """
+    if not isinstance(schema, dict):
+        return f"{where or 'the answer'} is not allowed" if schema is False else ""
+    root, place = schema if root is None else root, where or "the answer"
+    if "$ref" in schema:
+        return misfit(value, _referred(schema["$ref"], root), root, where)
+    for kind in ("anyOf", "oneOf"):
+        tried = [misfit(value, s, root, where) for s in schema.get(kind, ())]
+        if tried and all(tried):
+            return max(tried, key=len)
+    types = schema.get("type", [])
+    if types and not any(_is_json_type(value, t) for t in ([types] if isinstance(types, str) else types)):
+        return f"{place} is {json.dumps(value)[:60]}, not of type {types}"
+    choices = [schema["const"]] if "const" in schema else schema.get("enum")
+    if choices is not None and value not in choices:
+        return f"{place} is {json.dumps(value)[:60]}, not one of {choices}"
+    parts = [misfit(value, s, root, where) for s in schema.get("allOf", ())]
+    if isinstance(value, dict):
+        parts += [f"{place} lacks {name!r}" for name in schema.get("required", ()) if name not in value]
+        known, other = schema.get("properties", {}), schema.get("additionalProperties", True)
+        parts += [misfit(v, known.get(k, other), root, f"{where}.{k}".lstrip(".")) for k, v in value.items()]
+    if isinstance(value, list) and "items" in schema:
+        parts += [misfit(v, schema["items"], root, f"{where}[{i}]") for i, v in enumerate(value)]
+    return next(filter(None, parts), "")
+
+
+def _referred(pointer: str, root: Any) -> Any:
+    for step in filter(None, pointer.lstrip("#").split("/")):
+        root = _dict(root).get(step.replace("~1", "/").replace("~0", "~"), {})
+    return root
+
+
+def _is_json_type(value: Any, name: str) -> bool:
+    if name in ("array", "object"):
+        return isinstance(value, list if name == "array" else dict)
+    if name == "number":
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return _JSON_TYPES.get(type(value)) == name or (
+        name == "integer" and isinstance(value, float) and value.is_integer()
+    )
+
+
+def build(hint: Any, value: Any) -> Any:
+    """Turn decoded JSON that fits the hint's schema into the hint's own objects."""
+    import typing
+
+    kind, args = typing.get_origin(hint) or hint, typing.get_args(hint)
+    if hasattr(hint, "__metadata__"):
+        return build(hint.__origin__, value)
+    if _is_union(kind):
+        return build(next(a for a in args if not misfit(value, schema_of(a))), value)
+    if kind is typing.Literal:
+        return next((a for a in args if getattr(a, "value", a) == value), value)
+    if not isinstance(kind, type) or value is None:
+        return value
+    if hasattr(kind, "__members__") or kind in (int, float):
+        return kind(value)
+    if _has_fields(kind):
+        inner = _fields_of(kind)
+        return kind(**{name: build(inner[name][0], v) for name, v in value.items() if name in inner})
+    if isinstance(value, dict):
+        return {k: build(args[1], v) if args else v for k, v in value.items()}
+    if isinstance(value, list) and _is_collection(kind):
+        items = [build(_item_hint(args), v) for v in value]
+        return items if kind.__module__ == "collections.abc" else kind(items)
+    return value
+
+
+_TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def tool_of(function: Callable[..., Any]) -> Json:
+    """Return the tool definition of a function: name, docstring, parameters from its hints.
+
+    A parameter is described by Annotated[..., "text"], or in the docstring by a line
+    ``name: text`` or ``:param name: text``.
+    """
+    import inspect
+
+    name = _function_name(function)
+    if not _TOOL_NAME.fullmatch(name):
+        raise ConfigError(f"tools: {name!r} is no function name", hint="def a function, with a docstring and hints")
+    said, hints = inspect.getdoc(function) or "", _function_hints(function)
+    fields: dict[str, tuple[Json, bool]] = {}
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            raise ConfigError(f"tools: {name} takes {parameter.name} by position only", hint="remove the / from it")
+        schema = schema_of(hints.get(parameter.name, object))
+        about = re.search(rf"^\s*(?::param )?{parameter.name}\s*(?:\([^)]*\))?:\s*(.+)$", said, re.M)
+        if about:
+            schema.setdefault("description", about.group(1))
+        if type(parameter.default) in (str, bool, int, float):
+            schema["default"] = parameter.default
+        fields[parameter.name] = schema, parameter.default is not parameter.empty
+    about_it = said.split("\n\n")[0].replace("\n", " ")
+    parameters = _object(fields)
+    return {"type": "function", "function": {"name": name, "description": about_it, "parameters": parameters}}
+
+
+def _function_name(function: Any) -> str:
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def _function_hints(function: Any) -> Json:
+    return _hints_of(function if hasattr(function, "__name__") else type(function).__call__)
+
+
+def functions_of(tools: object) -> dict[str, Callable[..., Any]]:
+    """Return the functions among tools by name; raises ConfigError for what is neither function nor dict."""
+    functions: dict[str, Callable[..., Any]] = {}
+    for i, tool in enumerate(_list(tools)):
+        if callable(tool):
+            if functions.setdefault(_function_name(tool), tool) is not tool:
+                raise ConfigError(f"tools: two functions are called {_function_name(tool)}", hint="rename one")
+        elif not isinstance(tool, dict):
+            raise ConfigError(f"tools[{i}] is {_kind(tool)}", hint="a function, or {'type': 'function', ...}")
+    return functions
+
+
+def fitting_arguments(function: Callable[..., Any], call: ToolCall) -> Json:
+    """Return the arguments of a call as the function's hints want them; raises ValueError that says what is wrong."""
+    values = decode_json(call.arguments) if call.arguments.strip() else {}
+    problem = misfit(values, tool_of(function)["function"]["parameters"])
+    if problem:
+        raise ValueError(problem.replace("the answer", "the arguments"))
+    hints = _function_hints(function)
+    return {name: build(hints.get(name, object), value) for name, value in (values or {}).items()}
+
+
+def tool_text(value: Any) -> str:
+    """Return what a function gave back as the text of a tool message: a str as it is, all else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    return list(value) if isinstance(value, (set, frozenset)) else getattr(value, "value", str(value))
+
+
+def sum_of_rounds(completions: Sequence[Completion], rounds: list[Json]) -> Completion:
+    """Return the last answer with usage, cost, time and attempts of all; an unknown cost makes the sum unknown."""
+    costs = [c.cost for c in completions if c.cost is not None]
+    is_known = len(costs) == len(completions)
+    sources = {c.cost_source for c in completions}
+    return dataclasses.replace(
+        completions[-1],
+        usage=functools.reduce(operator.add, [c.usage for c in completions]),
+        cost=sum(costs) if is_known else None,
+        cost_source=("estimated" if "estimated" in sources else "reported") if is_known else None,
+        latency_ms=sum(c.latency_ms or 0 for c in completions),
+        first_token_ms=completions[0].first_token_ms,
+        attempts=[a for c in completions for a in c.attempts],
+        rounds=rounds,
+    )
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What ``schema=`` asks for: the JSON Schema that goes out, and the class that it stands for."""
+
+    schema: Json
+    hint: Any = None
+
+    @classmethod
+    def of(cls, wanted: Any) -> Structure:
+        """Read a dataclass, TypedDict or JSON Schema dict; raises ConfigError for anything else."""
+        if isinstance(wanted, dict):
+            if wanted.get("type") == "json_schema" or "json_schema" in wanted:
+                raise ConfigError("schema is a whole response_format", hint="response_format={...} takes it as it is")
+            encode_body(wanted)
+            return cls(wanted)
+        if not isinstance(wanted, type) or not _has_fields(wanted):
+            raise ConfigError(f"schema={wanted!r}", hint="a dataclass (the class itself) or a JSON Schema dict")
+        return cls(schema_of(wanted, strict=True), wanted)
+
+    def response_format(self) -> Json:
+        """Return the body field that asks for it."""
+        name = str(self.schema.get("title") or getattr(self.hint, "__name__", "answer"))
+        name = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64]
+        return {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": self.schema}}
+
+    def parse(self, completion: Completion) -> Completion:
+        """Return the completion with ``parsed``; raises APIResponseError, with the text kept, where it does not fit."""
+        try:
+            return dataclasses.replace(completion, parsed=self._value(completion.content))
+        except (AttributeError, TypeError, ValueError, RecursionError) as error:
+            problem = f"the answer does not fit the schema: {error}"
+        hint = "the text is in .partial.content; try again, or a model with structured outputs"
+        if completion.truncated:
+            hint = "the token limit cut it: raise max_tokens"
+        elif completion.refusal:
+            problem, hint = f"the model refused: {completion.refusal}", "change the request"
+        raise APIResponseError(problem, hint=hint, partial=completion)
+
+    def _value(self, text: str) -> Any:
+        value = decode_fenced(text)
+        problem = misfit(value, self.schema if self.hint is None else schema_of(self.hint))
+        if problem:
+            raise ValueError(problem)
+        return value if self.hint is None else build(self.hint, value)
+
+
+def decode_fenced(text: str) -> Any:
+    """Decode JSON that a model may have put into a Markdown fence; raises ValueError."""
+    for fence in ("(.*)", r"```[\w-]*\s(.*?)```", r"```[\w-]*\s(.*)```"):
+        for found in re.findall(fence, text, re.S):
+            try:
+                return decode_json(found)
+            except ValueError as error:
+                failure = error
+    raise ValueError(f"it is not JSON: {failure}")
+
+
 # --- Policy ---------------------------------------------------------------------------------
 # Is it worth another request, after how long, to which models. Pure: a clock, a random number
 # and what happened come in; a Step comes out.
@@ -2114,10 +2542,14 @@ def without_media(value: Any) -> Any:
 
 
 def _media_note(kind: str, base64_text: str) -> str:
+    import base64
     import hashlib
 
-    digest = hashlib.sha256(base64_text.encode("ascii", "replace")).hexdigest()
-    return f"[{kind}, {len(base64_text) * 3 // 4:,} bytes, sha256 of its base64 {digest[:16]}]"
+    try:
+        data = base64.b64decode(base64_text)
+    except ValueError:  # the server will say so
+        data = base64_text.encode("utf-8", "replace")
+    return f"[{kind}, {len(data):,} bytes, sha256 {hashlib.sha256(data).hexdigest()[:16]}]"
 
 
 def shape_of(value: Any) -> Any:
@@ -2411,6 +2843,7 @@ class _Call:
         self._cancelled = threading.Event()
         self._lock = threading.Lock()
         self._sock: socket.socket | None = None
+        self.loop: Any = None  # the asyncio loop in which somebody waits for the call
 
     def begin(self) -> None:
         """Start the clock of the deadline."""
@@ -2956,54 +3389,21 @@ def _connect_error(error: BaseException, host: str, port: int, proxy: str | None
 # their async forms are one path: an _Operation whose events() is run by somebody.
 
 
-class _Operation:
-    """One thing asked of a model: its log row, its attempts, its answer."""
+class _Asked:
+    """What a caller waits for: one operation, or the several of a tool loop."""
 
-    def __init__(
-        self,
-        llm: Llm,
-        config: LlmConfig,
-        method: str,
-        path: str,
-        body: Json | None,
-        *,
-        action_id: str | None = None,
-        is_completion: bool = False,
-    ) -> None:
-        self.config = config
-        self.call = _Call(config)
-        self.result: Any = None
-        self.is_stream = False
-        self._llm = llm
-        self._method = method
-        self._path = path
-        self._body = body
-        self._fields = body or {}
-        self._action_id = action_id
-        self._is_completion = is_completion
-        first = next(iter(_list(self._fields.get("models"))), None)
-        self.requested_model = _str_or_none(self._fields.get("model") or first)
-        self._models: tuple[str, ...] = ()
-        if is_completion and self.requested_model and "models" not in self._fields:
-            self._models = tuple(dict.fromkeys([self.requested_model, *config.fallbacks]))
-        self._payload = self._encode(self._models)
-        self._assembler = ChunkAssembler()
-        self._attempts: list[Attempt] = []
-        self._plain: Json = {}
-        self._first_token_ms: int | None = None
-        self._generation_id: str | None = None
-        self._log: _Log | None = None
-        # Weak: a loop that is left must be the last to know its generator, whose end closes the socket.
-        self.reader: weakref.ref[Any] | None = None
-        self._has_begun = False
-        self.operation_id = new_operation_id()
+    call: _Call
+    result: Any = None
+    # Weak: a loop that is left must be the last to know its generator, whose end closes the socket.
+    reader: weakref.ref[Any] | None = None
 
-    def _encode(self, models: Sequence[str]) -> bytes | None:
-        if self._body is None:
-            return None
-        return encode_body(with_models(self._body, models[:MODELS_PER_REQUEST]))
+    def events(self) -> Iterator[Json]:
+        """Send, and yield each decoded event; then ``result`` is set."""
+        raise NotImplementedError
 
-    # The path of every operation.
+    def partial(self) -> Completion:
+        """Return the answer so far."""
+        raise NotImplementedError
 
     def run(self) -> Completion:
         """Run to the end and return the answer."""
@@ -3021,6 +3421,56 @@ class _Operation:
             partial=self.partial(),
         )
 
+
+class _Operation(_Asked):
+    """One thing asked of a model: its log row, its attempts, its answer."""
+
+    def __init__(
+        self,
+        llm: Llm,
+        config: LlmConfig,
+        method: str,
+        path: str,
+        body: Json | None,
+        *,
+        action_id: str | None = None,
+        is_completion: bool = False,
+        structure: Structure | None = None,
+        call: _Call | None = None,
+    ) -> None:
+        self.config = config
+        self.call = call or _Call(config)
+        self.is_stream = False
+        self._llm = llm
+        self._method = method
+        self._path = path
+        self._body = body
+        self._fields = body or {}
+        self._action_id = action_id
+        self._is_completion = is_completion
+        self._structure = structure
+        first = next(iter(_list(self._fields.get("models"))), None)
+        self.requested_model = _str_or_none(self._fields.get("model") or first)
+        self._models: tuple[str, ...] = ()
+        if is_completion and self.requested_model and "models" not in self._fields:
+            self._models = tuple(dict.fromkeys([self.requested_model, *config.fallbacks]))
+        self._payload = self._encode(self._models)
+        self._assembler = ChunkAssembler()
+        self._attempts: list[Attempt] = []
+        self._plain: Json = {}
+        self._first_token_ms: int | None = None
+        self._answer_headers: Any = {}
+        self._log: _Log | None = None
+        self._has_begun = False
+        self.operation_id = new_operation_id()
+
+    def _encode(self, models: Sequence[str]) -> bytes | None:
+        if self._body is None:
+            return None
+        return encode_body(with_models(self._body, models[:MODELS_PER_REQUEST]))
+
+    # The path of every operation.
+
     def events(self) -> Iterator[Json]:
         """Send, and yield each decoded event (of a plain answer the one body); then ``result`` is set.
 
@@ -3037,7 +3487,7 @@ class _Operation:
             yield from self._attempts_until_done()
         except _Cancelled as error:
             failure = error
-            raise self._interrupted("the call was closed before its answer was whole") from None
+            raise self._interrupted(_CLOSED) from None
         except BaseException as error:
             failure = error
             if isinstance(error, OpenRouterError):
@@ -3092,7 +3542,7 @@ class _Operation:
         """Make one request and yield what it answers; raises the error that it is."""
         url = f"{self.config.base_url}{self._path}"
         answer = self._llm._transport.send(self.call, self._method, url, self._headers(), self._payload)
-        self._generation_id = answer.headers.get("X-Generation-Id")
+        self._answer_headers = answer.headers
         failure: OpenRouterError | None = None
         try:
             encoding = answer.headers.get("Content-Encoding", "identity").lower()
@@ -3245,6 +3695,8 @@ class _Operation:
             completion = self.partial()
             check_generation(completion)
             completion.attempts.append(attempt)
+            if self._structure and not completion.tool_calls:
+                completion = self._structure.parse(completion)
             self.result = completion
         self._attempts.append(attempt)
 
@@ -3256,6 +3708,7 @@ class _Operation:
             attempts=self._attempts,
             latency_ms=self.call.elapsed_ms(),
             first_token_ms=self._first_token_ms,
+            headers=self._answer_headers,
         )
 
     # Errors of one attempt.
@@ -3357,7 +3810,8 @@ class _Operation:
         if self._log is None:
             return
         row = self._answer_cells(completion)
-        row["generation_id"] = completion.id or getattr(failure, "generation_id", None) or self._generation_id
+        row["generation_id"] = completion.id or getattr(failure, "generation_id", None)
+        row["generation_id"] = row["generation_id"] or self._answer_headers.get("X-Generation-Id")
         row["latency_ms"] = self.call.elapsed_ms()
         row["first_token_ms"] = self._first_token_ms
         row["attempts"] = max(1, len(self._attempts))
@@ -3399,6 +3853,7 @@ class _Operation:
         }
 
 
+_CLOSED = "the call was closed before its answer was whole"
 _MAY_BE_BILLED = "the request had been sent whole, so it may have been billed: it was not sent again"
 
 
@@ -3432,6 +3887,110 @@ def _row_status(failure: BaseException | None) -> str:
     return "error" if isinstance(failure, Exception) and not isinstance(failure, _Cancelled) else "cancelled"
 
 
+class _ToolLoop(_Asked):
+    """Rounds of one question: the model asks for functions, they run, what they return goes back.
+
+    Each round is an operation with a row of its own; ``action_id`` ties them together.
+    """
+
+    def __init__(
+        self,
+        begin: Callable[[list[Json], _Call | None], _Operation],
+        messages: list[Json],
+        tools: Sequence[Any],
+        max_rounds: int,
+    ) -> None:
+        self._begin = begin
+        self._messages = messages
+        self._functions = functions_of(tools)
+        self._of_caller = {_dict(t.get("function")).get("name") for t in tools if isinstance(t, dict)}
+        self._max_rounds = max_rounds
+        self._operation = begin(messages, None)
+        self.call = self._operation.call
+
+    def partial(self) -> Completion:
+        """Return the answer of the present round so far."""
+        return self._operation.partial()
+
+    def events(self) -> Iterator[Json]:
+        """Yield the events of every round; then ``result`` is the last answer with the sums of all."""
+        completions: list[Completion] = []
+        rounds: list[Json] = []
+        while True:
+            yield from self._operation.events()
+            completions.append(self._operation.completion())
+            total = sum_of_rounds(completions, rounds)
+            if not self._is_for_us(total):
+                self.result = total
+                return
+            if len(completions) > self._max_rounds:
+                raise APIResponseError(
+                    f"after {self._max_rounds} rounds of functions the model still asks for more",
+                    hint="raise max_tool_rounds, or tell the model when to stop",
+                    partial=total,
+                )
+            rounds = [*rounds, total.message, *self._results(total)]
+            self._operation = self._begin([*self._messages, *rounds], self.call)
+
+    def _is_for_us(self, completion: Completion) -> bool:
+        """Whether to run functions: not where a call is half written, nor where one is the caller's own to run."""
+        named = {call.name for call in completion.tool_calls}
+        return bool(named) and not completion.truncated and not named & self._of_caller
+
+    def _results(self, completion: Completion) -> list[Json]:
+        """Run what was asked for, several at once, and return the messages that answer."""
+        import inspect
+
+        calls = completion.tool_calls
+        answers = ["Error: the function ended without a result"] * len(calls)
+
+        def work(i: int) -> None:
+            answers[i] = self._answer(calls[i])
+
+        # One plain function runs here: what it uses may belong to this thread. A coroutine's loop may not.
+        if len(calls) == 1 and not inspect.iscoroutinefunction(self._functions.get(calls[0].name)):
+            work(0)
+        else:
+            threads = [threading.Thread(target=work, args=(i,), daemon=True) for i in range(len(calls))]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                while thread.is_alive() and not self.call.is_cancelled:
+                    thread.join(WAIT_SLICE)
+        if self.call.is_cancelled:
+            raise StreamInterruptedError(_CLOSED, partial=completion)
+        return [{"role": "tool", "tool_call_id": c.id, "content": a} for c, a in zip(calls, answers)]
+
+    def _answer(self, call: ToolCall) -> str:
+        """Run one function; what goes wrong is told to the model, which may do better next time."""
+        import inspect
+
+        function = self._functions.get(call.name)
+        if function is None:
+            return f"Error: there is no function {call.name!r}; there are: {', '.join(self._functions)}"
+        try:
+            value = function(**fitting_arguments(function, call))
+            return tool_text(self._await(value) if inspect.isawaitable(value) else value)
+        except Exception as error:  # of the caller's function: anything
+            return f"Error: {type(error).__name__}: {error}"
+
+    def _await(self, awaitable: Any) -> Any:
+        """Await in the loop where the caller waits, or where there is none in one of our own."""
+        import asyncio
+        import concurrent.futures
+
+        async def result() -> Any:
+            return await awaitable
+
+        if self.call.loop is None:
+            return asyncio.run(result())
+        future = asyncio.run_coroutine_threadsafe(result(), self.call.loop)
+        while not concurrent.futures.wait([future], WAIT_SLICE).done:
+            if self.call.is_cancelled:
+                future.cancel()
+        return future.result()
+
+
 class Llm:
     """A client for one model or a list of them; safe to use from many threads.
 
@@ -3439,6 +3998,10 @@ class Llm:
     model, fallbacks, headers (added to the client's), temperature, max_tokens, system_prompt,
     timeout, connect_timeout, deadline, max_retries, retry_wait_max, session_id, workspace,
     agent_id, action_id, log_content; any other keyword is a field of the request body.
+    ``tools``: functions are run for you, for at most max_tool_rounds (10) rounds; dicts are
+    yours to run. ``schema``: a dataclass or JSON Schema that the answer must fit, see
+    ``completion.parsed``. ``attachments``: paths, URLs, bytes or (name, bytes) of images, PDF,
+    audio, video or text that go with the last message.
     """
 
     def __init__(self, config: LlmConfig | None = None, **overrides: Any) -> None:
@@ -3481,6 +4044,22 @@ class Llm:
     async def achat(self, messages: Sequence[Json], **params: Any) -> Completion:
         """Await an answer to a list of messages; as chat, in a thread of its own."""
         return await _run_in_thread(self._ask(_checked_messages(messages), params))
+
+    def map(self, prompts: Iterable[Any], *, concurrency: int = 8, **params: Any) -> Iterator[Completion | Exception]:
+        """Answer many prompts, ``concurrency`` at a time; yield the results in order, as they come.
+
+        A prompt is a str, a list of messages, or a dict with ``prompt`` or ``messages`` and what
+        else holds for it alone. What one fails with stands in its place; the others go on. To
+        stop early, also by Ctrl-C, cancels what runs, and asks no more.
+        """
+        return _Many(self, prompts, concurrency, params).results()
+
+    def amap(
+        self, prompts: Iterable[Any], *, concurrency: int = 8, **params: Any
+    ) -> AsyncIterator[Completion | Exception]:
+        """Yield for ``async for`` what map yields."""
+        many = _Many(self, prompts, concurrency, params)
+        return _iterate_in_thread(many, many.results())
 
     @property
     def usage(self) -> Usage:
@@ -3580,13 +4159,32 @@ class Llm:
 
     # What an _Operation needs of its client.
 
-    def _ask(self, prompt: object, params: Json, *, stream: bool = False) -> _Operation:
-        """Check everything and make the operation of a chat completion; nothing is sent."""
+    def _ask(self, prompt: object, params: Json, *, stream: bool = False) -> _Asked:
+        """Check everything and make the operation of a chat completion, or a tool loop; nothing is sent."""
         config = self._configured(params)
         fields = {k: v for k, v in params.items() if k not in CALL_ONLY}
-        body = build_body(config, messages_of(prompt, config.system_prompt), fields, stream=stream)
-        action_id = params.get("action_id")
-        return self._begin(config, "POST", "/chat/completions", body, action_id=action_id, is_completion=True)
+        messages = messages_of(prompt, config.system_prompt)
+        if params.get("attachments"):
+            messages = with_attachments(messages, [read_attachment(a) for a in params["attachments"]])
+        structure = Structure.of(params["schema"]) if params.get("schema") is not None else None
+        if structure:
+            fields["response_format"] = structure.response_format()
+        tools = fields.get("tools") or (config.params or {}).get("tools") or []
+        has_functions = bool(functions_of(tools))
+        if has_functions:
+            fields["tools"] = [tool_of(t) if callable(t) else t for t in tools]
+        action_id = params.get("action_id") or (new_operation_id() if has_functions else None)
+
+        def begin(messages: list[Json], call: _Call | None) -> _Operation:
+            body = build_body(config, messages, fields, stream=stream)
+            if call and body.get("tool_choice") not in ("auto", "none", None):
+                body["tool_choice"] = "auto"  # what had to be called has been
+            kind: Json = {"action_id": action_id, "is_completion": True, "structure": structure, "call": call}
+            return self._begin(config, "POST", "/chat/completions", body, **kind)
+
+        if not has_functions:
+            return begin(messages, None)
+        return _ToolLoop(begin, messages, tools, params.get("max_tool_rounds", MAX_TOOL_ROUNDS))
 
     def _configured(self, params: Json) -> LlmConfig:
         """Check what one call carries, and return the settings that hold for it; model=None is not given."""
@@ -3622,8 +4220,6 @@ class Llm:
 def _check_params(params: Json) -> None:
     """Raise ConfigError for what a call can't carry, before anything is made of it."""
     for name in params:
-        if name in ("schema", "attachments"):
-            raise ConfigError(f"{name}= is not there yet", hint="use response_format={...} or content parts")
         if name not in BODY_FIELDS | CALL_SETTINGS and name in LlmConfig.__dataclass_fields__:
             raise ConfigError(f"{name} can't be set per call", hint=f"Llm(..., {name}=...); body fields go in directly")
     if not isinstance(params.get("action_id"), (str, type(None))):
@@ -3633,7 +4229,34 @@ def _check_params(params: Json) -> None:
             f"provider={params['provider']!r}: per call it is OpenRouter's routing object",
             hint="provider={'only': ['openai']} or provider={'sort': 'price'}",
         )
-    check_body_fields({k: v for k, v in params.items() if k not in CALL_SETTINGS | CALL_ONLY})
+    if params.get("schema") is not None and "response_format" in params:
+        raise ConfigError("both schema and response_format are given", hint="they are one thing: keep schema")
+    for name in ("tools", "attachments"):
+        if not isinstance(params.get(name), (list, type(None))):
+            raise ConfigError(f"{name} is {_kind(params[name])}, not a list", hint=f"{name}=[...]")
+    check_body_fields({k: v for k, v in params.items() if k not in CALL_SETTINGS})
+
+
+def read_attachment(thing: Any) -> Json:
+    """Return the content part of a path, bytes, (name, bytes) or a URL; raises ConfigError before anything is sent."""
+    if isinstance(thing, str) and re.match("https?://", thing):
+        return url_part(thing)
+    try:
+        if isinstance(thing, str) and thing.startswith("data:"):
+            import base64
+
+            thing = base64.b64decode(thing.partition(",")[2], validate=True)
+        if isinstance(thing, (str, os.PathLike)):
+            with open(thing, "rb") as file:
+                thing = os.path.basename(os.fspath(thing)), file.read(MAX_ATTACHMENT + 1)
+        name, data = thing if isinstance(thing, tuple) else ("attachment", thing)
+        data = bytes(memoryview(data))
+    except (OSError, TypeError, ValueError) as error:
+        said = repr(thing) if isinstance(thing, (str, os.PathLike)) else _kind(thing)
+        raise ConfigError(f"attachments: {said[:200]}: {error}", hint="a path, URL, bytes or (name, bytes)") from None
+    if len(data) > MAX_ATTACHMENT:
+        raise ConfigError(f"attachments: {name} has more than {MAX_ATTACHMENT:,} bytes", hint="make it smaller")
+    return attachment_part(str(name), data)
 
 
 def _checked_prompt(prompt: object) -> str:
@@ -3649,10 +4272,121 @@ def _rest_of(first: Json | None, events: Iterator[Json]) -> Iterator[Json]:
         yield from events
 
 
+class _Many:
+    """Many prompts at once: threads that take the next one when they are done. A _Call to the bridge."""
+
+    def __init__(self, llm: Llm, prompts: Iterable[Any], concurrency: int, params: Json) -> None:
+        if isinstance(prompts, (str, dict)) or not hasattr(prompts, "__iter__"):
+            raise ConfigError(f"prompts is {_kind(prompts)}, not a list of prompts", hint="map(['one', 'two'])")
+        if not isinstance(concurrency, int) or not 1 <= concurrency <= 1000:
+            raise ConfigError(f"concurrency={concurrency!r}", hint="a whole number from 1 to 1000")
+        llm._begin(llm._configured(params), "POST", "/chat/completions", {})  # what is wrong for all is said at once
+        self._llm = llm
+        self._prompts = iter(prompts)
+        self._concurrency = concurrency
+        self._params = params
+        self._changed = threading.Condition()
+        self._results: dict[int, Completion | Exception] = {}
+        self._running: set[_Asked] = set()
+        self._taken = self._given = 0
+        self._is_at_end = False
+        self._failure: BaseException | None = None  # of the iterable itself
+        self.is_cancelled = False
+        self.loop: Any = None
+
+    def results(self) -> Iterator[Completion | Exception]:
+        """Start the threads and yield the results in order."""
+        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self._concurrency)]
+        try:
+            for thread in threads:
+                thread.start()
+            while self._wait_for_next():
+                yield self._results.pop(self._given - 1)
+            if self._failure:
+                raise self._failure
+        finally:
+            self.cancel()
+            until = time.monotonic() + CANCEL_GRACE  # for the rows of the log
+            for thread in threads:
+                thread.join(max(0.0, until - time.monotonic()))
+
+    def _wait_for_next(self) -> bool:
+        with self._changed:
+            while self._given not in self._results:
+                if self.is_cancelled or self._is_at_end and self._given == self._taken:
+                    return False
+                self._changed.wait(WAIT_SLICE)
+            self._given += 1
+            self._changed.notify_all()
+            return True
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while self._taken - self._given >= ASYNC_BACKLOG and not self.is_cancelled:
+                    self._changed.wait(WAIT_SLICE)  # nobody reads: what is not asked is not billed
+                taken = self._take()
+            if taken is None:
+                return
+            index, prompt = taken
+            result = self._answer(prompt)
+            with self._changed:
+                self._results[index] = result
+                self._changed.notify_all()
+
+    def _take(self) -> tuple[int, Any] | None:
+        if self.is_cancelled or self._is_at_end:
+            return None
+        try:
+            prompt = next(self._prompts)
+        except BaseException as error:  # of a generator: anything
+            self._is_at_end = True
+            self._failure = None if isinstance(error, StopIteration) else error
+            self._changed.notify_all()
+            return None
+        self._taken += 1
+        return self._taken - 1, prompt
+
+    def _answer(self, prompt: Any) -> Completion | Exception:
+        try:
+            asked = self._llm._ask(*_prompt_and_params(prompt, self._params))
+            asked.call.loop = self.loop
+            with self._changed:
+                self._running.add(asked)
+            if self.is_cancelled:
+                asked.call.cancel()
+            try:
+                return asked.run()
+            finally:
+                with self._changed:
+                    self._running.discard(asked)
+        except Exception as error:  # it stands in the answer's place
+            return error
+
+    def cancel(self) -> None:
+        """End all that run, and take no more."""
+        with self._changed:
+            self.is_cancelled = True
+            running = list(self._running)
+            self._changed.notify_all()
+        for asked in running:
+            asked.call.cancel()
+
+
+def _prompt_and_params(prompt: Any, params: Json) -> tuple[Any, Json]:
+    """Return what to ask and with which parameters; a dict holds both."""
+    if not isinstance(prompt, dict):
+        return prompt, params
+    own = {k: v for k, v in prompt.items() if k not in ("prompt", "messages")}
+    if ("prompt" in prompt) == ("messages" in prompt):
+        raise ConfigError("a dict asks with prompt or with messages", hint="{'prompt': '...', 'temperature': 0}")
+    return prompt.get("prompt", prompt.get("messages")), {**params, **own}
+
+
 class _Pieces(Generic[T]):
     """What a stream yields, for ``for`` and for ``async for``, through one conversion of its events."""
 
-    def __init__(self, operation: _Operation, convert: Callable[[Json], T | None]) -> None:
+    def __init__(self, operation: _Asked, convert: Callable[[Json], T | None]) -> None:
         self._operation = operation
         self._convert = convert
 
@@ -3693,7 +4427,7 @@ class Stream(_Pieces[str]):
     StreamInterruptedError, with the partial answer, where the answer is not whole.
     """
 
-    def __init__(self, operation: _Operation) -> None:
+    def __init__(self, operation: _Asked) -> None:
         super().__init__(operation, chunk_text)
 
     def chunks(self) -> _Pieces[Chunk]:
@@ -3725,11 +4459,11 @@ class Stream(_Pieces[str]):
 class _Bridge:
     """Carries the items of an iterator from its thread to a loop: in batches, with back-pressure."""
 
-    def __init__(self, call: _Call) -> None:
+    def __init__(self, call: _Call | _Many) -> None:
         import asyncio
 
         self._call = call
-        self._loop = asyncio.get_running_loop()
+        self._loop = call.loop = asyncio.get_running_loop()
         self._items: list[Any] = []
         self._room = threading.Condition()
         self._waiter: Any = None
@@ -3778,7 +4512,7 @@ class _Bridge:
             self._room.notify()
 
 
-async def _iterate_in_thread(call: _Call, iterator: Iterator[T]) -> AsyncIterator[T]:
+async def _iterate_in_thread(call: _Call | _Many, iterator: Iterator[T]) -> AsyncIterator[T]:
     """Yield what the iterator gives in a thread of its own; to stop early cancels its call."""
     import asyncio
 
@@ -3800,7 +4534,7 @@ async def _iterate_in_thread(call: _Call, iterator: Iterator[T]) -> AsyncIterato
             await asyncio.sleep(0.005)
 
 
-async def _run_in_thread(operation: _Operation) -> Completion:
+async def _run_in_thread(operation: _Asked) -> Completion:
     """Await the answer of an operation: its events are read as those of a stream, and dropped."""
     async for _ in _iterate_in_thread(operation.call, operation.events()):
         continue

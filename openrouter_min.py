@@ -1870,6 +1870,11 @@ def attachment_part(name: str, data: bytes) -> Json:
     return {"type": "text", "text": f"{name}:\n{text}"}
 
 
+def media_ending(data: bytes) -> str:
+    """Return the ending that suits a file's first bytes; "bin" for what is not known, such as raw sound."""
+    return next((row[3].split()[0] for row in _MEDIA if re.match(row[2], data, re.S)), "bin")
+
+
 def _ending(name: str) -> str:
     return name.rpartition(".")[2].lower()
 
@@ -3393,6 +3398,7 @@ class _Asked:
     """What a caller waits for: one operation, or the several of a tool loop."""
 
     call: _Call
+    body: Json | None = None
     result: Any = None
     # Weak: a loop that is left must be the last to know its generator, whose end closes the socket.
     reader: weakref.ref[Any] | None = None
@@ -3444,7 +3450,7 @@ class _Operation(_Asked):
         self._llm = llm
         self._method = method
         self._path = path
-        self._body = body
+        self.body = body
         self._fields = body or {}
         self._action_id = action_id
         self._is_completion = is_completion
@@ -3465,9 +3471,9 @@ class _Operation(_Asked):
         self.operation_id = new_operation_id()
 
     def _encode(self, models: Sequence[str]) -> bytes | None:
-        if self._body is None:
+        if self.body is None:
             return None
-        return encode_body(with_models(self._body, models[:MODELS_PER_REQUEST]))
+        return encode_body(with_models(self.body, models[:MODELS_PER_REQUEST]))
 
     # The path of every operation.
 
@@ -3851,6 +3857,40 @@ class _Operation(_Asked):
             "response": answer_text(completion) if self.config.log_content else None,
             "extras": {k: v for k, v in extras.items() if v},
         }
+
+
+def completion_of(row: Row) -> Completion:
+    """Return what a row of the log keeps of an answer."""
+    names = ("input_tokens", "output_tokens", "total_tokens", "cached_tokens")
+    sent, made, total, cached = (row[name] or 0 for name in names)
+    calls = _dicts(_dict(decode_json(row["extras"] or "{}")).get("tool_calls"))
+    return Completion(
+        row["response"] or "",
+        tool_calls=[ToolCall(**call) for call in calls],
+        model=row["served_model"],
+        requested_model=row["model"],
+        provider=row["upstream_provider"],
+        finish_reason=row["finish_reason"],
+        usage=Usage(sent, made, total, cached),
+        cost=row["cost"],
+        cost_source=row["cost_source"],
+        id=row["generation_id"],
+    )
+
+
+def history_of(row: Row) -> list[Json]:
+    """Return the messages of a logged conversation; files, of which the log keeps no content, as notes on them."""
+    messages: list[Json] = _dicts(decode_json(row["messages"] or "[]"))
+    for message in messages:
+        if isinstance(message.get("content"), list):
+            message["content"] = [_without_file(part) for part in _dicts(message["content"])]
+    return [*messages, completion_of(row).message]
+
+
+def _without_file(part: Json) -> Json:
+    inner = _dict(part.get(str(part.get("type"))))
+    note = next((v for v in inner.values() if isinstance(v, str) and "bytes, sha256" in v), None)
+    return {"type": "text", "text": note} if note else part
 
 
 _CLOSED = "the call was closed before its answer was whole"
@@ -4435,6 +4475,11 @@ class Stream(_Pieces[str]):
         return _Pieces(self._operation, decode_chunk)
 
     @property
+    def partial(self) -> Completion:
+        """The answer so far, at any time."""
+        return self._operation.partial()
+
+    @property
     def completion(self) -> Completion:
         """The whole answer, after the end; before it, or without one, StreamInterruptedError."""
         return self._operation.completion()
@@ -4893,13 +4938,31 @@ def _argument_parser() -> Any:
     add("--max-tokens", metavar="N", type=int, help="limit of the answer, reasoning included")
     add("-o", "--option", metavar="KEY=VALUE", action="append", default=[], help="any body field, as JSON; repeatable")
     add("-H", "--header", metavar="'NAME: VALUE'", action="append", default=[], help="a request header; repeatable")
+    add(
+        "-a",
+        "--attach",
+        metavar="PATH|URL",
+        action="append",
+        default=[],
+        help="image, PDF, audio, video or text; repeatable",
+    )
+    add("--schema", metavar="FILE", help="JSON Schema that the answer must fit; prints JSON")
     add("--timeout", metavar="S", type=float, help=f"seconds without data (default {PROGRESS_TIMEOUT:g})")
     add("--json", action="store_true", help="print the whole answer as JSON")
     add("--no-stream", action="store_true", help="print the answer when it is whole")
     add("-u", "--usage", action="store_true", help="tokens, cost, model and time on stderr")
+    add("--reasoning", action="store_true", help="the model's reasoning, dim, on stderr")
+    add("--save", metavar="DIR", help="where images and audio that come back are saved (a temporary folder)")
+    add("--chat", action="store_true", help="talk; /help lists the commands")
+    add("-c", "--continue", action="store_true", dest="goes_on", help="go on from this terminal's last conversation")
+    add("--conversation", metavar="ID", help="go on from that conversation")
+    add("--batch", metavar="FILE", help="a prompt or JSON object a line (- is stdin); answers as JSONL,"
+        " those of lines asked before from the log")  # fmt: skip
+    add("--concurrency", metavar="N", type=int, default=8, help="how many of a batch at once (8)")
     add("--models", metavar="QUERY", nargs="?", const="", help="list models with prices; QUERY: words to find")
     add("--log", metavar="N", nargs="?", type=int, const=10, help="show the last N operations (10)")
     add("--costs", metavar="BY", nargs="?", const="model", help="what was spent per model, day or session_id")
+    add("--key", action="store_true", help="limit and use of the key, and where it came from")
     add("--mock", action="store_true", help="ask a mock server on this machine: no key, no network")
     add("--db", metavar="PATH", help="the log file")
     add("--no-log", action="store_true", help="write no log")
@@ -4914,14 +4977,35 @@ def _run(options: Any) -> int:
         return _show_log(options.db, options.log)
     if options.costs is not None:
         return _show_costs(options.db, options.costs)
-    prompt = _prompt(options.prompt)
-    if not prompt.strip():
-        _say('error: no prompt\n  python -m openrouter_min "Explain quantum computing in simple terms"')
-        return EXIT_USAGE
+    settings = _settings(options)
     if not options.mock:
-        return _ask(options, prompt, _settings(options))
+        return _with_client(options, settings)
     with MockOpenRouter(delay=0.02) as mock:
-        return _ask(options, prompt, {**_settings(options), "base_url": mock.url, "api_key": "mock"})
+        return _with_client(options, {**settings, "base_url": mock.url, "api_key": "mock"})
+
+
+def _with_client(options: Any, settings: Json) -> int:
+    path = log_path(settings.get("log"))
+    is_new_log = path is not None and not os.path.exists(path)
+    history: list[Json] = []
+    if options.goes_on or options.conversation:
+        history, settings = _earlier(options, settings)
+    elif options.chat:
+        settings["session_id"] = new_operation_id()
+    try:
+        with Llm(**settings) as llm:
+            return _work_of(options)(options, llm, history)
+    finally:
+        if is_new_log and path and os.path.exists(path):
+            _say(f"note: operations are logged in {path} (switch off: --no-log, or {LOG_ENV}=off)")
+
+
+def _work_of(options: Any) -> Callable[[Any, Llm, list[Json]], int]:
+    if options.key:
+        return _show_key
+    if options.batch is not None:
+        return _batch
+    return _talk if options.chat else _ask
 
 
 def _prompt(words: Sequence[str]) -> str:
@@ -4958,23 +5042,44 @@ def _settings(options: Any) -> Json:
         "headers": headers,
         "timeout": options.timeout,
         "log": False if options.no_log else options.db,
+        "agent_id": _terminal(),
     }
     return {name: value for name, value in settings.items() if value is not None}
+
+
+def _terminal() -> str:
+    """Name the terminal, so that --continue does not take up what was said in another one."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        try:
+            return f"cli {os.ttyname(stream.fileno())}"
+        except (AttributeError, OSError, ValueError):  # no terminal; or Windows, which has no names for them
+            continue
+    return f"cli {os.environ.get('WT_SESSION', '')}".strip()
 
 
 def _system_prompt(text: str | None) -> str | None:
     if text is None or not text.startswith("@"):
         return text
+    return _file_text(text[1:], f"-s {text}")
+
+
+def _file_text(path: str, option: str) -> str:
     try:
-        with open(text[1:], encoding="utf-8") as file:
+        with open(path, encoding="utf-8-sig") as file:
             return file.read()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"-s {text}: {error}", hint="@FILE names a text file in UTF-8") from None
+        raise ConfigError(f"{option}: {error}", hint="name a text file in UTF-8") from None
 
 
-def _body_fields(pairs: Sequence[str]) -> Json:
-    fields: Json = {}
-    for pair in pairs:
+def _fields(options: Any) -> Json:
+    """Return what each call carries: body fields, attachments, schema."""
+    fields: Json = {"attachments": options.attach} if options.attach else {}
+    if options.schema:
+        try:
+            fields["schema"] = decode_json(_file_text(options.schema, "--schema"))
+        except ValueError as error:
+            raise ConfigError(f"--schema {options.schema} is not JSON: {error}", hint="a JSON Schema") from None
+    for pair in options.option:
         name, equals, value = pair.partition("=")
         if not equals or not name:
             raise ConfigError(f"-o {pair!r} is no KEY=VALUE", hint='-o top_p=0.9 -o \'reasoning={"effort": "low"}\'')
@@ -4985,40 +5090,78 @@ def _body_fields(pairs: Sequence[str]) -> Json:
     return fields
 
 
-def _ask(options: Any, prompt: str, settings: Json) -> int:
-    path = log_path(settings.get("log"))
-    is_new_log = path is not None and not os.path.exists(path)
-    with Llm(**settings) as llm:
-        try:
-            fields = _body_fields(options.option)
-            if options.no_stream or options.json:
-                completion = llm.complete(prompt, **fields)
-                whole = json.dumps(completion.raw, indent=2, ensure_ascii=False)
-                print(_shown(whole if options.json else completion.content, sys.stdout))
-            else:
-                completion = _stream_answer(llm.stream(prompt, **fields))
-        finally:
-            if is_new_log and path and os.path.exists(path):
-                _say(f"note: operations are logged in {path} (switch off: --no-log, or {LOG_ENV}=off)")
-    _remark(completion)
-    if options.usage:
-        _say(_usage_line(completion))
+def _ask(options: Any, llm: Llm, history: list[Json]) -> int:
+    prompt = _prompt(options.prompt)
+    if not prompt.strip():
+        _say('error: no prompt\n  python -m openrouter_min "Explain quantum computing in simple terms"')
+        return EXIT_USAGE
+    _answer(options, llm, [*history, {"role": "user", "content": prompt}], _fields(options))
     return 0
 
 
-def _stream_answer(stream: Stream) -> Completion:
+def _answer(options: Any, llm: Llm, messages: list[Json], fields: Json) -> None:
+    if not (options.no_stream or options.json or options.schema):
+        _stream_answer(options, llm.stream(messages, **fields))
+        return
+    completion = llm.chat(messages, **fields)
+    if options.reasoning and completion.reasoning:
+        _say(completion.reasoning, is_dim=True)
+    shown = completion.raw if options.json else completion.parsed
+    text = completion.content if shown is None else json.dumps(shown, indent=2, ensure_ascii=False)
+    print(_shown(text, sys.stdout))
+    _add_to_answer(options, completion)
+
+
+def _stream_answer(options: Any, stream: Stream) -> Completion:
     """Print the text as it comes; whatever ends it, what was printed stays and ends its line."""
-    last = ""
+    last, is_thinking = "", False
     try:
-        for text in stream:
-            last = text
-            sys.stdout.write(_shown(text, sys.stdout))
-            sys.stdout.flush()
+        for chunk in stream.chunks():
+            if chunk.reasoning and options.reasoning:
+                is_thinking = True
+                _say(chunk.reasoning, end="", is_dim=True)
+            if chunk.content:
+                if is_thinking:
+                    _say("")
+                last, is_thinking = chunk.content, False
+                sys.stdout.write(_shown(last, sys.stdout))
+                sys.stdout.flush()
     finally:
+        if is_thinking:
+            _say("")
         if last and not last.endswith("\n"):
             sys.stdout.write("\n")
             sys.stdout.flush()
+    _add_to_answer(options, stream.completion)
     return stream.completion
+
+
+def _add_to_answer(options: Any, completion: Completion) -> None:
+    """Show what else came: files as their paths, remarks, usage."""
+    for path in _save_media(completion, options.save):
+        (_say if options.json or options.schema else print)(path)
+    _remark(completion)
+    if options.usage:
+        _say(_usage_line(completion))
+
+
+def _save_media(completion: Completion, folder: str | None) -> list[str]:
+    """Write images and audio that came back into files, and return their paths, or the URLs of what is elsewhere."""
+    import base64
+    import tempfile
+
+    sound = _str(_dict(completion.audio).get("data"))
+    shown = [url for url in completion.images if not url.startswith("data:")]
+    inline = [url.partition(",")[2] for url in completion.images if url.startswith("data:")]
+    for number, text in enumerate([*inline, *([sound] if sound else [])], 1):
+        data = base64.b64decode(text)
+        folder = folder or tempfile.mkdtemp(prefix="openrouter_min-")  # it was paid for: never dropped
+        os.makedirs(folder, exist_ok=True)
+        name = f"{re.sub('[^A-Za-z0-9_-]', '_', completion.id or 'answer')}-{number}.{media_ending(data)}"
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write(data)
+        shown.append(file.name)
+    return shown
 
 
 def _remark(completion: Completion) -> None:
@@ -5045,9 +5188,315 @@ def _usage_line(completion: Completion) -> str:
     return f"{served}{asked} | {tokens} | {cost} | {times}"
 
 
-def _say(text: str) -> None:
+# Conversations: what the log knows of the earlier one, and the talk on the terminal.
+
+
+def _earlier(options: Any, settings: Json) -> tuple[list[Json], Json]:
+    """Return the history to go on from, and the settings with its id and model."""
+    wanted, value = "agent_id = ?", settings["agent_id"]
+    if options.conversation:
+        wanted, value = "? IN (session_id, operation_id)", options.conversation
+    rows = LlmOperationCollector.query(
+        f"SELECT * FROM operations WHERE {wanted} AND operation_type = 'completion' AND messages IS NOT NULL"
+        " AND response IS NOT NULL AND coalesce(action_id, '') NOT LIKE 'batch-%' ORDER BY id DESC LIMIT 1",
+        [value],
+        path=settings.get("log"),
+    )
+    if not rows:
+        said = options.conversation or "to continue in this terminal"
+        raise ConfigError(
+            f"the log knows no conversation {said}", hint="--log shows what it knows; --no-log keeps none"
+        )
+    row = rows[0]
+    history = history_of(row)
+    if options.system:
+        history = [m for m in history if m["role"] not in ("system", "developer")]
+    session_id = row["session_id"] or row["operation_id"]
+    _say(f"conversation {session_id}")
+    return history, {"model": row["model"], **settings, "session_id": session_id}
+
+
+class _Talk:
+    """A conversation on the terminal: what was said, and the commands that begin with a slash."""
+
+    HELP = """\
+/model NAME   ask another model from now on; without a name: which is asked
+/system TEXT  give another system prompt from now on
+/usage        tokens and cost of this conversation so far
+/save FILE    write the conversation: as JSON if FILE ends in .json, else as text
+/quit         leave (or Ctrl-D); Ctrl-C stops an answer
+a line that ends in \\ goes on in the next; \"\"\" begins and ends a text of many lines"""
+
+    def __init__(self, options: Any, llm: Llm, history: list[Json]) -> None:
+        self._options = options
+        self._llm = llm
+        self._messages = history
+        self._fields = _fields(options)
+        self._attached = self._fields.pop("attachments", None)  # goes with the first message only
+
+    def run(self) -> None:
+        """Read and answer until /quit or the end of the input."""
+        text = " ".join(self._options.prompt)
+        while True:
+            try:
+                text = text or self._read()
+                if text.startswith("/") and self._command(text):
+                    return
+                if text.strip() and not text.startswith("/"):
+                    self._answer(text)
+            except EOFError:
+                return
+            except KeyboardInterrupt:
+                _say("\n(/quit or Ctrl-D leaves)")
+            except (OpenRouterError, OSError) as error:
+                _say(f"error: {error}")
+            text = ""
+
+    def _read(self) -> str:
+        line = _input("> ")
+        if line.startswith('"""'):
+            lines = [line[3:]]
+            while not lines[-1].rstrip().endswith('"""'):
+                lines.append(_input(". "))
+            return "\n".join(lines).rstrip()[:-3].strip("\n")
+        while line.endswith("\\"):
+            line = line[:-1] + "\n" + _input(". ")
+        return line
+
+    def _answer(self, text: str) -> None:
+        asked = [*self._messages, {"role": "user", "content": text}]
+        fields = {**self._fields, **({"attachments": self._attached} if self._attached else {})}
+        stream = self._llm.stream(asked, **fields)
+        try:
+            completion = _stream_answer(self._options, stream)
+        except (KeyboardInterrupt, StreamInterruptedError) as error:
+            _say(f"error: {error}" if isinstance(error, StreamInterruptedError) else "(stopped)")
+            completion = stream.partial
+            if not completion.content:
+                return
+        self._messages, self._attached = [*asked, *completion.messages], None
+
+    def _command(self, line: str) -> bool:
+        """Do what a /command says; return whether it ends the talk."""
+        name, _, rest = line[1:].strip().partition(" ")
+        if name in ("quit", "exit", "q"):
+            return True
+        commands = {"model": self._set_model, "system": self._set_system, "usage": self._show_usage, "save": self._save}
+        _say(commands[name](rest.strip()) if name in commands else self.HELP)
+        return False
+
+    def _set_model(self, name: str) -> str:
+        if name:
+            self._fields["model"] = _checked_model("/model", name)
+        near = ", ".join(METADATA.near(name)) if name and name not in METADATA else ""
+        return f"model: {name or self._fields.get('model') or self._llm.config.model}" + (
+            f" (not in the price table; near: {near})" if near else ""
+        )
+
+    def _set_system(self, text: str) -> str:
+        self._messages = [m for m in self._messages if m["role"] not in ("system", "developer")]
+        self._fields["system_prompt"] = text or None
+        return f"system prompt: {text or 'none'}"
+
+    def _show_usage(self, _: str) -> str:
+        usage = self._llm.usage
+        cost = "cost unknown" if usage.cost is None else f"${number_text(usage.cost)}"
+        return f"{usage.prompt_tokens:,} in + {usage.completion_tokens:,} out = {usage.total_tokens:,} tokens | {cost}"
+
+    def _save(self, path: str) -> str:
+        if not path:
+            return "/save needs the name of a file"
+        shown = "\n\n".join(f"{m['role']}: {text_of(m.get('content'))}" for m in self._messages)
+        if path.endswith(".json"):
+            shown = json.dumps(self._messages, indent=2, ensure_ascii=False)
+        with open(os.path.expanduser(path), "w", encoding="utf-8") as file:
+            file.write(shown + "\n")
+        return f"saved {len(self._messages)} messages in {path}"
+
+
+def _input(prompt: str) -> str:
+    """Read a line; piped input shows no prompt. readline, where there is one, edits and remembers."""
+    return input(prompt if sys.stdin.isatty() else "")
+
+
+def _talk(options: Any, llm: Llm, history: list[Json]) -> int:
+    import contextlib
+
+    if sys.stdin.isatty():
+        with contextlib.suppress(ImportError):  # Windows has none
+            import readline  # noqa: F401  # input() uses it
+    if not history:
+        _say(f"conversation {llm.config.session_id}")
+    _say("/help lists the commands")
+    _Talk(options, llm, history).run()
+    return 0
+
+
+# Batches: the log knows which lines have been answered.
+
+
+def _batch(options: Any, llm: Llm, history: list[Json]) -> int:
+    items = _batch_items(options, llm)
+    answers: dict[str, Any] = _answered(llm.config)
+    todo = {item["action_id"]: item for item in items if item["action_id"] not in answers}
+    results = llm.map(({k: v for k, v in item.items() if k != "id"} for item in todo.values()),
+                      concurrency=options.concurrency)  # fmt: skip
+    progress = _Progress(items, answers)
     try:
-        sys.stderr.write(_shown(text, sys.stderr) + "\n")
+        for item in items:
+            key = item["action_id"]
+            if key not in answers:
+                answers[key] = next(results)
+                progress.pay(answers[key])
+            progress.take(answers[key])
+            sys.stdout.write(json.dumps(_batch_line(item, answers[key]), ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+            progress.draw()
+    except KeyboardInterrupt:
+        progress.end("stopped; the same command again asks for the rest only")
+        raise
+    finally:
+        results.close()  # type: ignore[attr-defined]  # it is a generator
+    progress.end("done")
+    return EXIT_OTHER_ERROR if progress.failed else 0
+
+
+def _batch_items(options: Any, llm: Llm) -> list[Json]:
+    """Read all lines, check that each can be sent, and key them by all that goes out."""
+    import hashlib
+
+    source = "stdin" if options.batch == "-" else options.batch
+    text = sys.stdin.read() if options.batch == "-" else _file_text(options.batch, "--batch")
+    shared, items = _fields(options), []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            item = {"id": number, **shared, **_batch_item(line.strip())}
+            asked = llm._ask(*_prompt_and_params({k: v for k, v in item.items() if k != "id"}, {}))
+        except ConfigError as error:
+            raise ConfigError(f"{source} line {number}: {error.message}", hint=error.hint) from None
+        where = "mock" if options.mock else llm.config.base_url
+        about = [where, asked.body, item.get("fallbacks", llm.config.fallbacks)]
+        digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+        items.append({**item, "action_id": f"batch-{digest[:32]}"})
+    return items
+
+
+def _batch_item(line: str) -> Json:
+    try:
+        value = decode_json(line) if line[0] in '{"' else line
+    except ValueError as error:
+        raise ConfigError(
+            f"it is no JSON: {error}", hint="a prompt that begins with { or a quote goes in as JSON"
+        ) from None
+    return value if isinstance(value, dict) else {"prompt": value}
+
+
+def _answered(config: LlmConfig) -> dict[str, Completion]:
+    """Return what the log holds of earlier batches."""
+    rows = LlmOperationCollector.query(
+        "SELECT * FROM operations WHERE action_id LIKE 'batch-%' AND success AND response IS NOT NULL", path=config.log
+    )
+    return {row["action_id"]: completion_of(row) for row in rows}
+
+
+def _batch_line(item: Json, answer: Completion | Exception) -> Json:
+    line: Json = {k: item[k] for k in ("id", "prompt", "messages") if k in item}
+    if isinstance(answer, Exception):
+        return {**line, "error": str(answer), "error_type": type(answer).__name__}
+    line = {
+        **line,
+        "content": answer.content,
+        "model": answer.model,
+        "finish_reason": answer.finish_reason,
+        "prompt_tokens": answer.usage.prompt_tokens,
+        "completion_tokens": answer.usage.completion_tokens,
+        "cost": answer.cost,
+    }
+    if answer.tool_calls:
+        line["tool_calls"] = [dataclasses.asdict(call) for call in answer.tool_calls]
+    if "schema" in item:
+        line["parsed"] = decode_fenced(answer.content)
+    return line
+
+
+class _Progress:
+    """The bar of a batch on a terminal, and the line that sums it up."""
+
+    def __init__(self, items: Sequence[Json], known: Mapping[str, Any]) -> None:
+        self.failed = 0
+        self._total = len(items)
+        self._known = sum(item["action_id"] in known for item in items)
+        self._done = 0
+        self._usd = 0.0
+        self._began = time.monotonic()
+        self._has_bar = sys.stderr.isatty()
+        self.draw()
+
+    def pay(self, answer: Completion | Exception) -> None:
+        """Add what an answer cost that was not known before."""
+        self._usd += getattr(answer, "cost", None) or 0
+
+    def take(self, answer: Completion | Exception) -> None:
+        """Count an answer, and make room for its line."""
+        self._done += 1
+        self.failed += isinstance(answer, Exception)
+        if self._has_bar:
+            sys.stderr.write("\r\x1b[K")
+
+    def draw(self) -> None:
+        """Draw the bar anew."""
+        if self._has_bar:
+            bar = _bar(self._done, max(1, self._total)).ljust(BAR_WIDTH)
+            rate = self._done / max(0.001, time.monotonic() - self._began)
+            left = f", {(self._total - self._done) / rate:,.0f} s left" if self._done else ""
+            sys.stderr.write(f"\r\x1b[K{bar} {self._counts()}, {rate:.1f}/s{left}")
+            sys.stderr.flush()
+
+    def end(self, how: str) -> None:
+        """Take the bar away and say how it ended."""
+        if self._has_bar:
+            sys.stderr.write("\r\x1b[K")
+        _say(f"{how}: {self._counts()} ({self._known} of them from the log), {time.monotonic() - self._began:.1f} s")
+
+    def _counts(self) -> str:
+        return f"{self._done} of {self._total}, {self.failed} failed, ${number_text(self._usd)}"
+
+
+def _show_key(options: Any, llm: Llm, history: list[Json]) -> int:
+    about = llm.key()
+    key, config = llm.config.api_key or "", llm.config
+    mask = f"{'sk-or-' if key.startswith('sk-or-') else ''}...{key[-4:]}" if len(key) >= 20 else "(hidden)"
+    used = {name: _money(about.get(f"usage_{period}")) for name, period in _PERIODS.items()}
+    limit, left = about.get("limit"), about.get("limit_remaining")
+    resets = f", resets {about['limit_reset']}" if about.get("limit_reset") else ""
+    rows = {
+        "key": f"{mask}, from {config.key_source}",
+        "label": about.get("label"),
+        "limit": "none" if limit is None else f"{_money(limit)}{resets}",
+        "left": "no limit of the key's own; the account's balance is not told here" if left is None else _money(left),
+        "used": ", ".join(f"{usd} {name}" for name, usd in used.items()) + f", {_money(about.get('usage'))} in all",
+    }
+    for name, value in rows.items():
+        print(_shown(f"{name:6} {value}", sys.stdout))
+    return 0
+
+
+_PERIODS = {"today": "daily", "this week": "weekly", "this month": "monthly"}
+
+
+def _money(value: object) -> str:
+    number = _amount(value)
+    return "?" if number is None else f"${number_text(float(number))}"
+
+
+def _say(text: str, end: str = "\n", *, is_dim: bool = False) -> None:
+    shown = _shown(text, sys.stderr)
+    if is_dim and sys.stderr.isatty():
+        shown = f"\x1b[2m{shown}\x1b[22m"
+    try:
+        sys.stderr.write(shown + end)
         sys.stderr.flush()
     except OSError:  # nobody reads it
         _discard(sys.stderr)

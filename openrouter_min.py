@@ -363,11 +363,14 @@ _PROVIDER_PREFIX = "openrouter-"
 
 
 class _Catalogue(_ModelMapping):
-    """A read-only mapping of model id to ModelInfo, parsed from the price table on first use."""
+    """A read-only mapping of model id to ModelInfo; a row of the price table is parsed when it is looked up."""
+
+    def __init__(self) -> None:
+        self._models: dict[str, ModelInfo] = {}
 
     @functools.cached_property
-    def _models(self) -> dict[str, ModelInfo]:
-        return parse_price_rows(PRICE_ROWS, TIER_ROWS)
+    def _rows(self) -> dict[str, str]:
+        return {line.partition(" ")[0]: line for line in PRICE_ROWS.splitlines() if line}
 
     @functools.cached_property
     def _aliases(self) -> dict[str, str]:
@@ -380,7 +383,16 @@ class _Catalogue(_ModelMapping):
             name = name[len(_PROVIDER_PREFIX) :]
         plain = _ROUTING_SUFFIX.sub("", name)
         ids = (name, self._aliases.get(name), plain, self._aliases.get(plain))
-        return next((self._models[i] for i in ids if i in self._models), None)
+        return next((self._model(i) for i in ids if i in self._rows), None)
+
+    def _model(self, model_id: str) -> ModelInfo:
+        found = self._models.get(model_id)
+        if found is None:
+            start = f"{model_id} "
+            tiers = [line for line in TIER_ROWS.splitlines() if line.startswith(start)]
+            # setdefault: threads that parse the same row get one and the same model
+            found = self._models.setdefault(model_id, model_from_row(self._rows[model_id], tiers))
+        return found
 
     def __getitem__(self, name: str) -> ModelInfo:
         found = self._find(name)
@@ -393,10 +405,10 @@ class _Catalogue(_ModelMapping):
         return self._find(name) is not None
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._models)
+        return iter(self._rows)
 
     def __len__(self) -> int:
-        return len(self._models)
+        return len(self._rows)
 
     def __repr__(self) -> str:
         return f"<METADATA: {len(self)} models, prices of {PRICES_AS_OF}>"
@@ -420,24 +432,9 @@ class _Catalogue(_ModelMapping):
 METADATA = _Catalogue()
 
 
-def parse_price_rows(prices: str, tiers: str) -> dict[str, ModelInfo]:
-    """Decode the table: ``id input output cache_read cache_write context max_out modalities tools``."""
-    over: dict[str, list[tuple[int, Pricing]]] = {}
-    for line in tiers.splitlines():
-        if line:
-            model_id, threshold, *rest = line.split(" ")
-            over.setdefault(model_id, []).append((int(threshold), Pricing(*map(_price, rest))))
-    models = {}
-    for line in prices.splitlines():
-        if line:
-            cells = line.split(" ")
-            models[cells[0]] = _model_from_cells(cells, tuple(over.get(cells[0], ())))
-    return models
-
-
-def _model_from_cells(cells: list[str], tiers: tuple[tuple[int, Pricing], ...]) -> ModelInfo:
-    model_id, *prices = cells[:5]
-    context, max_out, modalities, tools = cells[5:]
+def model_from_row(row: str, tiers: Iterable[str] = ()) -> ModelInfo:
+    """Decode ``id input output cache_read cache_write context max_out modalities tools`` and the rows of its tiers."""
+    model_id, *prices, context, max_out, modalities, tools = row.split(" ")
     return ModelInfo(
         model_id,
         model_id,
@@ -446,8 +443,13 @@ def _model_from_cells(cells: list[str], tiers: tuple[tuple[int, Pricing], ...]) 
         () if modalities == "-" else tuple(modalities.split(",")),
         None if tools == "-" else tools == "1",
         Pricing(*map(_price, prices)),
-        tiers,
+        tuple(map(_tier, tiers)),
     )
+
+
+def _tier(row: str) -> tuple[int, Pricing]:
+    _, threshold, *prices = row.split(" ")
+    return int(threshold), Pricing(*map(_price, prices))
 
 
 def _price(cell: str) -> float | None:
@@ -5598,7 +5600,7 @@ def _bar(value: float, most: float) -> str:
 
 
 # --- Price table ----------------------------------------------------------------------------
-# Text, since a dict of this size would cost 9 ms to import without a .pyc. Parsed on first use.
+# Text, since a dict of this size would cost 9 ms to import without a .pyc. Parsed row by row.
 # Each row: id input output cache_read cache_write context max_out modalities tools, prices in USD
 # per million tokens, "-" unknown, sorted by id. To make it anew from the live GET /models:
 #     python test_openrouter_min.py prices

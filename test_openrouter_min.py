@@ -962,6 +962,14 @@ class PriceTests(Case):
         self.assertNotIn(7, METADATA)
         self.assertIsNone(METADATA.get("openai/nothing"))
 
+    def test_a_look_up_parses_its_own_row_and_no_other(self):
+        catalogue = orm._Catalogue()
+        tiered = catalogue["anthropic/claude-sonnet-4"]
+        self.assertEqual([threshold for threshold, _ in tiered.tiers], [200000])
+        self.assertEqual(list(catalogue._models), ["anthropic/claude-sonnet-4"])
+        self.assertEqual(len(catalogue), len(list(catalogue)))
+        self.assertIs(catalogue["anthropic/claude-sonnet-4"], tiered)
+
     def test_units(self):
         price = METADATA["openai/gpt-4"].pricing
         self.assertEqual((price.input, price.output, price.prompt, price.completion), (30, 60, 0.3, 0.6))
@@ -4344,7 +4352,7 @@ class PricesAnewTests(Case):
         listing = [orm._listing_of(METADATA[i]) for i in METADATA]
         rows, _, _ = price_rows(listing, {}, [])
         for new, old in zip(rows, sorted(line for line in orm.PRICE_ROWS.split("\n") if line)):
-            self.assertEqual(orm.parse_price_rows(new, "")[new.split()[0]].pricing, METADATA[old.split()[0]].pricing)
+            self.assertEqual(orm.model_from_row(new).pricing, METADATA[old.split()[0]].pricing)
         self.assertEqual(len(rows), len(METADATA))
 
     def test_batch_and_floating_rows_stay_out_and_named_ones_stay(self):

@@ -163,7 +163,8 @@ BASE_URL_ENV = "OPENROUTER_BASE_URL"
 # What can go wrong, split by what the caller would do about it. No I/O, no decoding.
 
 
-_KEY_SHAPE = re.compile(r"sk-or-[A-Za-z0-9_-]{8,}")
+# Patterns are texts: re compiles and keeps each at its first use, which most programs spare themselves.
+_KEY_SHAPE = r"sk-or-[A-Za-z0-9_-]{8,}"
 REDACTED = "sk-or-[hidden]"
 SECRET_LENGTH = 8  # characters; "test" as a key must not black out every test in a text
 
@@ -176,7 +177,7 @@ def redact(text: str, key: str | None) -> str:
         while at >= 0:
             text = text[:at] + REDACTED + text[at + len(os.path.commonprefix([text[at:], key])) :]
             at = text.find(head, at + len(REDACTED))
-    return _KEY_SHAPE.sub(REDACTED, text) if "sk-or-" in text else text
+    return re.sub(_KEY_SHAPE, REDACTED, text) if "sk-or-" in text else text
 
 
 class OpenRouterError(Exception):
@@ -358,7 +359,7 @@ class ModelInfo:
 
 
 # These suffixes choose among providers and have no price of their own; the others do.
-_ROUTING_SUFFIX = re.compile(r":(?:nitro|floor|online|exacto)(?=:|$)")
+_ROUTING_SUFFIX = r":(?:nitro|floor|online|exacto)(?=:|$)"
 _PROVIDER_PREFIX = "openrouter-"
 
 
@@ -381,7 +382,7 @@ class _Catalogue(_ModelMapping):
             return None
         if name.startswith(_PROVIDER_PREFIX):
             name = name[len(_PROVIDER_PREFIX) :]
-        plain = _ROUTING_SUFFIX.sub("", name)
+        plain = re.sub(_ROUTING_SUFFIX, "", name)
         ids = (name, self._aliases.get(name), plain, self._aliases.get(plain))
         return next((self._model(i) for i in ids if i in self._rows), None)
 
@@ -603,11 +604,11 @@ CALL_ONLY = frozenset({"action_id", "schema", "attachments", "max_tool_rounds"})
 # Body fields that two settings stand for.
 SETTING_FIELDS = ("temperature", "max_tokens", "session_id")
 
-_URL = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(/[!-\"$->@-~]*)?", re.I)
-_LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])", re.I)
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_NOT_IN_HEADER = re.compile(_CONTROL.pattern + r"|[^\x00-\xff]")
+_URL = r"(?i)(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(/[!-\"$->@-~]*)?"
+_LOOPBACK = r"(?i)(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])"
+_HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_CONTROL = r"[\x00-\x08\x0a-\x1f\x7f]"
+_NOT_IN_HEADER = _CONTROL + r"|[^\x00-\xff]"
 # Set by the transport or by the key; a second value would be ambiguous or leak the key.
 OWN_HEADERS = frozenset(
     "host content-length transfer-encoding connection authorization proxy-authorization accept-encoding".split()
@@ -726,7 +727,7 @@ def _checked_key(key: object) -> str | None:
 
 
 def _checked_model(name: str, value: object) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"\S+", value) or _CONTROL.search(value):
+    if not isinstance(value, str) or not re.fullmatch(r"\S+", value) or re.search(_CONTROL, value):
         raise ConfigError(f"{name}={value!r} is no model name", hint="a name is maker/model, such as 'openai/gpt-4'")
     return value
 
@@ -753,12 +754,12 @@ def _checked_headers(value: object) -> dict[str, str]:
 
 
 def _check_header(name: object, value: object) -> None:
-    if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+    if not isinstance(name, str) or not re.fullmatch(_HEADER_NAME, name):
         raise ConfigError(f"headers: {name!r} is no header name", hint="letters, digits and - only")
     if name.lower() in OWN_HEADERS:
         fix = "pass the key as api_key" if "auth" in name.lower() else "it is set for you"
         raise ConfigError(f"headers: {name} can't be set here", hint=fix)
-    bad = _NOT_IN_HEADER.search(value) if isinstance(value, str) else None
+    bad = re.search(_NOT_IN_HEADER, value) if isinstance(value, str) else None
     if bad or not isinstance(value, str):
         problem = f"holds {bad.group()!r}" if bad else f"is {_kind(value)}"
         hint = "a header is one line of Latin-1 text, without a line break or control character"
@@ -766,14 +767,14 @@ def _check_header(name: object, value: object) -> None:
 
 
 def _checked_url(value: object, allow_plain_http: bool) -> str:
-    match = _URL.fullmatch(value.strip()) if isinstance(value, str) else None
+    match = re.fullmatch(_URL, value.strip()) if isinstance(value, str) else None
     if not match or int((match.group(3) or ":1")[1:]) not in range(1, 65536):
         raise ConfigError(
             f"base_url={redact(repr(value), None)} is no http(s) URL",
             hint=f"leave it out, or write scheme, host and path like {BASE_URL}",
         )
     scheme, host = match.group(1).lower(), match.group(2)
-    if scheme == "http" and not _LOOPBACK.fullmatch(host) and not allow_plain_http:
+    if scheme == "http" and not re.fullmatch(_LOOPBACK, host) and not allow_plain_http:
         raise ConfigError(
             f"base_url would send the key unencrypted to {host}",
             hint="use https, or set allow_plain_http=True for a gateway inside your own network",
@@ -1568,8 +1569,8 @@ def _vector(value: object) -> list[float]:
 # Errors on the wire: one decoder for an HTTP status, an ``error`` in a 200 body, a per-choice
 # error and an error frame in a stream.
 
-_UNKNOWN_MODEL = re.compile(r"(\S+) is not a valid model ID|Model (\S+) does not exist", re.I)
-_DAILY_LIMIT = re.compile(r"per[- ]day|daily limit", re.I)
+_UNKNOWN_MODEL = r"(?i)(\S+) is not a valid model ID|Model (\S+) does not exist"
+_DAILY_LIMIT = r"(?i)per[- ]day|daily limit"
 # Failures of one model: another one may do. The others end at once.
 _MODEL_BOUND_TYPES = frozenset({"content_policy_violation", "refusal", "not_found"})
 _MODEL_BOUND_CODES = frozenset(
@@ -1613,7 +1614,7 @@ def decode_error(
     kind = metadata.get("error_type") or fields.get("error_type") or _dict(body).get("error_type") or fields.get("type")
     code = _error_status(status, fields, kind)
     message = _error_message(error, body, f"HTTP {code}" if status == code else f"error {code}")
-    is_unknown = _UNKNOWN_MODEL.search(message) or availability.get("code") == "model_not_found"
+    is_unknown = re.search(_UNKNOWN_MODEL, message) or availability.get("code") == "model_not_found"
     made = (ModelNotFoundError if code == 400 and is_unknown else error_class(code))(
         message,
         status=code,
@@ -1680,7 +1681,7 @@ def shown_body(text: str) -> str:
 
 def _is_retryable(status: int, message: str, availability: Json) -> bool:
     told = availability.get("retryable")
-    is_daily = status == 429 and _DAILY_LIMIT.search(message)
+    is_daily = status == 429 and re.search(_DAILY_LIMIT, message)
     return told if isinstance(told, bool) else not is_daily and error_class(status) in (RateLimitError, ProviderError)
 
 
@@ -1739,7 +1740,7 @@ def unknown_model(error: OpenRouterError, models: Sequence[str]) -> str | None:
     """Return which of the models the server does not know, if that is what it says."""
     if not isinstance(error, ModelNotFoundError) or error.status != 400:
         return None
-    named = _UNKNOWN_MODEL.search(error.message)
+    named = re.search(_UNKNOWN_MODEL, error.message)
     name = (named.group(1) or named.group(2)).strip("'\"`") if named else ""
     return name if name in models else models[0] if models else None
 
@@ -1753,7 +1754,7 @@ _RATE_HINT = (
 
 _HINTS = (
     ("402", "", f"set max_tokens=%(afford)s or less, or add credits at {CREDITS_URL}"),
-    ("429", _DAILY_LIMIT.pattern, "the free daily limit resets at %(reset)s UTC; waiting seconds or more keys will not"
+    ("429", _DAILY_LIMIT, "the free daily limit resets at %(reset)s UTC; waiting seconds or more keys will not"
      " help: use the paid model (without :free), or buy 10 credits once, which raises it from 50 to 1000 a day"),
     ("404", "data policy", f"your data policy excluded every provider: allow more at {PRIVACY_URL}, or drop"
      " data_collection='deny' / zdr from provider={...}"),
@@ -2531,7 +2532,7 @@ def log_cell(value: Any, key: str | None) -> Any:
     return value
 
 
-_DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,")
+_DATA_URL = r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,"
 
 
 def without_media(value: Any) -> Any:
@@ -2543,7 +2544,7 @@ def without_media(value: Any) -> Any:
             return {**value, "data": _media_note(str(value["format"]), value["data"])}
         return {k: without_media(v) for k, v in value.items()}
     if isinstance(value, str) and value.startswith("data:"):
-        match = _DATA_URL.match(value)
+        match = re.match(_DATA_URL, value)
         return _media_note(match.group(1) or "", value[match.end() :]) if match else value
     return value
 
@@ -2603,8 +2604,8 @@ class Operations(_RowList):
 
 CELL_WIDTH = 48  # characters; a longer text ends in dots
 MIN_CELL_WIDTH = 16  # characters; less can't be told apart
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-_TTY_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_UNPRINTABLE = r"[\x00-\x1f\x7f-\x9f]+"
+_TTY_UNSAFE = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 
 
 def format_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], width: int | None = None) -> str:
@@ -2615,7 +2616,7 @@ def format_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], width: i
     if not columns:
         return "(no rows)"
     numeric = [any(isinstance(r[i], (int, float)) for r in rows) for i in range(len(columns))]
-    cells = [[_UNPRINTABLE.sub(" ", number_text(v)) for v in row] for row in rows]
+    cells = [[re.sub(_UNPRINTABLE, " ", number_text(v)) for v in row] for row in rows]
     widths = [min(CELL_WIDTH, max(map(_width, column))) for column in zip(columns, *cells)]
     _fit(widths, width, [i for i, c in enumerate(columns) if i and c and not numeric[i]])
     lines = [columns, ["-" * w for w in widths], *cells]
@@ -3104,7 +3105,7 @@ class _Transport:
     """Sends requests to one base_url over connections that are kept alive."""
 
     def __init__(self, config: LlmConfig) -> None:
-        match = _URL.fullmatch(config.base_url or "")
+        match = re.fullmatch(_URL, config.base_url or "")
         assert match  # LlmConfig has checked it
         self._scheme, self._host = match.group(1), match.group(2)
         self._netloc = self._host + (match.group(3) or "")
@@ -3135,7 +3136,7 @@ class _Transport:
         import urllib.request
 
         if self._opener is None:
-            self._opener = _build_opener(self._open, use_proxy=not _LOOPBACK.fullmatch(self._host))
+            self._opener = _build_opener(self._open, use_proxy=not re.fullmatch(_LOOPBACK, self._host))
         request = urllib.request.Request(url, method=method)
         request.exchange = (call, headers, body)  # type: ignore[attr-defined]  # travels through urllib's handlers
         answer: _Answer = self._opener.open(request)
@@ -5506,7 +5507,7 @@ def _say(text: str, end: str = "\n", *, is_dim: bool = False) -> None:
 
 def _shown(text: str, stream: Any) -> str:
     """Return the text for a stream: a terminal must not get control codes from the network."""
-    return _TTY_UNSAFE.sub("", text) if stream.isatty() else text
+    return re.sub(_TTY_UNSAFE, "", text) if stream.isatty() else text
 
 
 def _show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], note: str) -> int:

@@ -315,8 +315,28 @@ def error_class(status: int) -> type[APIStatusError]:
 # What a model costs and can do. Pure; the rows stand at the end of the file as text.
 
 
-@dataclass(frozen=True)
-class Pricing:
+class _Value:
+    """What dataclass() would write into each frozen class anew, which a program pays at each import."""
+
+    def _cells(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, f.name) for f in dataclasses.fields(self))  # type: ignore[arg-type]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Value) or type(other) is not type(self):
+            return NotImplemented
+        return self._cells() == other._cells()
+
+    def __hash__(self) -> int:
+        return hash(self._cells())
+
+    def __repr__(self) -> str:
+        fields = dataclasses.fields(self)  # type: ignore[arg-type]
+        shown = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields if f.repr)
+        return f"{type(self).__qualname__}({shown})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Pricing(_Value):
     """Prices in USD per 1,000,000 tokens; None is unknown, 0 is free."""
 
     input: float | None = None
@@ -335,8 +355,8 @@ class Pricing:
         return None if self.output is None else self.output / 100
 
 
-@dataclass(frozen=True)
-class ModelInfo:
+@dataclass(frozen=True, eq=False, repr=False)
+class ModelInfo(_Value):
     """A model of the catalogue: lengths in tokens, None where the catalogue does not say."""
 
     id: str
@@ -620,8 +640,8 @@ def _environment(name: str) -> str | None:
     return os.environ.get(name, "").strip() or None
 
 
-@dataclass(frozen=True, repr=False)
-class LlmConfig:
+@dataclass(frozen=True, eq=False, repr=False)
+class LlmConfig(_Value):
     """Settings of an Llm; use keywords. A bad value raises ConfigError that names field and fix.
 
     Times are seconds. ``timeout`` counts time without data (keep-alive comments and padding
@@ -842,8 +862,8 @@ def _kind(value: object) -> str:
 # Frozen values that cross to the caller. They know how to read a decoded answer, not the wire.
 
 
-@dataclass(frozen=True)
-class Usage:
+@dataclass(frozen=True, eq=False, repr=False)
+class Usage(_Value):
     """Tokens and money of one answer, or the sum of several.
 
     Cached and written tokens are inside prompt_tokens, reasoning tokens inside
@@ -893,8 +913,8 @@ def _sum_known(a: Any, b: Any) -> Any:
     return a or b if isinstance(a, bool) else a + b
 
 
-@dataclass(frozen=True)
-class ToolCall:
+@dataclass(frozen=True, eq=False, repr=False)
+class ToolCall(_Value):
     """A function that the model asks for; ``arguments`` is its string, '' where there was none."""
 
     id: str
@@ -913,8 +933,8 @@ class ToolCall:
             ) from None
 
 
-@dataclass(frozen=True)
-class Attempt:
+@dataclass(frozen=True, eq=False, repr=False)
+class Attempt(_Value):
     """One request of an operation: HTTP status or None, what failed, and the wait after it."""
 
     models: tuple[str, ...]
@@ -927,8 +947,8 @@ class Attempt:
 _LIMIT_REASONS = frozenset({"length", "max_tokens", "max_output_tokens"})
 
 
-@dataclass(frozen=True)
-class Completion:
+@dataclass(frozen=True, eq=False, repr=False)
+class Completion(_Value):
     """A whole answer; ``str()`` is its text. None: not sent; lists are empty where nothing came.
 
     ``model`` is the one that served, ``provider`` the upstream, ``cost`` USD by ``cost_source``
@@ -998,8 +1018,8 @@ class Completion:
         return {"role": "assistant", "content": self.content, **{k: v for k, v in parts.items() if v}}
 
 
-@dataclass(frozen=True)
-class Chunk:
+@dataclass(frozen=True, eq=False, repr=False)
+class Chunk(_Value):
     """One event of a stream as it came; ``tool_calls`` are fragments, merged in the Completion."""
 
     content: str = ""
@@ -2253,8 +2273,8 @@ def decode_fenced(text: str) -> Any:
 # and what happened come in; a Step comes out.
 
 
-@dataclass(frozen=True)
-class Step:
+@dataclass(frozen=True, eq=False, repr=False)
+class Step(_Value):
     """What comes next: the models still in the queue, and seconds to wait before asking them.
 
     Without models: give up, and ``note`` says why if a wait would have been too long.
@@ -4597,8 +4617,8 @@ MOCK_MODEL = "openai/gpt-4o-mini"  # what openrouter/auto is answered with
 MOCK_STEPS = frozenset({"ok", "error", "cut", "stall", "empty", "reset"})
 
 
-@dataclass(frozen=True)
-class MockRequest:
+@dataclass(frozen=True, eq=False, repr=False)
+class MockRequest(_Value):
     """A request as it arrived; ``headers`` are looked up in any case, ``json`` is None without a body."""
 
     method: str

@@ -601,6 +601,30 @@ class CompletionTests(Case):
         self.assertIsNone((a + a).cost)
 
 
+class ValueTests(Case):
+    def test_a_value_compares_hashes_and_shows_as_a_plain_dataclass_would(self):
+        kinds = [k for k in vars(orm).values() if isinstance(k, type) and dataclasses.is_dataclass(k)]
+        self.assertIn(orm.Chunk, kinds)
+        for kind in set(kinds) - {LlmConfig}:
+            fields = [(f.name, object, dataclasses.field(repr=f.repr)) for f in dataclasses.fields(kind)]
+            twin = dataclasses.make_dataclass(kind.__name__, fields, frozen=True)
+            cells = range(len(fields))
+            value, plain = kind(*cells), twin(*cells)
+            self.assertEqual((repr(value), hash(value)), (repr(plain), hash(plain)))
+            self.assertEqual(value, kind(*cells))
+            self.assertNotEqual(value, kind(*cells[:-1], None))
+            self.assertNotEqual(value, plain)
+            with self.assertRaises(dataclasses.FrozenInstanceError):
+                setattr(value, fields[0][0], 7)
+
+    def test_what_holds_a_list_has_no_hash(self):
+        self.assertEqual((orm.Completion(), LlmConfig(model="a/b")), (orm.Completion(), LlmConfig(model="a/b")))
+        self.assertNotEqual(LlmConfig(model="a/b"), LlmConfig(model="a/c"))
+        for value in (orm.Completion(), orm.Chunk(), LlmConfig()):
+            with self.assertRaises(TypeError):
+                hash(value)
+
+
 # --- Errors and hints -----------------------------------------------------------------------
 
 

@@ -44,6 +44,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import gc
 import io
 import json
 import math
@@ -2412,6 +2413,13 @@ class _Log:
         self._lock = threading.Lock()
         _FORK_SENSITIVE.add(self)
 
+    def disconnect(self) -> None:
+        """Close the file; a further row would open it again."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
     def open(self, row: Row) -> None:
         """Insert the row of an operation whose request is about to leave."""
         names = ", ".join(row)
@@ -2459,6 +2467,12 @@ _LOGS: dict[str, _Log] = {}
 def _log_for(target: LogTarget) -> _Log | None:
     path = log_path(target)
     return _LOGS.setdefault(path, _Log(path)) if path else None
+
+
+def _close_logs() -> None:
+    """Close every log, which moves its rows from the -wal file to the log itself."""
+    for log in _LOGS.values():
+        log.disconnect()
 
 
 def connect_log(path: str) -> sqlite3.Connection:
@@ -6425,4 +6439,8 @@ z-ai/glm-5v-turbo-20260401 z-ai/glm-5v-turbo
 # --- Start ----------------------------------------------------------------------------------
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    exit_code = main()
+    _close_logs()
+    # Python would look through all objects for cycles before it ends; all that has to be closed is closed.
+    gc.freeze()
+    raise SystemExit(exit_code)

@@ -3811,6 +3811,15 @@ class CommandLineTests(Case):
         self.assertEqual((process.returncode, err), (0, b""))
         self.assertIn("h\u00e9 \U0001f600".encode(), out)
 
+    def test_a_process_that_ends_leaves_its_rows_in_the_log_itself(self):
+        folder = self.folder()
+        process = self.run_process("--mock", "--db", str(folder / "log.db"), "hi")
+        out, err = process.communicate(timeout=20)
+        self.assertEqual((process.returncode, err.count(b"\n")), (0, 1))
+        self.assertIn(b"mock answer", out)
+        self.assertEqual(os.listdir(folder), ["log.db"])  # neither -wal nor -shm
+        self.assertEqual(len(LlmOperationCollector.from_db(folder / "log.db")), 1)
+
     def test_a_closed_pipe_is_silent(self):
         process = self.run_process("--models")
         process.stdout.readline()

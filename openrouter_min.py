@@ -320,7 +320,7 @@ class _Value:
     """What dataclass() would write into each frozen class anew, which a program pays at each import."""
 
     def _cells(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, f.name) for f in dataclasses.fields(self))  # type: ignore[arg-type]
+        return tuple(getattr(self, f.name) for f in dataclasses.fields(self) if f.compare)  # type: ignore[arg-type]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, _Value) or type(other) is not type(self):
@@ -385,18 +385,34 @@ _PROVIDER_PREFIX = "openrouter-"
 
 
 class _Catalogue(_ModelMapping):
-    """A read-only mapping of model id to ModelInfo; a row of the price table is parsed when it is looked up."""
+    """A read-only mapping of model id to ModelInfo; a row of the price table is parsed when it is looked up.
+
+    Rows that ``stored()`` returns (after a line with their date) are preferred to the bundled ones.
+    """
+
+    stored: Callable[[], str] = str
 
     def __init__(self) -> None:
         self._models: dict[str, ModelInfo] = {}
 
     @functools.cached_property
+    def _stored(self) -> list[str]:
+        return self.stored().splitlines()
+
+    @functools.cached_property
     def _rows(self) -> dict[str, str]:
-        return {line.partition(" ")[0]: line for line in PRICE_ROWS.splitlines() if line}
+        lines = [*PRICE_ROWS.splitlines(), *(line for line in self._stored if line.count(" ") == _ROW_CELLS - 1)]
+        return {line.partition(" ")[0]: line for line in lines if line}
 
     @functools.cached_property
     def _aliases(self) -> dict[str, str]:
-        return dict(line.split(" ") for line in ALIAS_ROWS.splitlines() if line)
+        lines = [*ALIAS_ROWS.splitlines(), *(line for line in self._stored if line.count(" ") == _ALIAS_CELLS - 1)]
+        return dict(line.split(" ") for line in lines if line)
+
+    @property
+    def as_of(self) -> str:
+        """The day of the prices."""
+        return self._stored[0] if self._stored else PRICES_AS_OF
 
     def _find(self, name: object) -> ModelInfo | None:
         if not isinstance(name, str):
@@ -410,11 +426,22 @@ class _Catalogue(_ModelMapping):
     def _model(self, model_id: str) -> ModelInfo:
         found = self._models.get(model_id)
         if found is None:
-            start = f"{model_id} "
-            tiers = [line for line in TIER_ROWS.splitlines() if line.startswith(start)]
+            row, start = self._rows[model_id], f"{model_id} "
+            lines = self._stored if row in self._stored else TIER_ROWS.splitlines()
+            tiers = [line for line in lines if line.startswith(start) and line.count(" ") == _TIER_CELLS - 1]
+            try:
+                made = model_from_row(row, tiers)
+            except ValueError:  # a stored row that somebody has changed
+                made = ModelInfo(model_id)
             # setdefault: threads that parse the same row get one and the same model
-            found = self._models.setdefault(model_id, model_from_row(self._rows[model_id], tiers))
+            found = self._models.setdefault(model_id, made)
         return found
+
+    def renew(self) -> None:
+        """Forget all that was read, and read it anew at the next look-up."""
+        for name in ("_stored", "_rows", "_aliases"):
+            self.__dict__.pop(name, None)
+        self._models = {}
 
     def __getitem__(self, name: str) -> ModelInfo:
         found = self._find(name)
@@ -433,7 +460,7 @@ class _Catalogue(_ModelMapping):
         return len(self._rows)
 
     def __repr__(self) -> str:
-        return f"<METADATA: {len(self)} models, prices of {PRICES_AS_OF}>"
+        return f"<METADATA: {len(self)} models, prices of {self.as_of}>"
 
     def near(self, name: object, count: int = 3) -> list[str]:
         """Return up to ``count`` ids like the name, never the name itself, full slugs first."""
@@ -452,6 +479,34 @@ class _Catalogue(_ModelMapping):
 
 
 METADATA = _Catalogue()
+
+
+_ROW_CELLS, _TIER_CELLS, _ALIAS_CELLS = 9, 6, 2
+
+
+def rows_from_listing(listing: Iterable[Json]) -> list[str]:
+    """Return the rows of the price table for entries of GET /models: of models, of their tiers, of aliases."""
+    rows, extra = [], []
+    for entry in listing:
+        model, slug = model_from_listing(entry), _str(entry.get("canonical_slug"))
+        if not re.fullmatch(r"[\w.-]+/[\w.:-]+", model.id) or model.id.endswith(":batch"):
+            continue
+        lengths = [_cell(model.context_length), _cell(model.max_completion_tokens)]
+        tools = "-" if model.tools is None else str(int(model.tools))
+        modalities = ",".join(model.input_modalities) or "-"
+        rows.append(" ".join([model.id, *_price_cells(model.pricing), *lengths, modalities, tools]))
+        extra += [" ".join([model.id, str(threshold), *_price_cells(tier)]) for threshold, tier in model.tiers]
+        if slug != model.id and ":" not in model.id and re.fullmatch(r"\S+", slug):
+            extra.append(f"{slug} {model.id}")
+    return rows + extra
+
+
+def _price_cells(pricing: Pricing) -> list[str]:
+    return [_cell(price) for price in dataclasses.astuple(pricing)]
+
+
+def _cell(number: float | None) -> str:
+    return "-" if number is None else f"{number:.12g}"
 
 
 def model_from_row(row: str, tiers: Iterable[str] = ()) -> ModelInfo:
@@ -2121,7 +2176,7 @@ def build(hint: Any, value: Any) -> Any:
     return value
 
 
-_TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_TOOL_NAME = r"[A-Za-z0-9_-]{1,64}"
 
 
 def tool_of(function: Callable[..., Any]) -> Json:
@@ -2133,7 +2188,7 @@ def tool_of(function: Callable[..., Any]) -> Json:
     import inspect
 
     name = _function_name(function)
-    if not _TOOL_NAME.fullmatch(name):
+    if not re.fullmatch(_TOOL_NAME, name):
         raise ConfigError(f"tools: {name!r} is no function name", hint="def a function, with a docstring and hints")
     said, hints = inspect.getdoc(function) or "", _function_hints(function)
     fields: dict[str, tuple[Json, bool]] = {}
@@ -2212,8 +2267,8 @@ def sum_of_rounds(completions: Sequence[Completion], rounds: list[Json]) -> Comp
     )
 
 
-@dataclass(frozen=True)
-class Structure:
+@dataclass(frozen=True, eq=False, repr=False)
+class Structure(_Value):
     """What ``schema=`` asks for: the JSON Schema that goes out, and the class that it stands for."""
 
     schema: Json
@@ -2393,6 +2448,38 @@ def _default_log_path() -> str | None:
     else:
         base = os.environ.get("XDG_STATE_HOME") or os.path.join(home, ".local", "state")
     return os.path.join(base, "openrouter_min", "log.db") if os.path.isabs(base) else None
+
+
+def models_path() -> str | None:
+    """Return the file beside the log that holds the refreshed catalogue."""
+    log = log_path(None) or _default_log_path()
+    return os.path.join(os.path.dirname(log), "openrouter_min-models.txt") if log else None
+
+
+def _stored_models() -> str:
+    path = models_path()
+    try:
+        with open(path or "", encoding="utf-8") as file:
+            text = file.read()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return text if re.match(r"\d{4}-\d\d-\d\d\n", text) else ""
+
+
+METADATA.stored = _stored_models
+
+
+def store_models(listing: Iterable[Json]) -> str:
+    """Keep the live catalogue beside the log, where METADATA prefers it from now on; return the file's path."""
+    path = models_path()
+    if path is None:
+        raise ConfigError("there is no place for the catalogue", hint=f"set {LOG_ENV} to the path of a log")
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    with open(f"{path}.{os.getpid()}", "w", encoding="utf-8") as file:
+        file.write("\n".join([utc_timestamp()[:10], *rows_from_listing(listing)]) + "\n")
+    os.replace(file.name, path)  # at once: others may be reading it
+    METADATA.renew()
+    return path
 
 
 class _Log:
@@ -4146,15 +4233,18 @@ class Llm:
     def models(self, query: str | None = None) -> list[ModelInfo]:
         """Return the live catalogue; ``query``: words that id or name must hold. Needs no key."""
         words = str(query or "").lower().split()
-        found: list[ModelInfo] = []
+        found = map(model_from_listing, self.listing())
+        return [m for m in found if all(w in f"{m.id} {m.name}".lower() for w in words)]
+
+    def listing(self) -> Iterator[Json]:
+        """Yield the entries of GET /models as they came."""
         path: str | None = "/models"
         for _ in range(100):  # pages of up to 1000; a server whose links go round must not hold us
             if path is None:
-                break
+                return
             page = _dict(self.request("GET", path))
-            found += [model_from_listing(entry) for entry in _dicts(page.get("data"))]
+            yield from _dicts(page.get("data"))
             path = self._relative(_str_or_none(_dict(page.get("links")).get("next")))
-        return [m for m in found if all(w in f"{m.id} {m.name}".lower() for w in words)]
 
     def _relative(self, link: str | None) -> str | None:
         base_path = "/" + (self.config.base_url or "").partition("://")[2].partition("/")[2]
@@ -4997,6 +5087,7 @@ def _argument_parser() -> Any:
         " those of lines asked before from the log")  # fmt: skip
     add("--concurrency", metavar="N", type=int, default=8, help="how many of a batch at once (8)")
     add("--models", metavar="QUERY", nargs="?", const="", help="list models with prices; QUERY: words to find")
+    add("--refresh", action="store_true", help="with --models: ask for the live list first, and keep it beside the log")
     add("--log", metavar="N", nargs="?", type=int, const=10, help="show the last N operations (10)")
     add("--costs", metavar="BY", nargs="?", const="model", help="what was spent per model, day or session_id")
     add("--key", action="store_true", help="limit and use of the key, and where it came from")
@@ -5009,6 +5100,8 @@ def _argument_parser() -> Any:
 
 def _run(options: Any) -> int:
     if options.models is not None:
+        if options.refresh:
+            _refresh(options)
         return _show_models(options.models)
     if options.log is not None:
         return _show_log(options.db, options.log)
@@ -5378,14 +5471,14 @@ def _batch(options: Any, llm: Llm, history: list[Json]) -> int:
     todo = {item["action_id"]: item for item in items if item["action_id"] not in answers}
     results = llm.map(({k: v for k, v in item.items() if k != "id"} for item in todo.values()),
                       concurrency=options.concurrency)  # fmt: skip
-    progress = _Progress(items, answers)
+    progress = _Progress(len(items), len(todo))
     try:
         for item in items:
             key = item["action_id"]
-            if key not in answers:
+            is_new = key not in answers
+            if is_new:
                 answers[key] = next(results)
-                progress.pay(answers[key])
-            progress.take(answers[key])
+            progress.take(answers[key], is_new=is_new)
             sys.stdout.write(json.dumps(_batch_line(item, answers[key]), ensure_ascii=False) + "\n")
             sys.stdout.flush()
             progress.draw()
@@ -5461,24 +5554,23 @@ def _batch_line(item: Json, answer: Completion | Exception) -> Json:
 class _Progress:
     """The bar of a batch on a terminal, and the line that sums it up."""
 
-    def __init__(self, items: Sequence[Json], known: Mapping[str, Any]) -> None:
+    def __init__(self, total: int, to_ask: int) -> None:
         self.failed = 0
-        self._total = len(items)
-        self._known = sum(item["action_id"] in known for item in items)
-        self._done = 0
+        self._total = total
+        self._to_ask = to_ask
+        self._done = self._asked = 0
         self._usd = 0.0
         self._began = time.monotonic()
         self._has_bar = sys.stderr.isatty()
         self.draw()
 
-    def pay(self, answer: Completion | Exception) -> None:
-        """Add what an answer cost that was not known before."""
-        self._usd += getattr(answer, "cost", None) or 0
-
-    def take(self, answer: Completion | Exception) -> None:
+    def take(self, answer: Completion | Exception, *, is_new: bool) -> None:
         """Count an answer, and make room for its line."""
         self._done += 1
         self.failed += isinstance(answer, Exception)
+        if is_new:
+            self._asked += 1
+            self._usd += getattr(answer, "cost", None) or 0
         if self._has_bar:
             sys.stderr.write("\r\x1b[K")
 
@@ -5486,16 +5578,17 @@ class _Progress:
         """Draw the bar anew."""
         if self._has_bar:
             bar = _bar(self._done, max(1, self._total)).ljust(BAR_WIDTH)
-            rate = self._done / max(0.001, time.monotonic() - self._began)
-            left = f", {(self._total - self._done) / rate:,.0f} s left" if self._done else ""
-            sys.stderr.write(f"\r\x1b[K{bar} {self._counts()}, {rate:.1f}/s{left}")
+            rate = self._asked / max(0.001, time.monotonic() - self._began)
+            speed = f", {rate:.1f}/s, {(self._to_ask - self._asked) / rate:,.0f} s left" if self._asked else ""
+            sys.stderr.write(f"\r\x1b[K{bar} {self._counts()}{speed}")
             sys.stderr.flush()
 
     def end(self, how: str) -> None:
         """Take the bar away and say how it ended."""
         if self._has_bar:
             sys.stderr.write("\r\x1b[K")
-        _say(f"{how}: {self._counts()} ({self._known} of them from the log), {time.monotonic() - self._began:.1f} s")
+        seconds = time.monotonic() - self._began
+        _say(f"{how}: {self._counts()}, {self._done - self._asked} of them asked before, {seconds:.1f} s")
 
     def _counts(self) -> str:
         return f"{self._done} of {self._total}, {self.failed} failed, ${number_text(self._usd)}"
@@ -5554,6 +5647,13 @@ def _show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], note: str
     return 0
 
 
+def _refresh(options: Any) -> None:
+    if options.mock:
+        raise ConfigError("the mock server has no live prices", hint="leave --mock out: reading them needs no key")
+    with Llm(**_settings(options)) as llm:
+        _say(f"stored in {store_models(llm.listing())}")
+
+
 def _show_models(query: str) -> int:
     words = query.lower().split()
     found = [METADATA[i] for i in METADATA if all(w in i for w in words)]
@@ -5574,7 +5674,7 @@ def _show_models(query: str) -> int:
         ]
         for m in found
     ]
-    note = f"{len(found)} models; prices in USD per million tokens, as of {PRICES_AS_OF}; live ones: Llm().models()"
+    note = f"{len(found)} models; prices in USD per million tokens, as of {METADATA.as_of}; live ones: --refresh"
     return _show_table(columns, rows, note)
 
 

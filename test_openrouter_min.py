@@ -3031,7 +3031,7 @@ class LogStressTests(Case):
             victim.communicate()
         self.assertEqual(self.count("PRAGMA integrity_check"), "ok")
         rows = LlmOperationCollector.from_db(self.path, status="running")
-        self.assertEqual([r["user_prompt"] for r in rows if r["agent_id"] is None], ["hi"])
+        self.assertEqual([r["user_prompt"] for r in rows if r["agent_id"].startswith("cli")], ["hi"])
         self.assertLessEqual(len(rows), 4)
         self.assertGreater(self.count("SELECT count(*) FROM operations WHERE status = 'ok'"), 60)
 
@@ -4336,33 +4336,13 @@ class ReplayTests(Case):
 
 def price_rows(listing, old, named):
     """Return the rows of the price table for a live listing; what the page names keeps its last row."""
-
-    def cell(value):
-        return "-" if value in (None, "", ()) else f"{value:.12g}" if isinstance(value, float) else str(value)
-
-    def prices(pricing):
-        return [cell(p) for p in dataclasses.astuple(pricing)]
-
-    rows, tiers, aliases = {}, [], []
-    for entry in listing:
-        model = orm.model_from_listing(entry)
-        if model.id.startswith("~") or model.id.endswith(":batch"):
-            continue
-        tools = "-" if model.tools is None else str(int(model.tools))
-        cells = [
-            cell(model.context_length),
-            cell(model.max_completion_tokens),
-            ",".join(model.input_modalities) or "-",
-            tools,
-        ]
-        rows[model.id] = " ".join([model.id, *prices(model.pricing), *cells])
-        tiers += [" ".join([model.id, str(threshold), *prices(tier)]) for threshold, tier in model.tiers]
-        slug = entry.get("canonical_slug")
-        if slug and slug != model.id and ":" not in model.id:
-            aliases.append(f"{slug} {model.id}")
+    made = {cells: [] for cells in (9, 6, 2)}
+    for line in orm.rows_from_listing(listing):
+        made[line.count(" ") + 1].append(line)
+    rows = {line.split(" ")[0]: line for line in made[9]}
     for name in named:
         rows.setdefault(name, old[name])
-    return sorted(rows.values()), sorted(tiers), sorted(a for a in aliases if a.split()[0] not in rows)
+    return sorted(rows.values()), sorted(made[6]), sorted(a for a in made[2] if a.split()[0] not in rows)
 
 
 def make_prices_anew(url=orm.BASE_URL):

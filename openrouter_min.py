@@ -42,6 +42,7 @@ Errors:
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import gc
@@ -5085,6 +5086,7 @@ def _argument_parser() -> Any:
     add("--conversation", metavar="ID", help="go on from that conversation")
     add("--batch", metavar="FILE", help="a prompt or JSON object a line (- is stdin); answers as JSONL,"
         " those of lines asked before from the log")  # fmt: skip
+    add("--out", metavar="FILE", help="where a batch adds its answers; those in it are not asked for again")
     add("--concurrency", metavar="N", type=int, default=8, help="how many of a batch at once (8)")
     add("--models", metavar="QUERY", nargs="?", const="", help="list models with prices; QUERY: words to find")
     add("--refresh", action="store_true", help="with --models: ask for the live list first, and keep it beside the log")
@@ -5450,8 +5452,6 @@ def _input(prompt: str) -> str:
 
 
 def _talk(options: Any, llm: Llm, history: list[Json]) -> int:
-    import contextlib
-
     if sys.stdin.isatty():
         with contextlib.suppress(ImportError):  # Windows has none
             import readline  # noqa: F401  # input() uses it
@@ -5468,27 +5468,52 @@ def _talk(options: Any, llm: Llm, history: list[Json]) -> int:
 def _batch(options: Any, llm: Llm, history: list[Json]) -> int:
     items = _batch_items(options, llm)
     answers: dict[str, Any] = _answered(llm.config)
-    todo = {item["action_id"]: item for item in items if item["action_id"] not in answers}
-    results = llm.map(({k: v for k, v in item.items() if k != "id"} for item in todo.values()),
-                      concurrency=options.concurrency)  # fmt: skip
+    written = _written(options.out)
+    todo = {item["key"]: item for item in items if item["key"] not in answers and item["key"] not in written}
+    results = llm.map(map(_question, todo.values()), concurrency=options.concurrency)
     progress = _Progress(len(items), len(todo))
+    sink = open(options.out, "a", encoding="utf-8") if options.out else sys.stdout  # noqa: SIM115
     try:
         for item in items:
-            key = item["action_id"]
-            is_new = key not in answers
+            key = item["key"]
+            is_new = key in todo and key not in answers
             if is_new:
                 answers[key] = next(results)
-            progress.take(answers[key], is_new=is_new)
-            sys.stdout.write(json.dumps(_batch_line(item, answers[key]), ensure_ascii=False) + "\n")
-            sys.stdout.flush()
+            progress.take(answers.get(key), is_new=is_new)
+            if key not in written:
+                sink.write(json.dumps(_batch_line(item, answers[key]), ensure_ascii=False) + "\n")
+                sink.flush()
             progress.draw()
     except KeyboardInterrupt:
         progress.end("stopped; the same command again asks for the rest only")
         raise
     finally:
         results.close()  # type: ignore[attr-defined]  # it is a generator
+        if options.out:
+            sink.close()
     progress.end("done")
     return EXIT_OTHER_ERROR if progress.failed else 0
+
+
+def _question(item: Json) -> Json:
+    """Return what is asked for a line, tied to its key on the log."""
+    return {**{k: v for k, v in item.items() if k not in ("id", "key")}, "action_id": f"batch-{item['key']}"}
+
+
+def _written(path: str | None) -> set[str]:
+    """Return the keys that an earlier run has written answers for; lines of failures and torn ones go."""
+    if not path or not os.path.exists(path):
+        return set()
+    good = {}
+    for line in _file_text(path, "--out").split("\n"):  # not splitlines, which takes U+2028 for an end
+        with contextlib.suppress(ValueError):  # the run was killed while it wrote
+            about = _dict(decode_json(line))
+            if "error" not in about and isinstance(about.get("key"), str):
+                good[line] = about["key"]
+    with open(f"{path}.new", "w", encoding="utf-8") as file:
+        file.writelines(line + "\n" for line in good)
+    os.replace(file.name, path)
+    return set(good.values())
 
 
 def _batch_items(options: Any, llm: Llm) -> list[Json]:
@@ -5503,13 +5528,13 @@ def _batch_items(options: Any, llm: Llm) -> list[Json]:
             continue
         try:
             item = {"id": number, **shared, **_batch_item(line.strip())}
-            asked = llm._ask(*_prompt_and_params({k: v for k, v in item.items() if k != "id"}, {}))
+            asked = llm._ask(*_prompt_and_params(_question({**item, "key": ""}), {}))
         except ConfigError as error:
             raise ConfigError(f"{source} line {number}: {error.message}", hint=error.hint) from None
         where = "mock" if options.mock else llm.config.base_url
         about = [where, asked.body, item.get("fallbacks", llm.config.fallbacks)]
         digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
-        items.append({**item, "action_id": f"batch-{digest[:32]}"})
+        items.append({**item, "key": digest[:32]})
     return items
 
 
@@ -5528,11 +5553,11 @@ def _answered(config: LlmConfig) -> dict[str, Completion]:
     rows = LlmOperationCollector.query(
         "SELECT * FROM operations WHERE action_id LIKE 'batch-%' AND success AND response IS NOT NULL", path=config.log
     )
-    return {row["action_id"]: completion_of(row) for row in rows}
+    return {row["action_id"][len("batch-") :]: completion_of(row) for row in rows}
 
 
 def _batch_line(item: Json, answer: Completion | Exception) -> Json:
-    line: Json = {k: item[k] for k in ("id", "prompt", "messages") if k in item}
+    line: Json = {k: item[k] for k in ("id", "key", "prompt", "messages") if k in item}
     if isinstance(answer, Exception):
         return {**line, "error": str(answer), "error_type": type(answer).__name__}
     line = {
@@ -5564,7 +5589,7 @@ class _Progress:
         self._has_bar = sys.stderr.isatty()
         self.draw()
 
-    def take(self, answer: Completion | Exception, *, is_new: bool) -> None:
+    def take(self, answer: Completion | Exception | None, *, is_new: bool) -> None:
         """Count an answer, and make room for its line."""
         self._done += 1
         self.failed += isinstance(answer, Exception)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import base64
 import collections
 import concurrent.futures
 import contextlib
@@ -33,6 +34,7 @@ import platform
 import queue
 import random
 import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -3562,7 +3564,7 @@ class Tty(io.StringIO):
         return True
 
 
-class CommandLineTests(Case):
+class CommandLineCase(Case):
     def setUp(self):
         super().setUp()
         self.path = self.folder() / "log.db"
@@ -3592,6 +3594,8 @@ class CommandLineTests(Case):
         self.assertEqual((code, out), (expected, ""), err)
         return err
 
+
+class CommandLineTests(CommandLineCase):
     def test_the_answer_is_on_stdout_and_all_else_on_stderr(self):
         out, err = self.expect_success("Say", "hello", "-u", script=["Hello\nthere"])
         self.assertEqual(out, "Hello\nthere\n")
@@ -3827,6 +3831,247 @@ class CommandLineTests(Case):
         self.assertEqual(process.stderr.read().count(b"Traceback"), 0)
         process.stderr.close()
         self.assertEqual(process.wait(timeout=20), 0)
+
+
+class TalkTests(CommandLineCase):
+    """Conversations: -c, --conversation and --chat."""
+
+    def said(self, n=-1):
+        return [(m["role"], m["content"]) for m in self.server.requests[n].json["messages"]]
+
+    def test_continue_goes_on_from_the_last_prompt_of_this_terminal(self):
+        self.expect_success("one", "-m", "x/y", "-s", "Be brief", script=["first"])
+        with mock.patch.object(orm, "_terminal", lambda: "cli elsewhere"):
+            self.expect_success("not this one", script=["?"])
+        _, err = self.expect_success("-c", "two", script=["second"])
+        began = [("system", "Be brief"), ("user", "one"), ("assistant", "first"), ("user", "two")]
+        self.assertEqual(self.said(), began)
+        session = re.search(r"conversation (op-\S+)", err).group(1)
+        sent = self.server.requests[0].json
+        self.assertEqual((sent["session_id"], sent["model"]), (session, "x/y"))
+        self.expect_success("-c", "three", "-m", "z/z", "-s", "Be long", script=["third"])
+        told = [("system", "Be long"), *began[1:], ("assistant", "second"), ("user", "three")]
+        self.assertEqual((self.said(), self.server.requests[0].json["model"]), (told, "z/z"))
+        _, err = self.expect_success("--conversation", session, "four", script=["fourth"])
+        self.assertEqual(self.said()[-2:], [("assistant", "third"), ("user", "four")])
+        self.assertIn(f"conversation {session}", err)
+        self.assertIn("knows no conversation nope", self.expect_failure(2, "--conversation", "nope", "x"))
+        self.assertIn("knows no conversation", self.expect_failure(2, "-c", "x", "--no-log"))
+
+    def test_a_conversation_with_a_file_went_on_with_a_broken_one(self):
+        picture = self.path.parent / "a.png"
+        picture.write_bytes(b"\x89PNG" + b"0" * 300)
+        self.expect_success("see", "-a", str(picture), "-a", "https://example.com/b.pdf", script=["a cat"])
+        self.assertIn("base64", json.dumps(self.server.requests[0].json))
+        self.expect_success("-c", "sure?", script=["yes"])
+        first = self.server.requests[0].json["messages"][0]["content"]
+        self.assertEqual([part["type"] for part in first], ["text", "text", "file"])
+        self.assertRegex(first[1]["text"], r"^\[image/png, 304 bytes, sha256 [0-9a-f]{16}\]$")
+
+    def test_chat_remembers_and_obeys_commands(self):
+        saved = self.path.parent / "talk.json"
+        lines = ["hi", "/model z/z", "/system Be brief", "again \\", "and again", '"""a', 'b"""', "/usage",
+                 f"/save {saved}", "/bogus", "/quit", "never"]  # fmt: skip
+        out, err = self.expect_success("--chat", "-m", "x/y", stdin="\n".join(lines), script=["A", "B", "C"])
+        self.assertEqual(out, "A\nB\nC\n")
+        self.assertEqual(self.said(0), [("user", "hi")])
+        told = [("system", "Be brief"), ("user", "hi"), ("assistant", "A"), ("user", "again \nand again")]
+        self.assertEqual(self.said(1), told)
+        self.assertEqual(self.said(2)[-1], ("user", "a\nb"))
+        self.assertEqual([r.json["model"] for r in self.server.requests], ["x/y", "z/z", "z/z"])
+        self.assertEqual(len({r.json["session_id"] for r in self.server.requests}), 1)
+        self.assertEqual([m["content"] for m in json.loads(saved.read_text())][-1], "C")
+        self.assertRegex(err, r"\d+ in \+ \d+ out = \d+ tokens")
+        self.assertIn("/quit", err)
+        self.expect_success("-c", "--chat", stdin="more\n", script=["D"])
+        self.assertEqual(len(self.said()), 8)
+
+    def test_an_error_ended_the_chat(self):
+        lines = "second\n/save\n/save /no/such/folder/x\n"
+        out, err = self.expect_success("--chat", "first", stdin=lines, script=[402, "B"])
+        self.assertEqual((out, self.said()), ("B\n", [("user", "second")]))
+        self.assertIn("mock error 402", err)
+        self.assertIn("No such file", err)
+
+    @unittest.skipIf(os.name == "nt", "Windows has no way to send Ctrl-C to oneself")
+    def test_ctrl_c_stops_the_answer_and_not_the_chat(self):
+        server = self.serve(sse_answer(event(chunk("Half")), end="hang", last=b""), sse_answer(WHOLE_STREAM))
+        out = io.StringIO()
+        stop = interrupt_when(lambda: out.getvalue() == "Half")
+        with mock.patch.object(MockOpenRouter, "url", server.url):
+            _, err = self.expect_success("--chat", stdin="one\ntwo\n", out=iter([out, io.StringIO()]).__next__)
+        stop.join()
+        self.assertEqual(out.getvalue(), "Half\nHello\n")
+        self.assertIn("(stopped)", err)
+        told = [m["content"] for m in server.requests[1].json["messages"]]
+        self.assertEqual(told, ["one", "Half", "two"])
+        self.assertEqual([r["status"] for r in LlmOperationCollector.from_db()], ["ok", "cancelled"])
+
+
+def interrupt_when(condition):
+    """Press Ctrl-C once the condition holds; return the thread that does it."""
+    stop = threading.Thread(target=lambda: wait_until(condition, 5) and os.kill(os.getpid(), signal.SIGINT))
+    stop.start()
+    return stop
+
+
+class BatchTests(CommandLineCase):
+    LINES = ["one", "", '{"prompt": "two", "temperature": 0, "id": "x7"}', "one", '"{three}"']
+    A, B, C = (json_answer(answer(letter)) for letter in "ABC")
+    NO = json_answer(error_body("no", 400), 400)
+
+    def batch(self, server, *lines, argv=(), code=0, **kind):
+        """Run the lines as a batch, one after the other; return what it wrote."""
+        file = self.path.parent / "prompts.txt"
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        with mock.patch.object(MockOpenRouter, "url", server.url):
+            got, out, self.err = self.main("--batch", str(file), "--concurrency", "1", *argv, **kind)
+        self.assertEqual(got, code, self.err)
+        return [json.loads(line) for line in out.split("\n") if line]
+
+    def test_a_second_run_pays_only_for_what_is_missing(self):
+        server = self.serve(self.A, self.NO, self.C, self.B)
+        done = self.batch(server, *self.LINES, code=1)
+        self.assertEqual([line.get("content") for line in done], ["A", None, "A", "C"])
+        self.assertEqual([line["id"] for line in done], [1, "x7", 4, 5])
+        self.assertEqual((done[1]["error_type"], done[3]["prompt"]), ("BadRequestError", "{three}"))
+        self.assertIn("4 of 4, 1 failed, $1, 1 of them asked before", self.err)
+        again = self.batch(server, *reversed(self.LINES))
+        self.assertEqual([line["content"] for line in again], ["C", "A", "B", "A"])
+        self.assertIn("4 of 4, 0 failed, $0.5, 3 of them asked before", self.err)
+        self.assertEqual([r.json["messages"][0]["content"] for r in server.requests], ["one", "two", "{three}", "two"])
+
+    def test_other_parameters_are_another_question(self):
+        server = self.serve(self.A, self.B, self.C)
+        for argv, text in [([], "A"), (["-t", "0"], "B"), (["-s", "x"], "C"), (["-t", "0"], "B"), ([], "A")]:
+            self.assertEqual(self.batch(server, "one", argv=argv)[0]["content"], text)
+
+    def test_out_keeps_answers_without_a_log(self):
+        out = self.path.parent / "out.jsonl"
+        argv = ["--no-log", "--out", str(out)]
+        server = self.serve(json_answer(answer("A\u2028")), self.NO, self.B)
+        self.assertEqual(self.batch(server, "one", "two", argv=argv, code=1), [])
+        with open(out, "a", encoding="utf-8") as file:
+            file.write('{"key": "torn')
+        self.batch(server, "one", "two", argv=argv)
+        written = [json.loads(line)["content"] for line in out.read_text("utf-8").split("\n") if line]
+        self.assertEqual(written, ["A\u2028", "B"])
+        self.assertIn("1 of them asked before", self.err)
+
+    def test_stdin_schema_and_a_bar_on_a_terminal(self):
+        schema = self.path.parent / "schema.json"
+        schema.write_text('{"type": "object", "required": ["a"]}')
+        server = self.serve(json_answer(answer('{"a": 1}')), json_answer(answer("{}")))
+        argv = ["--batch", "-", "--schema", str(schema), "--concurrency", "1"]
+        with mock.patch.object(MockOpenRouter, "url", server.url):
+            code, out, err = self.main(*argv, stdin="x\ny\n", out=Tty)
+        lines = [json.loads(line) for line in out.splitlines()]
+        self.assertEqual((code, lines[0]["parsed"]), (1, {"a": 1}))
+        self.assertIn("lacks 'a'", lines[1]["error"])
+        self.assertRegex(err, "\u2588.* 1 of 2, 0 failed, \\$0.5, .*/s, .* s left")
+
+    @unittest.skipIf(os.name == "nt", "Windows has no way to send Ctrl-C to oneself")
+    def test_ctrl_c_keeps_what_is_done(self):
+        server = self.serve(self.A, Pieces(b"HTTP/1.1 200 OK\r\n", end="hang"), self.B)
+        stop = interrupt_when(lambda: len(server.requests) > 1)
+        done = self.batch(server, "one", "two", code=130)
+        stop.join()
+        self.assertEqual([line["content"] for line in done], ["A"])
+        self.assertIn("the same command again asks for the rest only", self.err)
+        done = self.batch(server, "one", "two")
+        self.assertEqual([line["content"] for line in done], ["A", "B"])
+
+    def test_bad_lines_are_named_before_anything_is_sent(self):
+        server = self.serve()
+        for line, words in [
+            ("{not json", "line 2: it is no JSON"),
+            ('{"text": "x"}', "line 2: a dict asks with prompt or with messages"),
+            ('{"prompt": "x", "temperature": 9}', "line 2: temperature=9"),
+            ('{"prompt": "x", "max_token": 9}', "line 2: .max_token"),
+        ]:
+            self.assertEqual(self.batch(server, "fine", line, code=2), [])
+            self.assertRegex(self.err, words)
+
+
+class FilesAndKeyTests(CommandLineCase):
+    """-a, --save, --schema, --reasoning, --key, --models --refresh."""
+
+    def run_on(self, script, *argv, code=0, **kind):
+        self.loopback = self.serve(*script)
+        with mock.patch.object(MockOpenRouter, "url", self.loopback.url):
+            got, out, err = self.main(*argv, "--no-log", **kind)
+        self.assertEqual(got, code, err)
+        return out, err
+
+    def test_images_and_sound_that_come_back_are_files(self):
+        picture, sound = b"\x89PNG" + b"p" * 20, b"RIFF0000WAVE" + b"s" * 20
+        encoded = [base64.b64encode(b).decode() for b in (picture, sound)]
+        images = [{"image_url": {"url": u}} for u in ("https://x/y.png", f"data:image/png;base64,{encoded[0]}")]
+        reply = json_answer(answer("Here", images=images, audio={"data": encoded[1]}))
+        folder = self.path.parent / "new" / "folder"
+        out, _ = self.run_on([reply], "draw", "--save", str(folder))
+        text, link, *paths = out.splitlines()
+        self.assertEqual((text, link), ("Here", "https://x/y.png"))
+        self.assertEqual([Path(p).read_bytes() for p in paths], [picture, sound])
+        self.assertEqual([os.path.basename(p) for p in paths], ["gen-1-1.png", "gen-1-2.wav"])
+        out, err = self.run_on([reply], "draw", "--json")
+        self.assertEqual(json.loads(out)["id"], "gen-1")
+        kept = Path(err.splitlines()[-1])
+        self.addCleanup(shutil.rmtree, kept.parent)
+        self.assertEqual(kept.read_bytes(), sound)
+
+    def test_schema_prints_json(self):
+        schema = self.path.parent / "schema.json"
+        schema.write_text('{"type": "object", "properties": {"a": {"type": "integer"}}}')
+        out, _ = self.run_on([json_answer(answer('```json\n{"a": 1}\n```'))], "x", "--schema", str(schema))
+        self.assertEqual(json.loads(out), {"a": 1})
+        self.assertEqual(self.loopback.requests[0].json["response_format"]["json_schema"]["strict"], True)
+        _, err = self.run_on([json_answer(answer('{"a": "1"}'))], "x", "--schema", str(schema), code=1)
+        self.assertIn('a is "1", not of type integer', err)
+        schema.write_text("{")
+        self.run_on([], "x", "--schema", str(schema), code=2)
+        self.run_on([], "x", "-a", "/no/such/file", code=2)
+
+    def test_reasoning_is_dim_and_on_stderr(self):
+        thoughts = [event(chunk("", delta={"reasoning": text})) for text in ("hm ", "\x1b[0m so")]
+        stream = sse_answer(b"".join(thoughts) + event(chunk("Yes", "stop")) + DONE)
+        out, err = self.run_on([stream], "x", "--reasoning", out=Tty)
+        self.assertEqual((out, err), ("Yes\n", "\x1b[2mhm \x1b[22m\x1b[2m[0m so\x1b[22m\n"))
+        self.assertEqual(self.run_on([stream], "x"), ("Yes\n", ""))
+        plain = json_answer(answer("Yes", reasoning="hm"))
+        self.assertEqual(self.run_on([plain], "x", "--no-stream", "--reasoning"), ("Yes\n", "hm\n"))
+
+    def test_key_shows_limit_use_and_source_and_not_the_key(self):
+        about = {"label": "mine", "limit": 10, "limit_remaining": 7.5, "limit_reset": "monthly", "usage": 12.25,
+                 "usage_daily": 0.5, "usage_weekly": 1, "usage_monthly": 2.5}  # fmt: skip
+        out, err = self.run_on([json_answer({"data": about})], "--key")
+        used = "$0.5 today, $1 this week, $2.5 this month, $12.25 in all"
+        for words in ("OPENROUTER_API_KEY", "sk-or-...cdef", "$10, resets monthly", "$7.5", used):
+            self.assertIn(words, out)
+        self.assertNotIn(KEY[:16], out + err)
+        out, _ = self.run_on([json_answer({"data": {"limit": None}})], "--key")
+        self.assertIn("limit  none", out)
+
+    def test_refresh_keeps_the_live_catalogue_where_metadata_prefers_it(self):
+        self.addCleanup(METADATA.renew)
+        tier = {"min_prompt_tokens": 5, "prompt": "2e-5"}
+        pricing = {"prompt": "0.000009", "completion": "1e-5", "overrides": [tier]}
+        listing = [{"id": "openai/gpt-4", "pricing": pricing, "canonical_slug": "openai/gpt-4-9999"}]
+        out, err = self.run_on([json_answer({"data": listing})], "--models", "openai/gpt-4", "--refresh")
+        self.assertRegex(out, r"openai/gpt-4 +9 +10 ")
+        self.assertIn(str(self.path.parent), err)
+        self.assertEqual(METADATA["openai/gpt-4-9999"].pricing.input, 9)
+        self.assertEqual(METADATA["openai/gpt-4"].pricing_at(6).input, 20)
+        self.assertEqual(METADATA.as_of, orm.utc_timestamp()[:10])
+        self.assertEqual(METADATA["openai/gpt-4o"].id, "openai/gpt-4o")  # bundled ones stay
+        path = Path(orm.models_path())
+        path.write_text(path.read_text().replace(" 9 ", " nine "))
+        METADATA.renew()
+        self.assertIsNone(METADATA["openai/gpt-4"].pricing.input)
+        path.write_text("rubbish")
+        METADATA.renew()
+        self.assertEqual(METADATA["openai/gpt-4"].pricing.input, 30)
+        self.assertIn("mock", self.expect_failure(2, "--mock", "--models", "--refresh"))
 
 
 # --- Honesty --------------------------------------------------------------------------------

@@ -90,9 +90,9 @@ SCHEMA = os.environ.get("OPENROUTER_MIN_SCHEMA")
 
 
 def setUpModule():
-    """Take away what the machine sets: keys, proxies, the default log."""
+    """Take away what the machine sets: keys, proxies, CAs, the default log."""
     for name in list(os.environ):
-        if name.startswith("OPENROUTER_") or name.lower().endswith("_proxy"):
+        if name.startswith(("OPENROUTER_", "SSL_CERT_")) or name.lower().endswith("_proxy"):
             del os.environ[name]
     os.environ["OPENROUTER_MIN_LOG"] = "off"
 
@@ -3272,6 +3272,36 @@ class SecurityTests(Case):
                 with self.assertRaisesRegex(APIConnectionError, "(?s)" + words) as caught:
                     llm.complete("hi")
                 self.assertEqual((server.requests, caught.exception.sent), ([], False))
+
+    @unittest.skipUnless(sys.platform == "linux", "elsewhere the file is read at once")
+    def test_a_ca_may_stand_in_the_folder_or_in_the_file_and_nowhere_else(self):
+        no_file = str(self.folder() / "none.pem")
+        right, other = self.folder(), self.folder()
+        (right / "ce275665.0").write_text(PEM)  # named by its hash: openssl x509 -hash
+        (other / "00000000.0").write_text("")
+        for host, file, folder, connections, is_trusted in [
+            ("localhost", no_file, right, 1, True),
+            ("localhost", certificate(self), other, 2, True),
+            ("localhost", certificate(self), None, 1, True),
+            ("localhost", certificate(self), self.folder(), 1, True),  # a folder that holds no CA
+            ("localhost", no_file, other, 2, False),
+            ("wrong.weather.test", certificate(self), right, 2, False),
+        ]:
+            server = self.serve(json_answer(answer()), json_answer(answer()), wrap=in_tls(self))
+            there = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port))]
+            environ = {"SSL_CERT_FILE": str(file), **({"SSL_CERT_DIR": str(folder)} if folder else {})}
+            patch = mock.patch.object(socket, "getaddrinfo", return_value=there)
+            with self.subTest(host=host, file=file, folder=folder), mock.patch.dict(os.environ, environ), patch:
+                for _ in range(2):  # a file that was read once stays trusted
+                    llm = Llm(base_url=f"https://{host}:{server.port}/v1", api_key=KEY, log=False, max_retries=0)
+                    self.addCleanup(llm.close)
+                    if is_trusted:
+                        self.assertEqual(llm.complete("hi").content, "Hello")
+                        continue
+                    with self.assertRaisesRegex(APIConnectionError, "can't be verified") as caught:
+                        llm.complete("hi")
+                    self.assertFalse(caught.exception.sent)
+                self.assertEqual((server.connections, len(server.requests)), (connections + 1, 2 * is_trusted))
 
     def test_a_line_break_reaches_no_head(self):
         server = self.serve()

@@ -1576,7 +1576,7 @@ def decode_chunk(chunk: Json) -> Chunk:
     usage = chunk.get("usage")
     return Chunk(
         content=text_of(delta.get("content")),
-        reasoning=_str(delta.get("reasoning")) or _str(delta.get("reasoning_content")),
+        reasoning=_reasoning_text(delta, _dicts(delta.get("reasoning_details"))) or "",
         tool_calls=_dicts(delta.get("tool_calls")),
         finish_reason=_str_or_none(_choice_zero(chunk).get("finish_reason")),
         usage=Usage.from_wire(usage) if isinstance(usage, dict) else None,
@@ -2968,17 +2968,17 @@ class _Call:
 
     def __init__(self, config: LlmConfig) -> None:
         self.config = config
-        self.begin()
-        self._expires = math.inf
+        self.started = time.monotonic()
+        self.ends = self._expires = math.inf
         self._cancelled = threading.Event()
         self._lock = threading.Lock()
         self._sock: socket.socket | None = None
         self.loop: Any = None  # the asyncio loop in which somebody waits for the call
 
     def begin(self) -> None:
-        """Start the clock of the deadline."""
+        """Start the clock of an operation; the deadline runs from the first one that shares the call."""
         self.started = time.monotonic()
-        self.ends = self.started + self.config.deadline if self.config.deadline else math.inf
+        self.ends = min(self.ends, self.started + (self.config.deadline or math.inf))
 
     def progress(self) -> None:
         """Take note that data came: the clock of ``timeout`` starts anew."""
@@ -3601,7 +3601,7 @@ class _Operation(_Asked):
         *,
         action_id: str | None = None,
         is_completion: bool = False,
-        structure: Structure | None = None,
+        parse: Callable[[Any], Any] | None = None,
         call: _Call | None = None,
     ) -> None:
         self.config = config
@@ -3614,7 +3614,7 @@ class _Operation(_Asked):
         self._fields = body or {}
         self._action_id = action_id
         self._is_completion = is_completion
-        self._structure = structure
+        self._parse = parse
         first = next(iter(_list(self._fields.get("models"))), None)
         self.requested_model = _str_or_none(self._fields.get("model") or first)
         self._models: tuple[str, ...] = ()
@@ -3857,13 +3857,14 @@ class _Operation(_Asked):
 
     def _finish(self, attempt: Attempt) -> None:
         """Turn what came into the result, and refuse what is no answer."""
+        result = self.result
         if self._is_completion:
-            completion = self.partial()
-            check_generation(completion)
-            completion.attempts.append(attempt)
-            if self._structure and not completion.tool_calls:
-                completion = self._structure.parse(completion)
-            self.result = completion
+            result = self.partial()
+            check_generation(result)
+            result.attempts.append(attempt)
+        if self._parse and not (self._is_completion and result.tool_calls):
+            result = self._parse(result)
+        self.result = result
         self._attempts.append(attempt)
 
     def partial(self) -> Completion:
@@ -4210,10 +4211,15 @@ class Llm:
         self.config = dataclasses.replace(config, **overrides) if config else LlmConfig(**overrides)
         self._transport = _Transport(self.config)
         self._log = _log_for(self.config.log)
-        self._lock = threading.Lock()
         self._usage = Usage()
-        self._running: set[_Operation] = set()
         self._is_closed = False
+        self.renew()
+
+    def renew(self) -> None:
+        """Hold what a forked child can use: no lock that a thread of its parent may have taken, nothing that runs."""
+        self._lock = threading.Lock()
+        self._running: set[_Operation] = set()
+        _FORK_SENSITIVE.add(self)
 
     def __repr__(self) -> str:
         return f"Llm({self.config!r})"
@@ -4298,8 +4304,13 @@ class Llm:
         config = self._configured({**params, "model": model})
         fields = {k: v for k, v in params.items() if k not in CALL_SETTINGS | CALL_ONLY}
         body = {"model": model, "input": texts, **fields}
-        answer = self._send(config, "POST", "/embeddings", body, action_id=params.get("action_id"))
-        return decode_embeddings(_dict(answer), model, 1 if isinstance(texts, str) else len(texts))
+        count = 1 if isinstance(texts, str) else len(texts)
+        kind: Json = {
+            "action_id": params.get("action_id"),
+            "parse": lambda a: decode_embeddings(_dict(a), model, count),
+        }
+        vectors: Embeddings = self._send(config, "POST", "/embeddings", body, **kind)
+        return vectors
 
     def key(self) -> Json:
         """Return what OpenRouter knows of the key: limit, use by day, week and month."""
@@ -4372,6 +4383,7 @@ class Llm:
         structure = Structure.of(params["schema"]) if params.get("schema") is not None else None
         if structure:
             fields["response_format"] = structure.response_format()
+        parse = structure and structure.parse
         tools = fields.get("tools") or (config.params or {}).get("tools") or []
         has_functions = bool(functions_of(tools))
         if has_functions:
@@ -4382,7 +4394,7 @@ class Llm:
             body = build_body(config, messages, fields, stream=stream)
             if call and body.get("tool_choice") not in ("auto", "none", None):
                 body["tool_choice"] = "auto"  # what had to be called has been
-            kind: Json = {"action_id": action_id, "is_completion": True, "structure": structure, "call": call}
+            kind: Json = {"action_id": action_id, "is_completion": True, "parse": parse, "call": call}
             return self._begin(config, "POST", "/chat/completions", body, **kind)
 
         if not has_functions:

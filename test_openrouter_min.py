@@ -608,7 +608,9 @@ class ValueTests(Case):
         kinds = [k for k in vars(orm).values() if isinstance(k, type) and dataclasses.is_dataclass(k)]
         self.assertIn(orm.Chunk, kinds)
         for kind in set(kinds) - {LlmConfig}:
-            fields = [(f.name, object, dataclasses.field(repr=f.repr)) for f in dataclasses.fields(kind)]
+            fields = [
+                (f.name, object, dataclasses.field(repr=f.repr, compare=f.compare)) for f in dataclasses.fields(kind)
+            ]
             twin = dataclasses.make_dataclass(kind.__name__, fields, frozen=True)
             cells = range(len(fields))
             value, plain = kind(*cells), twin(*cells)
@@ -1983,10 +1985,12 @@ class OddAnswerTests(Case):
                 ask()
 
     def test_missing_embeddings_were_empty_vectors(self):
+        path = self.folder() / "log.db"
         for data in ([{"embedding": None}], [{"embedding": "!!!"}], [], [{"embedding": [1.0], "index": None}] * 2):
             server = self.serve(json_answer({"data": data}))
             with self.assertRaisesRegex(APIResponseError, "embeddings for 1 texts"):
-                self.llm(server).embed("a", model="e/m")
+                self.llm(server, log=path).embed("a", model="e/m")
+        self.assertEqual({r["status"] for r in LlmOperationCollector.from_db(path)}, {"error"})
 
     def test_settings_of_a_call_went_into_the_body_of_embed(self):
         server = self.serve(json_answer({"data": [{"embedding": [1.0]}], "usage": {"prompt_tokens": 1, "cost": 0.25}}))

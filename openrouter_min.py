@@ -2011,6 +2011,7 @@ def schema_of(hint: Any, *, strict: bool = False, inside: tuple[Any, ...] = ()) 
     def schema(inner: Any) -> Json:
         return schema_of(inner, strict=strict, inside=(*inside, hint))
 
+    hint = _named(hint)
     kind, args = typing.get_origin(hint) or hint, typing.get_args(hint)
     if hasattr(hint, "__metadata__"):  # Annotated
         said = [m for m in hint.__metadata__ if isinstance(m, str)]
@@ -2029,7 +2030,7 @@ def schema_of(hint: Any, *, strict: bool = False, inside: tuple[Any, ...] = ()) 
         if _has_fields(kind):
             fields = {name: (schema(inner), has_default) for name, (inner, has_default) in _fields_of(kind).items()}
             return _object(fields, strict=strict)
-        if issubclass(kind, dict):
+        if hasattr(kind, "keys"):
             return {"type": "object", "additionalProperties": schema(args[1]) if args else True}
         if _is_collection(kind):
             return {"type": "array", "items": schema(_item_hint(args))}
@@ -2044,6 +2045,11 @@ def _object(fields: dict[str, tuple[Json, bool]], *, strict: bool = False) -> Js
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
+def _named(hint: Any) -> Any:
+    """Return what a NewType or a type alias stands for, else the hint itself."""
+    return getattr(hint, "__supertype__", None) or getattr(hint, "__value__", hint)
+
+
 def _is_union(kind: Any) -> bool:
     import typing
 
@@ -2053,12 +2059,13 @@ def _is_union(kind: Any) -> bool:
 def _is_collection(kind: Any) -> bool:
     from collections.abc import Collection
 
-    return issubclass(kind, Collection) and not issubclass(kind, (bytes, str))
+    return issubclass(kind, Collection) and not issubclass(kind, (bytes, str)) and not hasattr(kind, "_fields")
 
 
 def _item_hint(args: tuple[Any, ...]) -> Any:
-    """Return the hint of a container's items; ``object`` where they differ, as in a tuple of fixed length."""
-    return args[0] if len(args) == 1 or args[1:] == (...,) else object
+    """Return the hint of a container's items; ``object`` where they differ, as some tuples' do."""
+    kinds = [a for a in args if a is not ...]
+    return kinds[0] if kinds and all(k == kinds[0] for k in kinds) else object
 
 
 def _choice(values: Sequence[Any]) -> Json:
@@ -2155,6 +2162,7 @@ def build(hint: Any, value: Any) -> Any:
     """Turn decoded JSON that fits the hint's schema into the hint's own objects."""
     import typing
 
+    hint = _named(hint)
     kind, args = typing.get_origin(hint) or hint, typing.get_args(hint)
     if hasattr(hint, "__metadata__"):
         return build(hint.__origin__, value)

@@ -5174,6 +5174,8 @@ def _run(options: Any) -> int:
 def _with_client(options: Any, settings: Json) -> int:
     path = log_path(settings.get("log"))
     is_new_log = path is not None and not os.path.exists(path)
+    if options.save:
+        os.makedirs(options.save, exist_ok=True)  # before anything is paid for
     history: list[Json] = []
     if options.goes_on or options.conversation:
         history, settings = _earlier(options, settings)
@@ -5341,10 +5343,14 @@ def _save_media(completion: Completion, folder: str | None) -> list[str]:
     shown = [url for url in completion.images if not url.startswith("data:")]
     inline = [url.partition(",")[2] for url in completion.images if url.startswith("data:")]
     for number, text in enumerate([*inline, *([sound] if sound else [])], 1):
-        data = base64.b64decode(text)
+        try:
+            data = base64.b64decode(text)
+        except ValueError as error:
+            _say(f"note: a file that came back is no base64 ({error}); --json shows all that came")
+            continue
         folder = folder or tempfile.mkdtemp(prefix="openrouter_min-")  # it was paid for: never dropped
-        os.makedirs(folder, exist_ok=True)
-        name = f"{re.sub('[^A-Za-z0-9_-]', '_', completion.id or 'answer')}-{number}.{media_ending(data)}"
+        stem = re.sub("[^A-Za-z0-9_-]", "_", completion.id or new_operation_id())
+        name = f"{stem}-{number}.{media_ending(data)}"
         with open(os.path.join(folder, name), "wb") as file:
             file.write(data)
         shown.append(file.name)

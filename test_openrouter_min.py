@@ -4053,6 +4053,10 @@ class FilesAndKeyTests(CommandLineCase):
         kept = Path(err.splitlines()[-1])
         self.addCleanup(shutil.rmtree, kept.parent)
         self.assertEqual(kept.read_bytes(), sound)
+        torn = json_answer(answer("Here", audio={"data": "abc"}))
+        out, err = self.run_on([torn], "draw")
+        self.assertEqual((out, err.count("no base64")), ("Here\n", 1))
+        self.run_on([], "draw", "--save", str(self.path.parent / "new" / "folder" / "gen-1-1.png"), code=1)
 
     def test_schema_prints_json(self):
         schema = self.path.parent / "schema.json"

@@ -3241,7 +3241,6 @@ class _Transport:
         self._netloc = self._host + (match.group(3) or "")
         self._idle: list[_Connection] = []
         self._is_closed = False
-        self._opener: urllib.request.OpenerDirector | None = None
         self.renew()
         # For an Llm that nobody closes: its sockets go with it.
         weakref.finalize(self, _close_all, self._idle)
@@ -3263,23 +3262,10 @@ class _Transport:
 
         Raises APIConnectionError (with ``sent`` if the request had left whole) or _Cancelled.
         """
-        import urllib.request
-
-        if self._opener is None:
-            self._opener = _build_opener(self._open, use_proxy=not re.fullmatch(_LOOPBACK, self._host))
-        request = urllib.request.Request(url, method=method)
-        request.exchange = (call, headers, body)  # type: ignore[attr-defined]  # travels through urllib's handlers
-        answer: _Answer = self._opener.open(request)
-        return answer
-
-    def _open(self, request: urllib.request.Request) -> _Answer:
-        call, headers, body = request.exchange  # type: ignore[attr-defined]
-        proxy = request.host if request.host != self._netloc else None
-        proxy_auth = request.get_header("Proxy-authorization")
+        target, proxy, proxy_auth = self._route(url)
         if proxy and self._scheme == "http" and proxy_auth:
             headers = {**headers, "Proxy-Authorization": proxy_auth}
-        method = request.get_method()
-        data = request_head(method, request.selector, self._netloc, headers, body) + (body or b"")
+        data = request_head(method, target, self._netloc, headers, body) + (body or b"")
         kept = self._take()
         if kept is not None:
             try:
@@ -3290,6 +3276,21 @@ class _Transport:
             return self._exchange(self._connect(call, proxy, proxy_auth), call, method, data)
         except _Stale as stale:
             raise stale.error from stale.error.__cause__
+
+    @functools.cached_property
+    def _opener(self) -> urllib.request.OpenerDirector | None:
+        """What knows the way through a proxy; None where there is none, as urllib.request takes 4 ms to load."""
+        return None if re.fullmatch(_LOOPBACK, self._host) or not _may_have_proxy() else _build_opener()
+
+    def _route(self, url: str) -> tuple[str, str | None, str | None]:
+        """Return the target of the request line, the proxy's host and port, and its credentials."""
+        if self._opener is None:
+            return url[len(f"{self._scheme}://{self._netloc}") :], None, None
+        import urllib.request
+
+        request: urllib.request.Request = self._opener.open(urllib.request.Request(url))
+        proxy = request.host if request.host != self._netloc else None
+        return request.selector, proxy, request.get_header("Proxy-authorization")
 
     def _exchange(self, connection: _Connection, call: _Call, method: str, data: bytes) -> _Answer:
         """Send on one connection; raises _Stale if it died before a byte came back."""
@@ -3387,25 +3388,27 @@ _PORTS = {"http": 80, "https": 443}
 _FAULTS = (OSError, ValueError, EOFError)
 
 
-def _build_opener(
-    handle: Callable[[urllib.request.Request], _Answer], *, use_proxy: bool
-) -> urllib.request.OpenerDirector:
-    """Return an opener with urllib's proxy rules (HTTPS_PROXY, NO_PROXY, …) over our own handler.
+def _may_have_proxy() -> bool:
+    """Say whether urllib could find a proxy: in the environment, or where the system keeps one."""
+    return os.name == "nt" or sys.platform == "darwin" or any(n.lower().endswith("_proxy") for n in os.environ)
 
-    Nothing else of urllib's is in it: no redirects, which would carry the key to another host,
-    and no exceptions for statuses, whose bodies are read here.
+
+def _build_opener() -> urllib.request.OpenerDirector:
+    """Return an opener that sends nothing: it gives a request back as urllib's proxy rules have changed it.
+
+    The rules are those of HTTPS_PROXY, NO_PROXY, …; sending is done here, where no redirect takes
+    the key to another host and the bodies of errors are read.
     """
     import urllib.request
 
     class Handler(urllib.request.BaseHandler):
-        def http_open(self, request: urllib.request.Request) -> _Answer:
-            return handle(request)
+        def http_open(self, request: urllib.request.Request) -> urllib.request.Request:
+            return request
 
         https_open = http_open
 
     opener = urllib.request.OpenerDirector()
-    if use_proxy:
-        opener.add_handler(urllib.request.ProxyHandler())
+    opener.add_handler(urllib.request.ProxyHandler())
     opener.add_handler(Handler())
     return opener
 
@@ -3672,8 +3675,6 @@ class _Operation(_Asked):
             self._close(failure)
 
     def _attempts_until_done(self) -> Iterator[Json]:
-        import random
-
         models, retries = self._models, 0
         while True:
             self.call.check()
@@ -3682,6 +3683,8 @@ class _Operation(_Asked):
                 self._finish(self._attempt_of(models, 200, None, 0.0))
                 return
             except OpenRouterError as error:
+                import random
+
                 step = next_step(
                     error,
                     models,

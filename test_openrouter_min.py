@@ -3243,6 +3243,19 @@ class SecurityTests(Case):
             self.assert_hidden(caught.exception)
             self.assertEqual((len(heads), server.requests), (1, []))
 
+    @unittest.skipIf(os.name == "nt" or sys.platform == "darwin", "the system may keep a proxy")
+    def test_only_who_may_have_a_proxy_loads_what_finds_it(self):
+        self.assertFalse(orm._may_have_proxy())
+        for name in ("HTTPS_PROXY", "https_proxy", "All_Proxy", "no_proxy"):
+            with mock.patch.dict(os.environ, {name: "x"}):
+                self.assertTrue(orm._may_have_proxy(), name)
+        code = (
+            "import sys; before = set(sys.modules); import openrouter_min as orm; orm.main(['--mock', 'hi']); "
+            "print('urllib.request' in set(sys.modules) - before)"
+        )
+        out, _ = run_python(code).communicate(timeout=20)
+        self.assertEqual(out.split()[-1], b"False")
+
     def test_no_proxy_goes_straight_there(self):
         server = self.serve(json_answer(answer()), wrap=in_tls(self))
         there = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port))]

@@ -5111,9 +5111,10 @@ def _argument_parser() -> Any:
 
     parser = argparse.ArgumentParser(
         prog="python -m openrouter_min",
+        usage="%(prog)s [-h] [options] [prompt ...]",
         description="Ask a language model through OpenRouter. Piped input is added under the prompt.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=80),
     )
     add = parser.add_argument
     add("prompt", nargs="*", help="the words of the prompt")
@@ -5155,6 +5156,8 @@ def _argument_parser() -> Any:
     add("--db", metavar="PATH", help="the log file")
     add("--no-log", action="store_true", help="write no log")
     add("--version", action="version", version=f"openrouter_min {__version__}")
+    # Not before: each option makes a formatter, and one without a width loads shutil to find it.
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     return parser
 
 

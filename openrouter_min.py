@@ -2888,6 +2888,7 @@ class LlmOperationCollector:
         try:
             with closing(sqlite3.connect(uri, timeout=LOG_BUSY_TIMEOUT, uri=True, isolation_level=None)) as connection:
                 connection.execute("PRAGMA query_only = ON")
+                connection.execute("PRAGMA threads = 2")  # which may sort what GROUP BY takes in
                 # ATTACH would make a file where there is none.
                 connection.set_authorizer(lambda action, *_: int(action == _SQLITE_ATTACH))
                 cursor = connection.execute(sql, list(params))
@@ -2944,6 +2945,7 @@ def _totals_sql(by: str) -> str:
     """Sum up per group; a percentile is the first latency at which enough of the calls are done.
 
     First by latency too: a million rows shrink to some thousands before any window looks at them.
+    Its numbers tell most rows apart, and are sorted faster than the texts of the names.
     """
     rank = "min(CASE WHEN success AND done >= (fine * {0} + 99) / 100 THEN latency_ms END)"
     sums = ", ".join(f"sum({name}) AS {name}" for name in ("input_tokens", "output_tokens", "total_tokens"))
@@ -2952,7 +2954,7 @@ def _totals_sql(by: str) -> str:
             SELECT {_GROUPS[by]} AS name, success, latency_ms, count(*) AS calls,
                 sum(status IN ('error', 'interrupted')) AS errors, {sums},
                 sum(cost) AS cost, sum(success AND cost IS NULL) AS unpriced
-            FROM operations WHERE timestamp >= ? AND timestamp < ? GROUP BY 1, 2, 3),
+            FROM operations WHERE timestamp >= ? AND timestamp < ? GROUP BY latency_ms, name, success),
         ranked AS (
             SELECT *, sum(calls) OVER (PARTITION BY name, success ORDER BY latency_ms) AS done,
                 sum(calls) OVER (PARTITION BY name, success) AS fine FROM cells)

@@ -5118,7 +5118,14 @@ def _argument_parser() -> Any:
         epilog=_EPILOG,
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=80),
     )
-    add = parser.add_argument
+    _add_request_options(parser.add_argument)
+    _add_other_options(parser.add_argument)
+    # Not before: each option makes a formatter, and one without a width loads shutil to find it.
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    return parser
+
+
+def _add_request_options(add: Callable[..., Any]) -> None:
     add("prompt", nargs="*", help="the words of the prompt")
     add("-m", "--model", metavar="M", help="maker/model, such as openai/gpt-4o-mini")
     add("-f", "--fallback", metavar="M", action="append", default=[], help="a model to try next; repeatable")
@@ -5137,6 +5144,9 @@ def _argument_parser() -> Any:
     )
     add("--schema", metavar="FILE", help="JSON Schema that the answer must fit; prints JSON")
     add("--timeout", metavar="S", type=float, help=f"seconds without data (default {PROGRESS_TIMEOUT:g})")
+
+
+def _add_other_options(add: Callable[..., Any]) -> None:
     add("--json", action="store_true", help="print the whole answer as JSON")
     add("--no-stream", action="store_true", help="print the answer when it is whole")
     add("-u", "--usage", action="store_true", help="tokens, cost, model and time on stderr")
@@ -5158,9 +5168,6 @@ def _argument_parser() -> Any:
     add("--db", metavar="PATH", help="the log file")
     add("--no-log", action="store_true", help="write no log")
     add("--version", action="version", version=f"openrouter_min {__version__}")
-    # Not before: each option makes a formatter, and one without a width loads shutil to find it.
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    return parser
 
 
 def _run(options: Any) -> int:

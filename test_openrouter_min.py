@@ -4194,7 +4194,7 @@ class HonestyTests(Case):
     def test_functions_are_short_and_flat(self):
         for node in ast.walk(self.TREE):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                self.assertLessEqual(node.end_lineno - node.lineno, 50, node.name)
+                self.assertLessEqual(node.end_lineno - node.lineno, 42, node.name)
 
     def test_the_readme_s_python_compiles_and_its_first_runs(self):
         blocks = re.findall(r"```python\n(.*?)```", self.README, re.S)

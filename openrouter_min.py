@@ -960,7 +960,7 @@ class Usage(_Value):
     def __add__(self, other: Usage) -> Usage:
         if not isinstance(other, Usage):
             return NotImplemented
-        pairs = zip(dataclasses.astuple(self), dataclasses.astuple(other))
+        pairs = zip(self._cells(), other._cells())
         return Usage(*(_sum_known(a, b) for a, b in pairs))
 
 

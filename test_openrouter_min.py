@@ -2871,7 +2871,7 @@ class KeptConnectionTests(Case):
                 llm = self.llm(server)
                 with contextlib.suppress(OpenRouterError):
                     way(llm)
-                time.sleep(0.02 if "behind" in symptom else 0)
+                time.sleep(0.1 if "behind" in symptom else 0)
                 with self.subTest(symptom):
                     self.assertEqual(way(llm), "Hello")
                     self.assertEqual((server.connections, len(server.requests)), (connections, 2))

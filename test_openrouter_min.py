@@ -19,6 +19,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import email.utils
+import enum
 import functools
 import gc
 import gzip
@@ -52,7 +53,21 @@ import traceback
 import unittest
 import warnings
 from pathlib import Path
-from typing import Any, Callable, Iterator, Sequence
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Literal,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+    TypedDict,
+    Union,
+)
 from unittest import mock
 
 import openrouter_min as orm
@@ -2131,6 +2146,217 @@ class ConnectTests(Case):
                 server = self.serve(heartbeat())
                 with self.assertRaises(APITimeoutError):
                     way(self.llm(server, timeout=0.2))
+
+
+# --- Tools, schemas, attachments, many prompts ----------------------------------------------
+# Hints that are read at run time are written as Python 3.8 reads them: hence noqa UP006 and UP045.
+
+
+class Unit(enum.Enum):
+    C = "celsius"
+    F = "fahrenheit"
+
+
+@dataclasses.dataclass
+class Place:
+    city: str
+    country: Optional[str] = None  # noqa: UP045
+    tags: List[str] = dataclasses.field(default_factory=list)  # noqa: UP006
+    noted: float = dataclasses.field(default=0.0, init=False)
+
+
+@dataclasses.dataclass
+class Trip:
+    """What structured output is asked for."""
+
+    stops: List[Place]  # noqa: UP006
+    unit: Unit
+    mood: Literal["good", "bad"]
+    budget: float
+    by_day: Dict[int, float] = dataclasses.field(default_factory=dict)  # noqa: UP006
+
+
+class Filter(TypedDict, total=False):
+    most: int
+    near: Place
+
+
+class Grid(NamedTuple):
+    x: int
+    y: int
+
+
+class Pairs(enum.Enum):
+    PAIR = (1, 2)
+
+
+@dataclasses.dataclass
+class Node:
+    children: List[Node]  # noqa: UP006
+
+
+def object_schema(required="", **properties):
+    named = required.split()
+    return {"type": "object", "properties": properties, "required": named, "additionalProperties": False}
+
+
+TEXT, INT, NUMBER, NULL = ({"type": name} for name in ("string", "integer", "number", "null"))
+TEXTS = {"type": "array", "items": TEXT}
+OPTIONAL_TEXT = {"anyOf": [TEXT, NULL]}
+PLACE = object_schema("city", city=TEXT, country=OPTIONAL_TEXT, tags=TEXTS)
+
+# (hint, its schema, decoded JSON that fits, what is built of it)
+TYPE_CASES = [
+    (str, TEXT, "a", "a"),
+    (int, INT, 3.0, 3),
+    (float, NUMBER, 3, 3.0),
+    (bool, {"type": "boolean"}, True, True),
+    (Any, {}, {"a": [1]}, {"a": [1]}),
+    (Optional[int], {"anyOf": [INT, NULL]}, None, None),
+    (Optional[int], {"anyOf": [INT, NULL]}, 2, 2),
+    (Union[Place, List[Unit]], None, ["celsius"], [Unit.C]),
+    (Union[Place, List[Unit]], None, {"city": "Oslo"}, Place("Oslo")),
+    (list, {"type": "array", "items": {}}, [1, "a"], [1, "a"]),
+    (List[str], TEXTS, ["a"], ["a"]),
+    (Sequence[str], TEXTS, ["a"], ["a"]),
+    (Set[str], TEXTS, ["a", "a"], {"a"}),
+    (Tuple[str, ...], TEXTS, ["a", "b"], ("a", "b")),
+    (Tuple[str, int], {"type": "array", "items": {}}, ["a", 1], ("a", 1)),
+    (dict, {"type": "object", "additionalProperties": True}, {"a": 1}, {"a": 1}),
+    (Dict[str, int], {"type": "object", "additionalProperties": INT}, {"a": 1}, {"a": 1}),
+    (Literal["a", 1], {"type": ["string", "integer"], "enum": ["a", 1]}, 1, 1),
+    (Literal[Unit.C], {"type": "string", "enum": ["celsius"]}, "celsius", Unit.C),
+    (Unit, {"type": "string", "enum": ["celsius", "fahrenheit"]}, "fahrenheit", Unit.F),
+    (Place, PLACE, {"city": "Oslo", "tags": ["x"]}, Place("Oslo", None, ["x"])),
+    (Filter, object_schema(most=INT, near=PLACE), {"near": {"city": "Rome"}}, {"near": Place("Rome")}),
+]
+BAD_HINTS = [bytes, complex, Callable, 5, Node, email.utils.datetime.datetime, List[bytes], Dict[str, Node]]
+
+# (hint or schema, decoded JSON, what the misfit says)
+MISFITS = [
+    (int, True, "the answer is true, not of type integer"),
+    (int, 1.5, "not of type integer"),
+    (float, "1", "not of type number"),
+    (str, None, "the answer is null, not of type string"),
+    (List[str], ["a", 1], "[1] is 1, not of type string"),
+    (Place, {}, "the answer lacks 'city'"),
+    (Place, {"city": "a", "tags": [None]}, "tags[0] is null"),
+    (Place, {"city": "a", "town": 1}, "town is not allowed"),
+    (Unit, "kelvin", "not one of ['celsius', 'fahrenheit']"),
+    (Optional[int], "x", "not of type"),
+    (Dict[str, Place], {"a": {"city": 1}}, "a.city is 1"),
+    ({"const": 1}, 2, "not one of [1]"),
+    ({"$ref": "#/$defs/a~1b", "$defs": {"a/b": TEXT}}, 1, "not of type string"),
+    ({"allOf": [{"required": ["a"]}, {"required": ["b"]}]}, {"a": 1}, "lacks 'b'"),
+    ({"oneOf": [TEXT, INT]}, [], "not of type"),
+    ({"type": ["string", "null"]}, 1, "not of type ['string', 'null']"),
+    ({"properties": {"a": {"$ref": "#"}}, "additionalProperties": False}, {"a": {"b": 1}}, "a.b is not allowed"),
+]
+
+
+def forecast(place: Place, days: int = 3, unit: Unit = Unit.C, *, mood: Literal["good", "bad"] = "good"):
+    """Tell the weather
+    of the next days.
+
+    Args:
+        place: where; a city
+        days (int): how many
+    :param unit: of degrees
+    """
+    return {"city": place.city, "days": days, "unit": unit, "mood": mood}
+
+
+class Counter:
+    """Counts what it is called with."""
+
+    step = 2
+
+    def add(self, number: int) -> int:
+        """Add."""
+        return number + self.step
+
+    async def __call__(self, number: int = 0) -> int:
+        return number + self.step
+
+
+class SchemaTests(Case):
+    def test_hints_become_schemas_and_answers_objects(self):
+        for hint, schema, value, built in TYPE_CASES:
+            with self.subTest(hint):
+                if schema is not None:
+                    self.assertEqual(orm.schema_of(hint), schema)
+                self.assertEqual(orm.misfit(value, orm.schema_of(hint)), "")
+                made = orm.build(hint, value)
+                self.assertEqual((made, type(made)), (built, type(built)))
+
+    def test_hints_that_json_can_t_carry(self):
+        for hint in BAD_HINTS:
+            with self.subTest(hint), self.assertRaises(ConfigError):
+                orm.schema_of(hint)
+
+    def test_a_misfit_is_told_with_its_place(self):
+        for wanted, value, words in MISFITS:
+            schema = wanted if isinstance(wanted, dict) else orm.schema_of(wanted)
+            self.assertIn(words, orm.misfit(value, schema), (wanted, value))
+
+    def test_what_other_keywords_say_is_left_to_the_model(self):
+        for schema, value in [
+            ({"type": "integer", "minimum": 5}, 1),
+            ({"type": "object", "properties": {"a": INT}}, {"b": 1}),
+            ({}, None),
+            (True, 1),
+            ({"enum": [1, None]}, None),
+            ({"$ref": "#/$defs/x", "$defs": {"x": {"anyOf": [INT, {"$ref": "#/$defs/y"}]}, "y": TEXT}}, "a"),
+        ]:
+            self.assertEqual(orm.misfit(value, schema), "", schema)
+
+    def test_the_definition_of_a_function(self):
+        made = orm.tool_of(forecast)["function"]
+        self.assertEqual((made["name"], made["description"]), ("forecast", "Tell the weather of the next days."))
+        unit = {"type": "string", "enum": ["celsius", "fahrenheit"], "description": "of degrees"}
+        mood = {"type": "string", "enum": ["good", "bad"], "default": "good"}
+        place = {**PLACE, "description": "where; a city"}
+        days = {"type": "integer", "description": "how many", "default": 3}
+        wanted = object_schema("place", place=place, days=days, unit=unit, mood=mood)
+        self.assertEqual(made["parameters"], wanted)
+
+    def test_methods_and_callables_are_functions_too(self):
+        number = {"add": INT, "Counter": {**INT, "default": 0}}
+        for tool, name, about in [(Counter().add, "add", "Add."), (Counter(), "Counter", Counter.__doc__)]:
+            made = orm.tool_of(tool)["function"]
+            self.assertEqual((made["name"], made["description"]), (name, about))
+            self.assertEqual(made["parameters"]["properties"], {"number": number[name]})
+
+    @unittest.skipIf(sys.version_info < (3, 10), "hints of 3.9 and 3.10")
+    def test_annotated_texts_describe_and_new_unions_are_unions(self):
+        names = {"Annotated": __import__("typing").Annotated}
+        exec("def f(a: Annotated[int | None, 'how many'] = None, b: list[str] = ()):\n 'Do.'", names)
+        made = orm.tool_of(names["f"])["function"]["parameters"]["properties"]
+        self.assertEqual(made, {"a": {"anyOf": [INT, NULL], "description": "how many"}, "b": TEXTS})
+
+    def test_what_is_no_tool_is_refused_before_anything_is_sent(self):
+        def positional(a, /):
+            """Refuse."""
+
+        def unreadable(a: NoSuchName):  # noqa: F821
+            """Refuse."""
+
+        llm = self.llm(self.serve())
+        for tools, words in [
+            ([lambda x: x], "'<lambda>' is no function name"),
+            ([positional], "by position only"),
+            ([unreadable], "can't be read"),
+            ([forecast, mock.Mock(__name__="forecast")], "two functions are called forecast"),
+            (["forecast"], "tools[0] is a str"),
+            (forecast, "tools is a function, not a list"),
+        ]:
+            for ask in (llm.complete, llm.stream):
+                with self.subTest(words), self.assertRaises(ConfigError) as caught:
+                    ask("hi", tools=tools)
+                self.assertIn(words, str(caught.exception))
+        for rounds in (0, "3", True):
+            with self.assertRaises(ConfigError):
+                llm.complete("hi", tools=[forecast], max_tool_rounds=rounds)
 
 
 # --- Weather --------------------------------------------------------------------------------

@@ -2346,7 +2346,7 @@ class SchemaTests(Case):
             ([lambda x: x], "'<lambda>' is no function name"),
             ([positional], "by position only"),
             ([unreadable], "can't be read"),
-            ([forecast, mock.Mock(__name__="forecast")], "two functions are called forecast"),
+            ([note, functools.wraps(note)(forecast)], "two functions are called note"),
             (["forecast"], "tools[0] is a str"),
             (forecast, "tools is a function, not a list"),
         ]:
@@ -2357,6 +2357,375 @@ class SchemaTests(Case):
         for rounds in (0, "3", True):
             with self.assertRaises(ConfigError):
                 llm.complete("hi", tools=[forecast], max_tool_rounds=rounds)
+
+
+def reply(content=None, calls=(), finish=None, native=None, headers=(), **message):
+    """An answer in the form that is asked for, plain or streamed; calls are (name, arguments[, id])."""
+    finish = finish or ("tool_calls" if calls else "stop")
+    made = [
+        {
+            "index": i,
+            "id": (*call, f"call-{i}")[2],
+            "type": "function",
+            "function": dict(zip(("name", "arguments"), call)),
+        }
+        for i, call in enumerate(calls)
+    ]
+    whole = answer(content, finish, **message, **({"tool_calls": made} if made else {}))
+    whole["choices"][0]["native_finish_reason"] = native
+
+    def send(seen):
+        if not seen.json.get("stream"):
+            return json_answer(whole, headers=headers)
+        parts = [event(chunk(content, delta=message))]
+        for call in made:
+            text = call["function"]["arguments"]
+            parts.append(
+                event(chunk(delta={"tool_calls": [{**call, "function": {**call["function"], "arguments": text[:3]}}]}))
+            )
+            rest = {"index": call["index"], "function": {"arguments": text[3:]}}
+            parts.append(event(chunk(delta={"tool_calls": [rest]})))
+        end = chunk("", finish, usage=whole["usage"])
+        end["choices"][0]["native_finish_reason"] = native
+        return sse_answer(*parts, event(end), DONE)
+
+    return send
+
+
+def asking(*arguments, name="note", **more):
+    return reply(calls=[(name, a) for a in arguments], **more)
+
+
+def streamed(stream):
+    for _ in stream:
+        continue
+    return stream.completion
+
+
+async def streamed_async(stream):
+    async for _ in stream.chunks():
+        continue
+    return stream.completion
+
+
+# The six ways of calling, each returning the completion.
+DOORS = {
+    "complete": lambda llm, **params: llm.complete("hi", **params),
+    "chat": lambda llm, **params: llm.chat([{"role": "user", "content": "hi"}], **params),
+    "stream": lambda llm, **params: streamed(llm.stream("hi", **params)),
+    "acomplete": lambda llm, **params: asyncio.run(llm.acomplete("hi", **params)),
+    "achat": lambda llm, **params: asyncio.run(llm.achat([{"role": "user", "content": "hi"}], **params)),
+    "async for": lambda llm, **params: asyncio.run(streamed_async(llm.stream("hi", **params))),
+}
+
+
+def note(text: str, count: int = 1) -> str:
+    """Note it."""
+    return text * count
+
+
+async def anote(text: str) -> str:
+    """Note it, without a thread."""
+    await asyncio.sleep(0)
+    return text
+
+
+DICT_TOOL = {"type": "function", "function": {"name": "own", "parameters": {"type": "object"}}}
+SEARCH = {"type": "openrouter:web_search", "parameters": {"max_results": 2}}
+
+
+def said(server, request=-1):
+    """What the tool messages of a request say."""
+    return [m["content"] for m in server.requests[request].json["messages"] if m["role"] == "tool"]
+
+
+class ToolTests(Case):
+    def test_a_round_goes_back_whole_by_every_way(self):
+        details = [{"type": "reasoning.encrypted", "data": "xyz", "index": 0}]
+        for way, ask in DOORS.items():
+            with self.subTest(way):
+                first = reply(None, [("note", '{"text": "å", "count": 2}')], reasoning_details=details)
+                server = self.serve(first, reply("Done"))
+                llm = self.llm(server)
+                done = ask(llm, tools=[note, SEARCH], temperature=0, tool_choice="auto")
+                bodies = [r.json for r in server.requests]
+                calls = [{"id": "call-0", "type": "function"}]
+                calls[0]["function"] = {"name": "note", "arguments": '{"text": "å", "count": 2}'}
+                rounds = [
+                    {"role": "assistant", "content": "", "tool_calls": calls, "reasoning_details": details},
+                    {"role": "tool", "tool_call_id": "call-0", "content": "åå"},
+                ]
+                self.assertEqual(bodies[1]["messages"], [{"role": "user", "content": "hi"}, *rounds])
+                self.assertEqual(bodies[1]["tools"], [orm.tool_of(note), SEARCH])
+                self.assertEqual({**bodies[0], "messages": 0}, {**bodies[1], "messages": 0})
+                self.assertEqual((done.content, done.rounds, done.messages), ("Done", rounds, [*rounds, done.message]))
+                self.assertEqual((done.usage.total_tokens, done.usage.cost, done.cost), (10, 1.0, 1.0))
+                self.assertEqual((done.cost_source, len(done.attempts), done.tool_calls), ("reported", 2, []))
+                self.assertEqual((llm.usage.total_tokens, llm.usage.cost), (10, 1.0))
+
+    def test_what_models_do_wrong_is_told_to_them(self):
+        for arguments, words in [
+            ("", "lacks 'text'"),
+            ("  ", "lacks 'text'"),
+            ("null", "the arguments is null, not of type object"),
+            ('{"text": "a"', "Error: "),
+            ("{'text': 'a'}", "Error: "),
+            ('__import__("os").abort()', "Error: "),
+            ('"{}"', "not of type object"),
+            ("[" * 100_000, "Error: "),
+            ('{"text": 1}', "text is 1, not of type string"),
+            ('{"text": "a", "count": "2"}', 'count is "2", not of type integer'),
+            ('{"text": "a", "size": 2}', "size is not allowed"),
+            ('{"text": "a", "count": 2.0}', "aa"),
+            ('\n{"text": "a"}\n', "a"),
+            ('{"text": "\\ud83d"}', "\ud83d"),
+        ]:
+            with self.subTest(arguments[:30]):
+                server = self.serve(asking(arguments), reply("Done"))
+                self.llm(server).complete("hi", tools=[note])
+                self.assertIn(words, said(server)[0])
+                self.assertEqual(said(server)[0].startswith("Error: "), len(words) > 2)
+                sent = server.requests[1].json["messages"][1]["tool_calls"][0]["function"]["arguments"]
+                self.assertEqual(sent, arguments)
+
+    def test_several_calls_are_answered_in_order_whatever_their_ids(self):
+        calls = [("note", '{"text": "a"}', "x"), ("none", "{}", "y"), ("anote", '{"text": "c"}', "x"), ("note", "", "")]
+        for way, ask in DOORS.items():
+            with self.subTest(way):
+                server = self.serve(reply(calls=calls), reply("Done"))
+                ask(self.llm(server), tools=[note, anote])
+                messages = [m for m in server.requests[1].json["messages"] if m["role"] == "tool"]
+                self.assertEqual([m["tool_call_id"] for m in messages], ["x", "y", "x", ""])
+                self.assertEqual([m["content"] for m in messages][::2], ["a", "c"])
+                self.assertEqual(messages[1]["content"], "Error: there is no function 'none'; there are: note, anote")
+                self.assertIn("lacks 'text'", messages[3]["content"])
+
+    def test_calls_of_one_answer_run_at_once(self):
+        for way, ask in DOORS.items():
+            both, loops = threading.Barrier(2), []
+
+            def meet() -> str:
+                """Meet."""
+                return f"met {both.wait(5) < 2}"  # noqa: B023
+
+            async def ameet() -> str:
+                """Meet."""
+                loops.append(asyncio.get_running_loop())  # noqa: B023
+                for _ in range(500):
+                    if len(loops) == 2:  # noqa: B023
+                        return "met True"
+                    await asyncio.sleep(0.002)
+                return "alone"
+
+            for tool in (meet, ameet):
+                with self.subTest(f"{way} {tool.__name__}"):
+                    server = self.serve(asking("", "{}", name=tool.__name__), reply("Done"))
+                    ask(self.llm(server), tools=[tool])
+                    self.assertEqual(said(server), ["met True", "met True"])
+            self.assertEqual(len(set(loops)), 1 if way[0] == "a" else 2, way)
+
+    def test_a_function_runs_where_the_caller_is(self):
+        seen = []
+
+        def where() -> None:
+            """Say."""
+            seen.append(threading.current_thread())
+
+        server = self.serve(asking("", name="where"), reply("Done"))
+        self.llm(server).complete("hi", tools=[where])
+        self.assertEqual((seen, said(server)), ([threading.current_thread()], ["null"]))
+
+    def test_what_a_function_returns_or_raises_goes_back_as_text(self):
+        loop: list = []
+        loop.append(loop)
+
+        class Shy(Exception):
+            def __str__(self):
+                return "nobody"
+
+        for value, words in [
+            ("plain", "plain"),
+            ("", ""),
+            (None, "null"),
+            (7, "7"),
+            ({"a": [1, "å"]}, '{"a": [1, "å"]}'),
+            (Place("Oslo"), '{"city": "Oslo", "country": null, "tags": [], "noted": 0.0}'),
+            (Unit.C, '"celsius"'),
+            ({1}, "[1]"),
+            (Path("a"), '"a"'),
+            (b"\xff", "\"b'\\\\xff'\""),
+            (float("nan"), "NaN"),
+            ("\ud800", "\ud800"),
+            (loop, "Error: ValueError: Circular reference detected"),
+            ({(1, 2): 3}, "Error: TypeError: keys must be str"),
+            (KeyError("x"), "Error: KeyError: 'x'"),
+            (Shy(), "Error: Shy: nobody"),
+            (RecursionError("deep"), "Error: RecursionError: deep"),
+            (asyncio.TimeoutError(), "Error: TimeoutError: "),
+            (ConfigError("bad", hint="mend it"), "Error: ConfigError: bad"),
+        ]:
+
+            def give() -> Any:
+                """Give."""
+                if isinstance(value, Exception):  # noqa: B023
+                    raise value  # noqa: B023
+                return value  # noqa: B023
+
+            with self.subTest(repr(value)):
+                server = self.serve(asking("", name="give"), reply("Done"))
+                self.assertEqual(self.llm(server).complete("hi", tools=[give]).content, "Done")
+                self.assertEqual(said(server)[0][: len(words)], words)
+
+    def test_arguments_cut_by_the_limit_are_not_executed(self):
+        for finish, native in [("length", None), ("tool_calls", "length"), ("tool_calls", "MAX_TOKENS")]:
+            for way, ask in DOORS.items():
+                with self.subTest(f"{way} {finish} {native}"):
+                    server = self.serve(asking('{"text": "a"}', finish=finish, native=native))
+                    with mock.patch.object(orm, "fitting_arguments", side_effect=AssertionError):
+                        done = ask(self.llm(server), tools=[note])
+                    self.assertEqual((done.truncated, done.tool_calls[0].name, done.rounds), (True, "note", []))
+
+    def test_a_stop_with_calls_runs_them(self):
+        for finish in ("stop", "weird"):
+            server = self.serve(asking('{"text": "a"}', finish=finish), reply("Done"))
+            self.assertEqual(self.llm(server).complete("hi", tools=[note]).content, "Done")
+
+    def test_a_model_that_never_stops_is_stopped(self):
+        for rounds, ask in zip((None, 1, 2, 3, 2, 1), DOORS.values()):
+            expected = rounds or orm.MAX_TOOL_ROUNDS
+            server = self.serve(*[asking('{"text": "a"}')] * (expected + 1))
+            with self.assertRaises(APIResponseError) as caught:
+                ask(self.llm(server, max_retries=2), tools=[note], **({"max_tool_rounds": rounds} if rounds else {}))
+            self.assertIn(f"after {expected} rounds", str(caught.exception))
+            partial = caught.exception.partial
+            self.assertEqual((partial.cost, len(partial.rounds)), ((expected + 1) * 0.5, 2 * expected))
+            self.assertEqual(len(server.requests), expected + 1)
+
+    def test_calls_of_dict_tools_are_the_caller_s(self):
+        for name, arguments in [("own", "{}"), ("own", '{"half'), ("own", "")]:
+            server = self.serve(reply(calls=[(name, arguments)]))
+            done = self.llm(server).complete("hi", tools=[note, DICT_TOOL, SEARCH])
+            self.assertEqual([(c.name, c.arguments) for c in done.tool_calls], [(name, arguments)])
+        server = self.serve(asking('{"text": "a"}'), reply(calls=[("note", '{"text": "b"}'), ("own", "{}")]))
+        done = self.llm(server).complete("hi", tools=[note, DICT_TOOL])
+        self.assertEqual([c.name for c in done.tool_calls], ["note", "own"])  # none ran: all are to be answered
+        self.assertEqual((len(done.rounds), done.cost), (2, 1.0))
+        server = self.serve(asking('{"text": "a"}'))
+        done = self.llm(server).complete("hi", tools=[DICT_TOOL])  # dicts alone: no loop
+        self.assertEqual((done.tool_calls[0].name, len(server.requests)), ("note", 1))
+
+    def test_a_forced_choice_is_not_forced_for_ever(self):
+        forced = {"type": "function", "function": {"name": "note"}}
+        for choice, then in [("required", "auto"), (forced, "auto"), ("auto", "auto"), ("none", "none")]:
+            for settings, params in [({}, {"tool_choice": choice}), ({"params": {"tool_choice": choice}}, {})]:
+                server = self.serve(*[asking('{"text": "a"}')] * 2, reply("Done"))
+                self.llm(server, **settings).complete("hi", tools=[note], **params)
+                self.assertEqual([r.json["tool_choice"] for r in server.requests], [choice, then, then])
+
+    def test_a_later_round_that_fails_raises_its_own_error(self):
+        cut = sse_answer(event(chunk("Hal")), end="close", last=b"")
+        for ending, kind in [
+            (json_answer(error_body("no", 402), 402), InsufficientCreditsError),
+            (cut, StreamInterruptedError),
+            (reply(""), None),
+        ]:
+            for way in ("stream", "async for", "complete"):
+                server = self.serve(asking('{"text": "a"}'), ending)
+                llm = self.llm(server, max_retries=2)
+                with self.subTest(f"{way} {kind}"), contextlib.ExitStack() as stack:
+                    caught = kind and stack.enter_context(self.assertRaises(kind))
+                    DOORS[way](llm, tools=[note])
+                if kind is StreamInterruptedError:
+                    self.assertEqual(caught.exception.partial.content, "Hal")
+                self.assertEqual((llm.usage.cost, len(server.requests)), (1.0 if kind is None else 0.5, 2))
+
+    def test_a_round_is_retried_and_falls_back_like_any_call(self):
+        busy = json_answer(error_body("busy", 503), 503)
+        script = [busy, asking('{"text": "a"}'), busy, busy, reply("Done")]
+        server = self.serve(*script)
+        llm = self.llm(server, max_retries=2, fallbacks=["c/d"])
+        instant(llm)
+        done = llm.complete("hi", tools=[note])
+        self.assertEqual([a.status for a in done.attempts], [503, 200, 503, 503, 200])
+        self.assertEqual([r.json["models"] for r in server.requests], [["a/b", "c/d"]] * 5)
+        self.assertEqual(said(server), ["a"])
+
+    def test_a_function_may_take_longer_than_timeout(self):
+        def slow() -> str:
+            """Wait."""
+            time.sleep(0.3)
+            return "ok"
+
+        server = self.serve(asking("", name="slow"), reply("Done"))
+        self.assertEqual(self.llm(server, timeout=0.2).complete("hi", tools=[slow]).content, "Done")
+
+    def test_each_round_is_a_row_and_one_action(self):
+        path = self.folder() / "log.db"
+        for params in ({}, {"action_id": "mine"}):
+            server = self.serve(asking('{"text": "a"}'), asking('{"text": "b"}'), reply("Done"))
+            self.llm(server, log=path).complete("hi", tools=[note], **params)
+            rows = LlmOperationCollector.from_db(path)[:3]
+            actions = {r["action_id"] for r in rows}
+            self.assertEqual((len(actions), params.get("action_id") in {None, *actions}), (1, True))
+            self.assertEqual([(r["status"], r["cost"], r["finish_reason"]) for r in rows][0], ("ok", 0.5, "stop"))
+            self.assertEqual(len(json.loads(rows[0]["messages"])), 5)
+            self.assertEqual(json.loads(rows[-1]["extras"])["tool_calls"][0]["arguments"], '{"text": "a"}')
+
+    def test_an_interrupt_in_a_function_ends_the_call(self):
+        for way in ("complete", "stream", "acomplete"):
+            for error in (KeyboardInterrupt, SystemExit):
+
+                def stop() -> None:
+                    """Stop."""
+                    raise error  # noqa: B023
+
+                server = self.serve(asking("", name="stop"))
+                with self.subTest(f"{way} {error.__name__}"), self.assertRaises(error):
+                    DOORS[way](self.llm(server), tools=[stop])
+
+    def test_a_caller_who_cancels_does_not_wait_for_the_function(self):
+        release, cancelled = threading.Event(), []
+        self.addCleanup(release.set)
+
+        def sleep() -> None:
+            """Sleep."""
+            release.wait(5)
+
+        async def asleep() -> None:
+            """Sleep."""
+            try:
+                await asyncio.sleep(5)
+            except asyncio.CancelledError:
+                cancelled.append(True)
+                raise
+
+        for tool in (sleep, asleep):
+            server = self.serve(asking("", name=tool.__name__))
+            llm = self.llm(server)
+            began = time.monotonic()
+            with self.subTest(tool.__name__), self.assertRaises(asyncio.TimeoutError):
+                asyncio.run(asyncio.wait_for(llm.acomplete("hi", tools=[tool]), 0.1))
+            self.assertLess(time.monotonic() - began, 1.5)
+        self.assertEqual(cancelled, [True])
+
+    def test_a_stream_closed_in_a_round_asks_no_more(self):
+        def leave() -> None:
+            """Leave."""
+            stream.close()
+
+        server = self.serve(asking("", name="leave"))
+        stream = self.llm(server).stream("hi", tools=[leave])
+        with self.assertRaises(StreamInterruptedError):
+            list(stream)
+        self.assertEqual(len(server.requests), 1)
+
+    def test_the_stream_yields_the_text_of_all_rounds(self):
+        server = self.serve(reply("Let me see. ", [("note", '{"text": "a"}')]), reply("Done"))
+        stream = self.llm(server).stream("hi", tools=[note])
+        self.assertEqual(("".join(stream), stream.completion.content), ("Let me see. Done", "Done"))
+        self.assertEqual(stream.partial.content, "Done")
+        with self.assertRaises(ConfigError):
+            list(stream)
 
 
 # --- Weather --------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ import enum
 import functools
 import gc
 import gzip
+import hashlib
 import heapq
 import importlib.util
 import inspect
@@ -2726,6 +2727,511 @@ class ToolTests(Case):
         self.assertEqual(stream.partial.content, "Done")
         with self.assertRaises(ConfigError):
             list(stream)
+
+
+TRIP = {"stops": [{"city": "Oslo", "country": None, "tags": ["cold"]}], "unit": "celsius", "mood": "good", "budget": 5}
+ANY_OBJECT = {"title": "My answer!", "type": "object", "required": ["a"], "properties": {"a": INT}}
+
+
+class StructuredTests(Case):
+    def test_what_goes_out_is_strict(self):
+        server = self.serve(reply(json.dumps(TRIP)), reply('{"a": 1}'))
+        llm = self.llm(server, params={"response_format": {"type": "json_object"}})
+        llm.complete("hi", schema=Trip)
+        llm.complete("hi", schema=ANY_OBJECT)
+        first, second = (r.json["response_format"] for r in server.requests)
+        place = {**PLACE, "required": ["city", "country", "tags"]}
+        stops, by_day = {"type": "array", "items": place}, {"type": "object", "additionalProperties": NUMBER}
+        unit, mood = {"type": "string", "enum": ["celsius", "fahrenheit"]}, {"type": "string", "enum": ["good", "bad"]}
+        names = "stops unit mood budget by_day"
+        wanted = object_schema(names, stops=stops, unit=unit, mood=mood, budget=NUMBER, by_day=by_day)
+        self.assertEqual(
+            first, {"type": "json_schema", "json_schema": {"name": "Trip", "strict": True, "schema": wanted}}
+        )
+        named = {"name": "My_answer_", "strict": True, "schema": ANY_OBJECT}
+        self.assertEqual(second, {"type": "json_schema", "json_schema": named})
+        self.assertNotIn("schema", server.requests[0].json)
+
+    def test_what_comes_back_is_an_instance_by_every_way(self):
+        trip = Trip([Place("Oslo", None, ["cold"])], Unit.C, "good", 5.0)
+        for way, ask in DOORS.items():
+            with self.subTest(way):
+                done = ask(self.llm(self.serve(reply(json.dumps(TRIP)))), schema=Trip)
+                self.assertEqual((done.parsed, json.loads(done.content)), (trip, TRIP))
+                self.assertIs(type(done.parsed.budget), float)
+
+    def test_fences_and_all_kinds_of_json(self):
+        for text in [
+            '{"a": 1}',
+            ' \n{"a": 1}\n',
+            '```json\n{"a": 1}\n```',
+            '```\n{"a": 1}```',
+            'Here it is:\n```JSON\n{"a": 1}\n```\nAnything else?',
+            '```json {"a": 1} ```',
+            '```sh\nls\n```\nThen:\n```json\n{"a": 1}\n```',
+        ]:
+            with self.subTest(text):
+                done = self.llm(self.serve(reply(text))).complete("hi", schema=ANY_OBJECT)
+                self.assertEqual((done.parsed, done.content), ({"a": 1}, text))
+        fenced = '{"a": 1, "text": "```py\\nx\\n```"}'
+        for text in (fenced, f"```json\n{fenced}\n```"):
+            done = self.llm(self.serve(reply(text))).complete("hi", schema=ANY_OBJECT)
+            self.assertEqual(done.parsed, json.loads(fenced))
+        for text, schema, value in [("null", {}, None), ("[1]", {"items": INT}, [1]), ('"x"', TEXT, "x")]:
+            self.assertEqual(self.llm(self.serve(reply(text))).complete("hi", schema=schema).parsed, value)
+
+    def test_an_answer_that_does_not_fit_says_where_and_keeps_the_text(self):
+        torn = json.dumps(TRIP)[:50]
+        for text, finish, words in [
+            (json.dumps({**TRIP, "mood": "ugly"}), "stop", 'mood is "ugly", not one of'),
+            (json.dumps({**TRIP, "stops": [{"city": "a"}, {"city": 2}]}), "stop", "stops[1].city is 2"),
+            (json.dumps({**TRIP, "extra": 1}), "stop", "extra is not allowed"),
+            ("Sorry, no.", "stop", "it is not JSON"),
+            ("```json\nno\n```", "stop", "it is not JSON"),
+            ("", "stop", "it is not JSON"),
+            ("[" * 100_000, "stop", "does not fit"),
+            (torn, "length", "raise max_tokens"),
+        ]:
+            for way in ("complete", "stream", "acomplete"):
+                server = self.serve(reply(text, finish=finish))
+                with self.subTest(f"{way} {words}"), self.assertRaises(APIResponseError) as caught:
+                    DOORS[way](self.llm(server, max_retries=2, fallbacks=["c/d"]), schema=Trip)
+                self.assertIn(words, str(caught.exception))
+                self.assertEqual((caught.exception.partial.content, caught.exception.partial.cost), (text, 0.5))
+        with self.assertRaises(APIResponseError) as caught:
+            self.llm(self.serve(reply(None, refusal="I can't."))).complete("hi", schema=Trip)
+        self.assertIn("the model refused: I can't.", str(caught.exception))
+
+    def test_a_misfit_leaves_a_row_with_its_cost(self):
+        path = self.folder() / "log.db"
+        llm = self.llm(self.serve(reply("no")), log=path)
+        with self.assertRaises(APIResponseError):
+            llm.complete("hi", schema=Trip)
+        row = LlmOperationCollector.from_db(path)[0]
+        self.assertEqual((row["status"], row["error_type"], row["cost"]), ("error", "APIResponseError", 0.5))
+        self.assertEqual((row["response"], llm.usage.cost), ("no", 0.5))
+
+    def test_tools_and_structure_together(self):
+        server = self.serve(asking('{"text": "a"}'), reply('{"a": 1}'))
+        done = self.llm(server).complete("hi", tools=[note], schema=ANY_OBJECT)
+        self.assertEqual((done.parsed, len(done.rounds)), ({"a": 1}, 2))
+        self.assertEqual(*[r.json["response_format"] for r in server.requests])
+        done = self.llm(self.serve(reply("", [("own", "{}")]))).complete("hi", tools=[DICT_TOOL], schema=ANY_OBJECT)
+        self.assertEqual((done.parsed, done.tool_calls[0].name), (None, "own"))
+
+    def test_what_is_no_schema_is_refused(self):
+        llm = self.llm(self.serve())
+        for schema, words in [
+            (Place("Oslo"), "a dataclass (the class itself)"),
+            (str, "schema=<class 'str'>"),
+            ([Place], "schema=["),
+            (Node, "it contains itself"),
+            ({"type": "json_schema", "json_schema": {}}, "response_format={...}"),
+            ({"enum": {1}}, "can't be sent as JSON"),
+        ]:
+            with self.subTest(words), self.assertRaises(ConfigError) as caught:
+                llm.stream("hi", schema=schema)
+            self.assertIn(words, str(caught.exception))
+        with self.assertRaises(ConfigError):
+            llm.complete("hi", schema=Trip, response_format={"type": "json_object"})
+
+
+PNG, PDF, WAV = b"\x89PNG\r\n\x1a\n\0", b"%PDF-1.4\n\xff", b"RIFF\0\0\0\0WAVEfmt "
+MP4, ID3 = b"\0\0\0\x18ftypisom\0\0", b"ID3\x04\0"
+
+
+def link(kind, url):
+    return {"type": f"{kind}_url", f"{kind}_url": {"url": url}}
+
+
+def pdf(name, url):
+    return {"type": "file", "file": {"filename": name, "file_data": url}}
+
+
+def sound(data, form):
+    return {"type": "input_audio", "input_audio": {"data": b64(data), "format": form}}
+
+
+def b64(data):
+    import base64
+
+    return base64.b64encode(data).decode()
+
+
+# (name of a file, its bytes, the part that carries it)
+FILES = [
+    ("a.png", PNG, link("image", "data:image/png;base64," + b64(PNG))),
+    ("photo", b"\xff\xd8\xff\xe0", link("image", "data:image/jpeg;base64," + b64(b"\xff\xd8\xff\xe0"))),
+    ("wrong.png", b"GIF89a", link("image", "data:image/gif;base64," + b64(b"GIF89a"))),
+    ("a", b"RIFF\0\0\0\nWEBPVP8 ", link("image", "data:image/webp;base64," + b64(b"RIFF\0\0\0\nWEBPVP8 "))),
+    ("report", PDF, pdf("report", "data:application/pdf;base64," + b64(PDF))),
+    ("Ünder two.PDF", PDF, pdf("Ünder two.PDF", "data:application/pdf;base64," + b64(PDF))),
+    ("a.wav", WAV, sound(WAV, "wav")),
+    ("song", ID3, sound(ID3, "mp3")),
+    ("song.mp3", b"\xff\xfb\x90", sound(b"\xff\xfb\x90", "mp3")),
+    ("odd.mp3", b"\0\1", sound(b"\0\1", "mp3")),
+    ("a.aac", b"\xff\xf1\x50", sound(b"\xff\xf1\x50", "aac")),
+    ("a.opus", b"OggS\0", sound(b"OggS\0", "ogg")),
+    ("a.flac", b"fLaC\0", sound(b"fLaC\0", "flac")),
+    ("a.aiff", b"FORM\0\0\0\0AIFF", sound(b"FORM\0\0\0\0AIFF", "aiff")),
+    ("a.m4a", MP4, sound(MP4, "m4a")),
+    ("film", MP4, link("video", "data:video/mp4;base64," + b64(MP4))),
+    ("a.mov", b"\0\0\0\x14ftypqt  ", link("video", "data:video/mov;base64," + b64(b"\0\0\0\x14ftypqt  "))),
+    ("a.webm", b"\x1aE\xdf\xa3", link("video", "data:video/webm;base64," + b64(b"\x1aE\xdf\xa3"))),
+    ("a.mpg", b"\0\0\1\xba", link("video", "data:video/mpeg;base64," + b64(b"\0\0\1\xba"))),
+    ("notes.md", "# Å".encode(), {"type": "text", "text": "notes.md:\n# Å"}),
+    ("bom.csv", b"\xef\xbb\xbfa;b", {"type": "text", "text": "bom.csv:\na;b"}),
+    ("empty", b"", {"type": "text", "text": "empty:\n"}),
+]
+
+URLS = [
+    ("https://x.org/a.jpeg?size=2.pdf#p", link("image", "https://x.org/a.jpeg?size=2.pdf#p")),
+    ("https://x.org/image/1", link("image", "https://x.org/image/1")),
+    ("http://x.org/a/Report.PDF", pdf("Report.PDF", "http://x.org/a/Report.PDF")),
+    ("https://x.org/a.mp4", link("video", "https://x.org/a.mp4")),
+    ("https://www.youtube.com/watch?v=1", link("video", "https://www.youtube.com/watch?v=1")),
+    ("https://youtu.be/1", link("video", "https://youtu.be/1")),
+    ("data:image/png;base64," + b64(PNG), link("image", "data:image/png;base64," + b64(PNG))),
+]
+
+
+class AttachmentTests(Case):
+    def sent(self, attachments, prompt="hi", **settings):
+        server = self.serve(reply("ok"))
+        llm = self.llm(server, **settings)
+        (llm.complete if isinstance(prompt, str) else llm.chat)(prompt, attachments=attachments)
+        self.assertNotIn("attachments", server.requests[0].json)
+        return server.requests[0].json["messages"]
+
+    def test_each_kind_has_its_part_by_path_and_by_bytes(self):
+        folder = self.folder()
+        for name, data, part in FILES:
+            with self.subTest(name):
+                (folder / name).write_bytes(data)
+                for thing in (folder / name, str(folder / name), (name, data), (name, bytearray(data))):
+                    self.assertEqual(orm.read_attachment(thing), part)
+        self.assertEqual(orm.read_attachment(memoryview(PDF))["file"]["filename"], "attachment")
+
+    def test_urls_go_as_they_are(self):
+        for url, part in URLS:
+            self.assertEqual(orm.read_attachment(url), part)
+
+    def test_parts_stand_after_the_text_of_the_last_message(self):
+        parts = [part for _, _, part in FILES[:2]]
+        things = [(name, data) for name, data, _ in FILES[:2]]
+        text, system = {"type": "text", "text": "hi"}, {"role": "system", "content": "Be brief"}
+        wanted = {"role": "user", "content": [text, *parts]}
+        self.assertEqual(self.sent(things, system_prompt="Be brief"), [system, wanted])
+        history = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+        last = {"role": "user", "content": [text], "name": "me"}
+        self.assertEqual(self.sent(things, [*history, last]), [*history, {**wanted, "name": "me"}])
+        self.assertEqual(last["content"], [text])  # what the caller gave stays as it was
+        self.assertEqual(self.sent([]), [{"role": "user", "content": "hi"}])
+
+    def test_attachments_stay_in_every_round_of_tools(self):
+        server = self.serve(asking('{"text": "a"}'), reply("Done"))
+        self.llm(server).complete("hi", tools=[note], attachments=[PNG])
+        self.assertEqual(*[r.json["messages"][0] for r in server.requests])
+        self.assertEqual(len(server.requests[1].json["messages"][0]["content"]), 2)
+
+    def test_what_can_t_be_attached_is_named_before_anything_is_sent(self):
+        folder, llm = self.folder(), self.llm(self.serve())
+        (folder / "big").write_bytes(b"x" * 11)
+        for thing, words in [
+            ("no/such/file", "no/such/file"),
+            (folder, "attachments: "),
+            ("a\0b", "attachments: "),
+            (7, "attachments: an int"),
+            (("a", "text"), "attachments: a tuple"),
+            (("a", b"", b""), "attachments: a tuple"),
+            (b"\0\1\2", "attachment is of no known kind"),
+            (("a.bin", "ä".encode("latin-1")), "a.bin is of no known kind"),
+            ("https://x.org/a.mp3", "as a file only"),
+            ("data:image/png;base64,!!", "attachments: "),
+            (b"x" * 11, "attachment has more than 10 bytes"),
+            (folder / "big", "big has more than 10 bytes"),
+        ]:
+            with mock.patch.object(orm, "MAX_ATTACHMENT", 10), self.subTest(words):
+                with self.assertRaises(ConfigError) as caught:
+                    llm.complete("hi", attachments=[thing])
+                self.assertIn(words, str(caught.exception))
+        for attachments in (PNG, "a.png", (PNG,)):
+            with self.assertRaises(ConfigError):
+                llm.complete("hi", attachments=attachments)
+        with self.assertRaises(ConfigError):
+            llm.chat([{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}], attachments=[PNG])
+
+    def test_the_log_keeps_type_size_and_hash(self):
+        path, secret = self.folder() / "log.db", b"not to be found" * 9
+        server = self.serve(reply("ok"))
+        things = [
+            (name, head + secret) for name, head in [("a.png", PNG), ("a.pdf", PDF), ("a.wav", WAV), ("a.mp4", MP4)]
+        ]
+        self.llm(server, log=path).complete("hi", attachments=things)
+        row = LlmOperationCollector.from_db(path)[0]
+        for _, data in things:
+            digest = hashlib.sha256(data).hexdigest()[:16]
+            self.assertIn(f"{len(data)} bytes, sha256 {digest}]", row["messages"])
+            self.assertIn(b64(data), server.requests[0].body.decode())
+            self.assertNotIn(b64(data)[24:48], json.dumps(dict(row)))
+        for kind in ("image/png", "application/pdf", "wav", "video/mp4"):
+            self.assertIn(f"[{kind}, ", row["messages"])
+        self.assertEqual((row["user_prompt"], "a.pdf" in row["messages"]), ("hi", True))
+
+
+# (what one call carries): as it is on the wire
+BODY_PARAMS = [
+    {"reasoning": {"effort": "high", "exclude": False}, "include_reasoning": True, "reasoning_effort": "low"},
+    {
+        "cache_control": {"type": "ephemeral", "ttl": "1h"},
+        "prompt_cache_key": "k",
+        "prompt_cache_options": {"mode": "explicit"},
+    },
+    {"provider": {"order": ["a", "b"], "allow_fallbacks": False, "sort": "price", "zdr": True}, "route": "fallback"},
+    {"plugins": [{"id": "web", "max_results": 2}, {"id": "file-parser", "pdf": {"engine": "native"}}]},
+    {"preset": "mine", "transforms": ["middle-out"], "user": "u", "metadata": {"a": "b"}},
+    {"tools": [SEARCH, {"type": "web_search"}], "max_tool_calls": 3, "parallel_tool_calls": False},
+    {"stop_server_tools_when": [{"type": "max_cost", "max_cost_in_dollars": 0.5}], "web_search_options": {}},
+    {"service_tier": "flex", "speed": "fast", "verbosity": "low", "seed": 7, "stop": ["a"], "logit_bias": {"5": -100}},
+    {"models": ["a/b", "c/d"], "modalities": ["image", "text"], "image_config": {"aspect_ratio": "1:1"}},
+    {"response_format": {"type": "json_object"}, "structured_outputs": True, "usage": {"include": True}},
+    {"some_field_of_tomorrow": {"x": [None, True]}},
+]
+
+
+class PassThroughTests(Case):
+    def test_what_is_asked_reaches_the_wire_by_every_way(self):
+        for params in BODY_PARAMS:
+            for way, ask in DOORS.items():
+                with self.subTest(f"{way} {list(params)}"):
+                    server = self.serve(reply("ok"))
+                    ask(self.llm(server), **params)
+                    body = server.requests[0].json
+                    self.assertEqual({k: body.get(k) for k in params}, params)
+        server = self.serve(reply("ok"), reply("ok"))
+        llm = self.llm(server, params={"service_tier": "flex", "reasoning": {"enabled": False}})
+        llm.complete("hi")
+        llm.complete("hi", service_tier=None, reasoning={"max_tokens": 9})
+        self.assertEqual([r.json["service_tier"] for r in server.requests], ["flex", None])
+        self.assertEqual(server.requests[1].json["reasoning"], {"max_tokens": 9})
+
+    def test_models_of_presets_and_variants_go_as_they_are(self):
+        for model in ("@preset/mine", "a/b@preset/mine", "a/b:free:online", "~a/b-latest", "openrouter/auto"):
+            server = self.serve(reply("ok"))
+            self.llm(server).complete("hi", model=model)
+            self.assertEqual(server.requests[0].json["model"], model)
+
+    def test_parts_with_cache_marks_go_as_they_are(self):
+        part = {"type": "text", "text": "long", "cache_control": {"type": "ephemeral"}}
+        marked = {"type": "text", "text": "b", "prompt_cache_breakpoint": {"mode": "explicit"}}
+        messages = [{"role": "system", "content": [part]}, {"role": "user", "content": [marked]}]
+        server = self.serve(reply("ok"))
+        self.llm(server).chat(messages)
+        self.assertEqual(server.requests[0].json["messages"], messages)
+
+    def test_request_headers_go_out_and_cache_headers_come_back(self):
+        asked = {"X-OpenRouter-Cache": "true", "X-OpenRouter-Cache-TTL": "60", "x-anthropic-beta": "b"}
+        came = ["X-OpenRouter-Cache-Status: HIT", "X-OpenRouter-Cache-Age: 5", "X-Generation-Id: gen-9"]
+        for way, ask in DOORS.items():
+            with self.subTest(way):
+                answers = [reply("ok", headers=came)] if "stream" not in way and "for" not in way else []
+                head = SSE_HEAD.replace(b"\r\n\r\n", "\r\n{}\r\n\r\n".format("\r\n".join(came)).encode())
+                server = self.serve(*answers or [Pieces(head, framed(WHOLE_STREAM), b"0\r\n\r\n")])
+                done = ask(self.llm(server, headers={"HTTP-Referer": "https://me"}), headers=asked)
+                seen = server.requests[0].headers
+                self.assertEqual({k: seen[k.lower()] for k in asked}, asked)
+                self.assertEqual(seen["http-referer"], "https://me")
+                self.assertEqual(
+                    (done.headers["x-openrouter-cache-status"], done.headers.get("X-Nothing")), ("HIT", None)
+                )
+
+    def test_reasoning_comes_back_whole_and_in_pieces(self):
+        parts = [
+            chunk(
+                "",
+                delta={
+                    "reasoning": "Let ",
+                    "reasoning_details": [{"type": "reasoning.text", "index": 0, "text": "Let "}],
+                },
+            ),
+            chunk(
+                "",
+                delta={"reasoning": "me", "reasoning_details": [{"type": "reasoning.text", "index": 0, "text": "me"}]},
+            ),
+            chunk("Hello", "stop"),
+        ]
+        server = self.serve(sse_answer(b"".join(map(event, parts)), DONE))
+        stream = self.llm(server).stream("hi", reasoning={"effort": "low"})
+        chunks = list(stream.chunks())
+        self.assertEqual([(c.reasoning, c.content) for c in chunks], [("Let ", ""), ("me", ""), ("", "Hello")])
+        done = stream.completion
+        self.assertEqual((done.reasoning, done.reasoning_details[0]["text"]), ("Let me", "Let me"))
+        done = self.llm(self.serve(reply("Hello", reasoning="Hm"))).complete("hi")
+        self.assertEqual((done.reasoning, done.message["reasoning"]), ("Hm", "Hm"))
+
+    def test_what_the_server_tells_reaches_the_completion(self):
+        cite = {"type": "url_citation", "url_citation": {"url": "https://x", "title": "X"}}
+        body = answer("ok", annotations=[cite])
+        body["usage"]["prompt_tokens_details"] = {"cached_tokens": 2, "cache_write_tokens": 1}
+        body["usage"]["server_tool_use_details"] = {"web_search_requests": 1}
+        body.update(openrouter_metadata={"strategy": "auto"}, service_tier="flex")
+        last = chunk("", "stop", **{k: body[k] for k in ("usage", "openrouter_metadata", "service_tier")})
+        streamed_answer = sse_answer(event(chunk("ok", delta={"annotations": [cite]})), event(last), DONE)
+        for way, item in [("complete", json_answer(body)), ("stream", streamed_answer), ("async for", streamed_answer)]:
+            path = self.folder() / "log.db"
+            with self.subTest(way):
+                done = DOORS[way](self.llm(self.serve(item), log=path))
+                self.assertEqual((done.usage.cached_tokens, done.usage.cache_write_tokens), (2, 1))
+                self.assertEqual((done.annotations, done.message["annotations"]), ([cite], [cite]))
+                self.assertEqual(done.raw["openrouter_metadata"], {"strategy": "auto"})
+                self.assertEqual(done.raw["usage"]["server_tool_use_details"], {"web_search_requests": 1})
+                row = LlmOperationCollector.from_db(path)[0]
+                self.assertEqual((row["cached_tokens"], json.loads(row["extras"])["service_tier"]), (2, "flex"))
+
+
+def echo(delays=(), errors=()):
+    """A script item that answers with the prompt, some late, and some with an error."""
+
+    def send(seen):
+        prompt = seen.json["messages"][-1]["content"]
+        time.sleep(dict(delays).get(prompt, 0))
+        return json_answer(error_body("no", 400), 400) if prompt in errors else json_answer(answer(prompt))
+
+    return send
+
+
+def all_of(llm, prompts, **params):
+    async def gather():
+        return [result async for result in llm.amap(prompts, **params)]
+
+    return list(llm.map(prompts, **params)), asyncio.run(gather())
+
+
+class MapTests(Case):
+    def test_results_come_in_order_and_as_they_come(self):
+        gate = threading.Event()
+
+        def late(seen):
+            if seen.json["messages"][-1]["content"] == "c":
+                gate.wait(5)
+            return echo()(seen)
+
+        server = self.serve(*[late] * 4)
+        results = self.llm(server).map(["a", "b", "c", "d"])
+        self.assertEqual([str(next(results)), str(next(results))], ["a", "b"])  # while c still waits
+        gate.set()
+        self.assertEqual([str(r) for r in results], ["c", "d"])
+        server = self.serve(*[echo({"a": 0.1})] * 8)
+        for made in all_of(self.llm(server), list("abcd")):
+            self.assertEqual([r.content for r in made], list("abcd"))
+
+    def test_an_exception_stands_in_its_place(self):
+        prompts = ["a", "bad", 7, "", {"prompt": "p", "model": "c/d"}, [{"role": "user", "content": "m"}], {"x": 1}]
+        server = self.serve(*[echo(errors=["bad"])] * 8)
+        for made in all_of(self.llm(server), prompts, concurrency=3, seed=5):
+            kinds = [r.content if isinstance(r, orm.Completion) else type(r) for r in made]
+            self.assertEqual(kinds, ["a", BadRequestError, ConfigError, ConfigError, "p", "m", ConfigError])
+        self.assertEqual({r.json["seed"] for r in server.requests}, {5})
+        self.assertEqual(sorted(r.json["model"] for r in server.requests), ["a/b"] * 6 + ["c/d"] * 2)
+
+    def test_as_many_run_at_once_as_asked_for_and_no_more(self):
+        for concurrency in (1, 4):
+            all_here, running, most = threading.Barrier(concurrency), [], []
+
+            def together(seen):
+                running.append(seen)  # noqa: B023
+                most.append(len(running))  # noqa: B023
+                all_here.wait(5)  # noqa: B023
+                running.pop()  # noqa: B023
+                return json_answer(answer())
+
+            llm = self.llm(self.serve(*[together] * 12))
+            results = list(llm.map(["a"] * 12, concurrency=concurrency))
+            self.assertEqual([str(r) for r in results], ["Hello"] * 12)
+            self.assertLessEqual(max(most), concurrency)
+
+    def test_to_stop_cancels_what_runs_and_asks_no_more(self):
+        async def first_of_amap(llm):
+            results = llm.amap(itertools.repeat("a"), concurrency=1)
+            result = await results.__anext__()
+            await results.aclose()
+            return result
+
+        for stop in (
+            lambda llm: next(llm.map(itertools.repeat("a"), concurrency=1)),
+            lambda llm: asyncio.run(first_of_amap(llm)),
+        ):
+            path = self.folder() / "log.db"
+            server = self.serve(echo(), Pieces(end="hang"))
+            began = time.monotonic()
+            self.assertEqual(stop(self.llm(server, log=path)).content, "a")
+            self.assertLess(time.monotonic() - began, 2)
+            statuses = [r["status"] for r in LlmOperationCollector.from_db(path)]
+            self.assertIn(statuses, (["ok"], ["interrupted", "ok"], ["cancelled", "ok"]))
+
+    def test_a_cancelled_task_stops_all(self):
+        server = self.serve(*[Pieces(end="hang")] * 4)
+        llm = self.llm(server)
+
+        async def read():
+            return [r async for r in llm.amap(["a"] * 9, concurrency=4)]
+
+        began = time.monotonic()
+        with self.assertRaises(asyncio.TimeoutError):
+            asyncio.run(asyncio.wait_for(read(), 0.15))
+        self.assertLess(time.monotonic() - began, 1.5)
+        self.assertEqual((len(server.requests), llm._running), (4, set()))
+
+    def test_close_of_the_client_ends_them_all_in_their_places(self):
+        server = self.serve(*[Pieces(end="hang")] * 2)
+        llm = self.llm(server)
+        threading.Timer(0.1, llm.close).start()
+        made = list(llm.map(["a", "b", "c"], concurrency=2))
+        self.assertEqual([type(r) for r in made], [StreamInterruptedError, StreamInterruptedError, ConfigError])
+
+    def test_prompts_are_taken_as_they_are_needed_and_their_own_error_comes_last(self):
+        def prompts():
+            yield "a"
+            yield "b"
+            raise KeyError("end")
+
+        server = self.serve(*[echo()] * 2)
+        results = self.llm(server).map(prompts())
+        self.assertEqual([str(next(results)), str(next(results))], ["a", "b"])
+        with self.assertRaises(KeyError):
+            next(results)
+        self.assertEqual(all_of(self.llm(self.serve()), []), ([], []))
+        taken = []
+        with mock.patch.object(orm, "ASYNC_BACKLOG", 3):
+            server = self.serve(*[echo()] * 6)
+            results = self.llm(server).map((taken.append(p) or p for p in "abcdef"), concurrency=2)
+            self.assertEqual(str(next(results)), "a")
+            time.sleep(0.1)
+            self.assertLessEqual(len(taken), 4)
+            self.assertEqual(len(list(results)), 5)
+
+    def test_tools_and_structures_work_inside(self):
+        def turn(seen):
+            return reply('{"a": 1}') if len(seen.json["messages"]) > 1 else asking('{"text": "x"}', name="anote")
+
+        server = self.serve(*[lambda seen: turn(seen)(seen)] * 8)
+        for made in all_of(self.llm(server), ["a", "b"], tools=[anote], schema=ANY_OBJECT):
+            self.assertEqual([(r.parsed, len(r.rounds), r.cost) for r in made], [({"a": 1}, 2, 1.0)] * 2)
+
+    def test_bad_arguments_are_said_at_once(self):
+        llm = self.llm(self.serve())
+        for call in [
+            lambda: llm.map("one prompt"),
+            lambda: llm.map({"prompt": "a"}),
+            lambda: llm.map(None),
+            lambda: llm.map(["a"], concurrency=0),
+            lambda: llm.map(["a"], concurrency="8"),
+            lambda: llm.amap(["a"], temprature=1),
+            lambda: llm.map(["a"], temperature=3),
+            lambda: Llm(log=False).map(["a"]),
+        ]:
+            with self.assertRaises(ConfigError):
+                call()
 
 
 # --- Weather --------------------------------------------------------------------------------

@@ -2324,7 +2324,7 @@ class Structure(_Value):
 
 def decode_fenced(text: str) -> Any:
     """Decode JSON that a model may have put into a Markdown fence; raises ValueError."""
-    for fence in ("(.*)", r"```[\w-]*\s(.*?)```", r"```[\w-]*\s(.*)```"):
+    for fence in (r"\A.*\Z", r"```[\w-]*\s(.*?)```", r"```[\w-]*\s(.*)```"):
         for found in re.findall(fence, text, re.S):
             try:
                 return decode_json(found)

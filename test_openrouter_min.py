@@ -2780,6 +2780,16 @@ class StructuredTests(Case):
         for text, schema, value in [("null", {}, None), ("[1]", {"items": INT}, [1]), ('"x"', TEXT, "x")]:
             self.assertEqual(self.llm(self.serve(reply(text))).complete("hi", schema=schema).parsed, value)
 
+    def test_broken_json_was_said_to_break_at_its_first_character(self):
+        for text, words in [
+            ('{"a": 1,\n "b": x}', "line 2 column 7 (char 15)"),
+            ('{"a": 1} and more', "char 9"),
+            ('As asked:\n```json\n{"a" 1}\n```', "line 1 column 6 (char 5)"),
+        ]:
+            with self.assertRaises(APIResponseError) as caught:
+                self.llm(self.serve(reply(text))).complete("hi", schema=ANY_OBJECT)
+            self.assertIn(words, str(caught.exception))
+
     def test_an_answer_that_does_not_fit_says_where_and_keeps_the_text(self):
         torn = json.dumps(TRIP)[:50]
         for text, finish, words in [

@@ -2070,6 +2070,9 @@ def _item_hint(args: tuple[Any, ...]) -> Any:
 
 def _choice(values: Sequence[Any]) -> Json:
     values = [getattr(v, "value", v) for v in values]  # a Literal may name the member of an Enum
+    for value in values:
+        if not isinstance(value, tuple(_JSON_TYPES)):
+            raise ConfigError(f"JSON can't carry the choice {value!r}", hint="choices are strings and numbers")
     types = list(dict.fromkeys(_JSON_TYPES.get(type(v), "string") for v in values))
     return {"type": types[0] if len(types) == 1 else types, "enum": values}
 
@@ -2178,7 +2181,7 @@ def build(hint: Any, value: Any) -> Any:
         inner = _fields_of(kind)
         return kind(**{name: build(inner[name][0], v) for name, v in value.items() if name in inner})
     if isinstance(value, dict):
-        return {k: build(args[1], v) if args else v for k, v in value.items()}
+        return {build(args[0], k): build(args[1], v) for k, v in value.items()} if args else value
     if isinstance(value, list) and _is_collection(kind):
         items = [build(_item_hint(args), v) for v in value]
         return items if kind.__module__ == "collections.abc" else kind(items)

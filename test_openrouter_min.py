@@ -61,6 +61,7 @@ from typing import (
     Iterator,
     List,
     Literal,
+    Mapping,
     NamedTuple,
     Optional,
     Sequence,
@@ -2225,6 +2226,9 @@ TYPE_CASES = [
     (Tuple[str, int], {"type": "array", "items": {}}, ["a", 1], ("a", 1)),
     (dict, {"type": "object", "additionalProperties": True}, {"a": 1}, {"a": 1}),
     (Dict[str, int], {"type": "object", "additionalProperties": INT}, {"a": 1}, {"a": 1}),
+    (Dict[int, Unit], None, {"1": "celsius"}, {1: Unit.C}),
+    (Dict[Unit, Any], None, {"celsius": 1}, {Unit.C: 1}),
+    (Mapping[str, int], {"type": "object", "additionalProperties": INT}, {"a": 1}, {"a": 1}),
     (Literal["a", 1], {"type": ["string", "integer"], "enum": ["a", 1]}, 1, 1),
     (Literal[Unit.C], {"type": "string", "enum": ["celsius"]}, "celsius", Unit.C),
     (Unit, {"type": "string", "enum": ["celsius", "fahrenheit"]}, "fahrenheit", Unit.F),
@@ -2232,6 +2236,7 @@ TYPE_CASES = [
     (Filter, object_schema(most=INT, near=PLACE), {"near": {"city": "Rome"}}, {"near": Place("Rome")}),
 ]
 BAD_HINTS = [bytes, complex, Callable, 5, Node, email.utils.datetime.datetime, List[bytes], Dict[str, Node]]
+BAD_HINTS += [Grid, Pairs, Literal[b"a"]]
 
 # (hint or schema, decoded JSON, what the misfit says)
 MISFITS = [

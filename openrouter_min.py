@@ -2204,7 +2204,7 @@ def tool_of(function: Callable[..., Any]) -> Json:
         raise ConfigError(f"tools: {name!r} is no function name", hint="def a function, with a docstring and hints")
     said, hints = inspect.getdoc(function) or "", _function_hints(function)
     fields: dict[str, tuple[Json, bool]] = {}
-    for parameter in inspect.signature(function).parameters.values():
+    for parameter in _parameters(function):
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         if parameter.kind is parameter.POSITIONAL_ONLY:
@@ -2226,7 +2226,24 @@ def _function_name(function: Any) -> str:
 
 
 def _function_hints(function: Any) -> Json:
-    return _hints_of(function if hasattr(function, "__name__") else type(function).__call__)
+    """Return the hints of the parameters; a default of None allows None, as it did by itself until Python 3.10."""
+    import typing
+
+    hints = _hints_of(function if hasattr(function, "__name__") else type(function).__call__)
+    for parameter in _parameters(function):
+        hint = hints.get(parameter.name, object)
+        if parameter.default is None and misfit(None, schema_of(hint)):
+            hints[parameter.name] = typing.Optional[hint]
+    return hints
+
+
+def _parameters(function: Any) -> list[Any]:
+    import inspect
+
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except ValueError as error:  # of some that are written in C
+        raise ConfigError(f"tools: {error}", hint="def a function around it") from None
 
 
 def functions_of(tools: object) -> dict[str, Callable[..., Any]]:

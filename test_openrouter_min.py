@@ -2340,6 +2340,15 @@ class SchemaTests(Case):
         made = orm.tool_of(names["f"])["function"]["parameters"]["properties"]
         self.assertEqual(made, {"a": {"anyOf": [INT, NULL], "description": "how many"}, "b": TEXTS})
 
+    def test_null_for_a_default_of_none_was_an_error_from_python_3_11_on(self):
+        def search(text: str = None, place: Union[Place, int] = None, other=None):  # noqa: UP007
+            """Search."""
+
+        made = orm.tool_of(search)["function"]["parameters"]["properties"]
+        self.assertEqual(made, {"text": OPTIONAL_TEXT, "place": {"anyOf": [PLACE, INT, NULL]}, "other": {}})
+        nulls = dict.fromkeys(("text", "place", "other"))
+        self.assertEqual(orm.fitting_arguments(search, orm.ToolCall("", "search", json.dumps(nulls))), nulls)
+
     def test_what_is_no_tool_is_refused_before_anything_is_sent(self):
         def positional(a, /):
             """Refuse."""
@@ -2352,6 +2361,7 @@ class SchemaTests(Case):
             ([lambda x: x], "'<lambda>' is no function name"),
             ([positional], "by position only"),
             ([unreadable], "can't be read"),
+            ([max], "no signature found for builtin"),
             ([note, functools.wraps(note)(forecast)], "two functions are called note"),
             (["forecast"], "tools[0] is a str"),
             (forecast, "tools is a function, not a list"),

@@ -2104,14 +2104,15 @@ def _fields_of(kind: Any) -> dict[str, tuple[Any, bool]]:
         fields = [f for f in dataclasses.fields(kind) if f.init]
         return {f.name: (hints[f.name], f.default is not none or f.default_factory is not none) for f in fields}
     optional = getattr(kind, "__optional_keys__", frozenset() if kind.__total__ else frozenset(hints))
-    return {name: (_bare(hint), name in optional) for name, hint in hints.items()}
+    return {name: _unmarked(hint, name in optional) for name, hint in hints.items()}
 
 
-def _bare(hint: Any) -> Any:
-    """Take Required[...] and NotRequired[...] off a TypedDict's hint."""
+def _unmarked(hint: Any, is_optional: bool) -> tuple[Any, bool]:
+    """Take Required[...] or NotRequired[...] off a TypedDict's hint: where hints are text, it alone tells."""
     import typing
 
-    return typing.get_args(hint)[0] if "Required" in str(typing.get_origin(hint)) else hint
+    mark = str(typing.get_origin(hint)).rpartition(".")[2]
+    return (typing.get_args(hint)[0], mark[0] == "N") if mark in ("Required", "NotRequired") else (hint, is_optional)
 
 
 def misfit(value: Any, schema: Any, root: Any = None, where: str = "") -> str:

@@ -2349,6 +2349,16 @@ class SchemaTests(Case):
         nulls = dict.fromkeys(("text", "place", "other"))
         self.assertEqual(orm.fitting_arguments(search, orm.ToolCall("", "search", json.dumps(nulls))), nulls)
 
+    @unittest.skipIf(sys.version_info < (3, 11), "NotRequired of 3.11")
+    def test_fields_of_a_typed_dict_that_are_not_required_were_where_hints_are_text(self):
+        for head in ("", "from __future__ import annotations\n"):
+            names = {**vars(__import__("typing")), "__name__": __name__}
+            exec(head + "class A(TypedDict):\n a: int\n b: NotRequired[int]", names)
+            exec(head + "class B(TypedDict, total=False):\n a: Required[int]\n b: int", names)
+            with mock.patch.dict(sys.modules[__name__].__dict__, {k: names[k] for k in ("Required", "NotRequired")}):
+                for kind in (names["A"], names["B"]):
+                    self.assertEqual(orm.schema_of(kind), object_schema("a", a=INT, b=INT))
+
     def test_what_is_no_tool_is_refused_before_anything_is_sent(self):
         def positional(a, /):
             """Refuse."""

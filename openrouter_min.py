@@ -1927,8 +1927,8 @@ _MEDIA = (
     ("audio", "aac", rb"\xff[\xf0\xf1\xf8\xf9]", "aac"),
     ("audio", "m4a", rb"....ftypM4A", "m4a"),
     ("video", "video/mov", rb"....ftypqt", "mov"),
-    ("video", "video/mp4", rb"....ftyp", "mp4 m4v"),
-    ("audio", "m4a", rb"....ftyp", "m4a"),
+    ("video", "video/mp4", rb"....ftyp(?!hei|hev|mif|msf|avi)", "mp4 m4v"),  # no picture of HEIC or AVIF
+    ("audio", "m4a", rb"....ftyp(?!hei|hev|mif|msf|avi)", "m4a"),
     ("video", "video/webm", rb"\x1aE\xdf\xa3", "webm"),
     ("video", "video/mpeg", rb"\x00\x00\x01[\xb3\xba]", "mpeg mpg"),
 )

@@ -2971,7 +2971,7 @@ class AttachmentTests(Case):
 
     def test_what_can_t_be_attached_is_named_before_anything_is_sent(self):
         folder, llm = self.folder(), self.llm(self.serve())
-        (folder / "big").write_bytes(b"x" * 11)
+        (folder / "big").write_bytes(b"x" * 31)
         for thing, words in [
             ("no/such/file", "no/such/file"),
             (folder, "attachments: "),
@@ -2980,13 +2980,15 @@ class AttachmentTests(Case):
             (("a", "text"), "attachments: a tuple"),
             (("a", b"", b""), "attachments: a tuple"),
             (b"\0\1\2", "attachment is of no known kind"),
+            (("photo.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1"), "photo.heic is of no known kind"),
+            (("photo.avif", b"\0\0\0\x18ftypavif\0\0\0\0mif1"), "photo.avif is of no known kind"),
             (("a.bin", "ä".encode("latin-1")), "a.bin is of no known kind"),
             ("https://x.org/a.mp3", "as a file only"),
             ("data:image/png;base64,!!", "attachments: "),
-            (b"x" * 11, "attachment has more than 10 bytes"),
-            (folder / "big", "big has more than 10 bytes"),
+            (b"x" * 31, "attachment has more than 30 bytes"),
+            (folder / "big", "big has more than 30 bytes"),
         ]:
-            with mock.patch.object(orm, "MAX_ATTACHMENT", 10), self.subTest(words):
+            with mock.patch.object(orm, "MAX_ATTACHMENT", 30), self.subTest(words):
                 with self.assertRaises(ConfigError) as caught:
                     llm.complete("hi", attachments=[thing])
                 self.assertIn(words, str(caught.exception))

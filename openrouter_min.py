@@ -4535,6 +4535,7 @@ class _Many:
         self._concurrency = concurrency
         self._params = params
         self._changed = threading.Condition()
+        self._taking = threading.Lock()  # one of its own: an iterable may be slow, and no result waits for it
         self._results: dict[int, Completion | Exception] = {}
         self._running: set[_Asked] = set()
         self._taken = self._given = 0
@@ -4571,9 +4572,7 @@ class _Many:
 
     def _work(self) -> None:
         while True:
-            with self._changed:
-                while self._taken - self._given >= ASYNC_BACKLOG and not self.is_cancelled:
-                    self._changed.wait(WAIT_SLICE)  # nobody reads: what is not asked is not billed
+            with self._taking:
                 taken = self._take()
             if taken is None:
                 return
@@ -4584,17 +4583,22 @@ class _Many:
                 self._changed.notify_all()
 
     def _take(self) -> tuple[int, Any] | None:
+        with self._changed:
+            while self._taken - self._given >= ASYNC_BACKLOG and not self.is_cancelled:
+                self._changed.wait(WAIT_SLICE)  # nobody reads: what is not asked is not billed
         if self.is_cancelled or self._is_at_end:
             return None
         try:
             prompt = next(self._prompts)
         except BaseException as error:  # of a generator: anything
-            self._is_at_end = True
-            self._failure = None if isinstance(error, StopIteration) else error
-            self._changed.notify_all()
+            with self._changed:
+                self._is_at_end = True
+                self._failure = None if isinstance(error, StopIteration) else error
+                self._changed.notify_all()
             return None
-        self._taken += 1
-        return self._taken - 1, prompt
+        with self._changed:
+            self._taken += 1
+            return self._taken - 1, prompt
 
     def _answer(self, prompt: Any) -> Completion | Exception:
         try:

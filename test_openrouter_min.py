@@ -3247,6 +3247,19 @@ class MapTests(Case):
             self.assertLessEqual(len(taken), 4)
             self.assertEqual(len(list(results)), 5)
 
+    def test_results_waited_for_a_slow_iterable_of_prompts(self):
+        def prompts():
+            yield "a"
+            came.append(got.wait(3))
+            yield "b"
+
+        for concurrency in (1, 8):
+            got, came = threading.Event(), []
+            results = self.llm(self.serve(*[echo()] * 2)).map(prompts(), concurrency=concurrency)
+            self.assertEqual(str(next(results)), "a")
+            got.set()
+            self.assertEqual(([str(r) for r in results], came), (["b"], [True]))
+
     def test_tools_and_structures_work_inside(self):
         def turn(seen):
             return reply('{"a": 1}') if len(seen.json["messages"]) > 1 else asking('{"text": "x"}', name="anote")

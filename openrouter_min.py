@@ -4540,7 +4540,7 @@ class _Many:
         self._running: set[_Asked] = set()
         self._taken = self._given = 0
         self._is_at_end = False
-        self._failure: BaseException | None = None  # of the iterable itself
+        self._failure: BaseException | None = None  # of the iterable itself, or what ends the program
         self.is_cancelled = False
         self.loop: Any = None
 
@@ -4577,7 +4577,12 @@ class _Many:
             if taken is None:
                 return
             index, prompt = taken
-            result = self._answer(prompt)
+            try:
+                result = self._answer(prompt)
+            except BaseException as error:  # a function that ends the program, as by SystemExit, ends them all
+                self._failure = error
+                self.cancel()
+                return
             with self._changed:
                 self._results[index] = result
                 self._changed.notify_all()
@@ -4593,7 +4598,7 @@ class _Many:
         except BaseException as error:  # of a generator: anything
             with self._changed:
                 self._is_at_end = True
-                self._failure = None if isinstance(error, StopIteration) else error
+                self._failure = self._failure if isinstance(error, StopIteration) else error
                 self._changed.notify_all()
             return None
         with self._changed:

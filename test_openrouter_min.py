@@ -3137,11 +3137,15 @@ def echo(delays=(), errors=()):
     return send
 
 
-def all_of(llm, prompts, **params):
+def all_of_amap(llm, prompts, **params):
     async def gather():
         return [result async for result in llm.amap(prompts, **params)]
 
-    return list(llm.map(prompts, **params)), asyncio.run(gather())
+    return asyncio.run(gather())
+
+
+def all_of(llm, prompts, **params):
+    return list(llm.map(prompts, **params)), all_of_amap(llm, prompts, **params)
 
 
 class MapTests(Case):
@@ -3267,6 +3271,26 @@ class MapTests(Case):
         server = self.serve(*[lambda seen: turn(seen)(seen)] * 8)
         for made in all_of(self.llm(server), ["a", "b"], tools=[anote], schema=ANY_OBJECT):
             self.assertEqual([(r.parsed, len(r.rounds), r.cost) for r in made], [({"a": 1}, 2, 1.0)] * 2)
+
+    def test_a_function_that_ended_its_thread_was_waited_for_for_ever(self):
+        def leave() -> None:
+            """Leave."""
+            raise SystemExit(3)
+
+        llm = self.llm(self.serve(*[asking("", name="leave")] * 2))
+        for read in (lambda: list(llm.map(["a"], tools=[leave])), lambda: all_of_amap(llm, ["a"], tools=[leave])):
+            raised = []
+
+            def wait():
+                try:
+                    read()  # noqa: B023
+                except SystemExit as error:
+                    raised.append(error.code)  # noqa: B023
+
+            thread = threading.Thread(target=wait, daemon=True)
+            thread.start()
+            thread.join(5)
+            self.assertEqual(raised, [3])
 
     def test_bad_arguments_are_said_at_once(self):
         llm = self.llm(self.serve())

@@ -4183,7 +4183,9 @@ class _ToolLoop(_Asked):
             answers[i] = self._answer(calls[i])
 
         # One plain function runs here: what it uses may belong to this thread. A coroutine's loop may not.
-        if len(calls) == 1 and not inspect.iscoroutinefunction(self._functions.get(calls[0].name)):
+        first: Any = self._functions.get(calls[0].name)
+        is_async = inspect.iscoroutinefunction(first) or inspect.iscoroutinefunction(type(first).__call__)
+        if len(calls) == 1 and not is_async:
             work(0)
         else:
             threads = [threading.Thread(target=work, args=(i,), daemon=True) for i in range(len(calls))]

@@ -2450,6 +2450,11 @@ def note(text: str, count: int = 1) -> str:
     return text * count
 
 
+async def acount() -> int:
+    """Count."""
+    return 2
+
+
 async def anote(text: str) -> str:
     """Note it, without a thread."""
     await asyncio.sleep(0)
@@ -2560,6 +2565,15 @@ class ToolTests(Case):
         server = self.serve(asking("", name="where"), reply("Done"))
         self.llm(server).complete("hi", tools=[where])
         self.assertEqual((seen, said(server)), ([threading.current_thread()], ["null"]))
+
+    def test_an_async_callable_failed_where_a_loop_ran(self):
+        async def ask(tool):
+            server = self.serve(asking("{}", name=orm._function_name(tool)), reply("Done"))
+            self.llm(server).complete("hi", tools=[tool])
+            return said(server)
+
+        for tool in (Counter(), acount):
+            self.assertEqual(asyncio.run(ask(tool)), ["2"])
 
     def test_what_a_function_returns_or_raises_goes_back_as_text(self):
         loop: list = []

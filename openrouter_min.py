@@ -4420,7 +4420,7 @@ class Llm:
         if structure:
             fields["response_format"] = structure.response_format()
         parse = structure and structure.parse
-        tools = fields.get("tools") or (config.params or {}).get("tools") or []
+        tools = {**(config.params or {}), **fields}.get("tools") or []
         has_functions = bool(functions_of(tools))
         if has_functions:
             fields["tools"] = [tool_of(t) if callable(t) else t for t in tools]

@@ -2748,6 +2748,13 @@ class ToolTests(Case):
             self.assertLess(time.monotonic() - began, 1.5)
         self.assertEqual(cancelled, [True])
 
+    def test_functions_of_the_settings_could_not_be_left_out_of_a_call(self):
+        for params, answers in [({}, 2), ({"tools": []}, 1), ({"tools": None}, 1), ({"tools": [DICT_TOOL]}, 1)]:
+            server = self.serve(*[asking('{"text": "a"}'), reply("Done")][:answers])
+            llm = self.llm(server, params={"tools": [note]})
+            self.assertEqual(len(llm.complete("hi", **params).tool_calls), 2 - answers)
+            self.assertEqual(server.requests[0].json["tools"], params.get("tools", [orm.tool_of(note)]))
+
     def test_a_stream_closed_in_a_round_asks_no_more(self):
         def leave() -> None:
             """Leave."""

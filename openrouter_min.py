@@ -4130,11 +4130,13 @@ class _ToolLoop(_Asked):
 
     def __init__(
         self,
+        llm: Llm,
         begin: Callable[[list[Json], _Call | None], _Operation],
         messages: list[Json],
         tools: Sequence[Any],
         max_rounds: int,
     ) -> None:
+        self._llm = llm
         self._begin = begin
         self._messages = messages
         self._functions = functions_of(tools)
@@ -4149,6 +4151,13 @@ class _ToolLoop(_Asked):
 
     def events(self) -> Iterator[Json]:
         """Yield the events of every round; then ``result`` is the last answer with the sums of all."""
+        self._llm._enter(self)  # a close of the client ends it between the rounds too
+        try:
+            yield from self._rounds()
+        finally:
+            self._llm._forget(self)
+
+    def _rounds(self) -> Iterator[Json]:
         completions: list[Completion] = []
         rounds: list[Json] = []
         while True:
@@ -4254,7 +4263,7 @@ class Llm:
     def renew(self) -> None:
         """Hold what a forked child can use: no lock that a thread of its parent may have taken, nothing that runs."""
         self._lock = threading.Lock()
-        self._running: set[_Operation] = set()
+        self._running: set[_Asked] = set()
         _FORK_SENSITIVE.add(self)
 
     def __repr__(self) -> str:
@@ -4435,7 +4444,7 @@ class Llm:
 
         if not has_functions:
             return begin(messages, None)
-        return _ToolLoop(begin, messages, tools, params.get("max_tool_rounds", MAX_TOOL_ROUNDS))
+        return _ToolLoop(self, begin, messages, tools, params.get("max_tool_rounds", MAX_TOOL_ROUNDS))
 
     def _configured(self, params: Json) -> LlmConfig:
         """Check what one call carries, and return the settings that hold for it; model=None is not given."""
@@ -4452,13 +4461,13 @@ class Llm:
             raise ConfigError("there is no API key", hint=hint)
         return _Operation(self, config, method, path, body, **kind)
 
-    def _enter(self, operation: _Operation) -> None:
+    def _enter(self, operation: _Asked) -> None:
         with self._lock:
             if self._is_closed:
                 raise ConfigError("this Llm is closed", hint="make a new one")
             self._running.add(operation)
 
-    def _forget(self, operation: _Operation) -> None:
+    def _forget(self, operation: _Asked) -> None:
         with self._lock:
             self._running.discard(operation)
 

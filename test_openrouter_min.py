@@ -2748,6 +2748,26 @@ class ToolTests(Case):
             self.assertLess(time.monotonic() - began, 1.5)
         self.assertEqual(cancelled, [True])
 
+    def test_close_of_the_client_did_not_end_a_round_in_which_functions_ran(self):
+        async def close() -> str:
+            """Close."""
+            llm.close()
+            await asyncio.sleep(2)
+
+        def close_and_go_on() -> None:
+            """Close."""
+            llm.close()
+
+        for tool in (close, close_and_go_on):
+            for way in ("complete", "async for"):
+                llm = self.llm(self.serve(asking("", name=tool.__name__)))
+                began = time.monotonic()
+                with self.subTest(f"{way} {tool.__name__}"), self.assertRaises(StreamInterruptedError) as caught:
+                    DOORS[way](llm, tools=[tool])
+                self.assertEqual(caught.exception.partial.tool_calls[0].name, tool.__name__)
+                self.assertLess(time.monotonic() - began, 1.5)
+                self.assertEqual(llm._running, set())
+
     def test_functions_of_the_settings_could_not_be_left_out_of_a_call(self):
         for params, answers in [({}, 2), ({"tools": []}, 1), ({"tools": None}, 1), ({"tools": [DICT_TOOL]}, 1)]:
             server = self.serve(*[asking('{"text": "a"}'), reply("Done")][:answers])

@@ -2699,6 +2699,19 @@ class ToolTests(Case):
         server = self.serve(asking("", name="slow"), reply("Done"))
         self.assertEqual(self.llm(server, timeout=0.2).complete("hi", tools=[slow]).content, "Done")
 
+    def test_the_deadline_holds_for_all_rounds(self):
+        def slow() -> None:
+            """Wait."""
+            time.sleep(0.15)
+
+        for way in ("complete", "async for"):
+            llm = self.llm(self.serve(*[asking("", name="slow")] * 9), deadline=0.2, max_retries=2)
+            began = time.monotonic()
+            with self.assertRaises(APITimeoutError) as caught:
+                DOORS[way](llm, tools=[slow])
+            self.assertIn("the deadline of 0.2 s has passed", str(caught.exception))
+            self.assertLess(time.monotonic() - began, 1)
+
     def test_each_round_is_a_row_and_one_action(self):
         path = self.folder() / "log.db"
         for params in ({}, {"action_id": "mine"}):
@@ -5543,6 +5556,10 @@ def expected_from_body(exchange):
     }
 
 
+def expected_end(exchange):
+    return expected_from_stream(exchange) if exchange["kind"] == "stream" else expected_from_body(exchange)
+
+
 def without_empty(details):
     """Details without the fields that say nothing: an empty fragment may have named them or not."""
     return [{k: v for k, v in d.items() if v not in (None, "")} for d in details]
@@ -5812,6 +5829,151 @@ class ReplayTests(Case):
                         mine_value = mine_value[-len(value) :]  # one of the clients loses its first fragment
                     self.equal(mine_value, value, (*where, "reasoning_details", name))
         return 1
+
+    def conversations(self):
+        """The recorded chains of exchanges in which functions were called, from question to last answer."""
+        exchanges = [e for e in recorded("chat") if e["kind"] != "error"]
+
+        def follows(first, then):
+            before, after = (e["request"]["json"]["messages"] for e in (first, then))
+            added = after[len(before) :]
+            if first["source"] != then["source"] or after[: len(before)] != before or not added:
+                return False
+            want = expected_end(first)
+            asked = [c.get("id") for c in added[0].get("tool_calls") or []]
+            return asked == [c[0] for c in want["tools"]] != [] and {m["role"] for m in added[1:]} == {"tool"}
+
+        by_source = {}
+        for exchange in exchanges:
+            by_source.setdefault(exchange["source"], []).append(exchange)
+        for first in exchanges:
+            if first["request"]["json"]["messages"][-1]["role"] == "tool":
+                continue
+            chain = [first]
+            while chain[-1]:
+                chain.append(next((e for e in by_source[first["source"]] if follows(chain[-1], e)), None))
+            if len(chain) > 2:
+                yield chain[:-1]
+
+    def functions_for(self, chain):
+        """The recorded tools as functions that return what the recorded client sent back; server tools as they are."""
+        last, known = chain[-1]["request"]["json"], {}
+        said = {m["tool_call_id"]: m["content"] for m in last["messages"] if m["role"] == "tool"}
+        for message in last["messages"]:
+            for call in message.get("tool_calls") or []:
+                function = call["function"]
+                given = json.loads(function.get("arguments") or "{}")
+                known.setdefault((function["name"], json.dumps(given, sort_keys=True)), []).append(said[call["id"]])
+
+        def function_of(definition):
+            def run(**arguments):
+                return known[definition["name"], json.dumps(arguments, sort_keys=True)].pop(0)
+
+            names = definition.get("parameters", {}).get("properties", {})
+            kind = inspect.Parameter.KEYWORD_ONLY
+            run.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in names])
+            run.__name__, run.__doc__ = definition["name"], definition.get("description")
+            return run
+
+        return [function_of(t["function"]) if "function" in t else t for t in last["tools"]]
+
+    def test_recorded_conversations_run_through_the_tool_loop(self):
+        count = 0
+        for chain in self.conversations():
+            wanted = chain[-1]
+            params = {**chain[0]["request"]["json"], "tools": self.functions_for(chain)}
+            messages, is_stream = params.pop("messages"), params.pop("stream", False)
+            want = expected_end(wanted)
+            if want["tools"] or want["error"]:
+                continue
+            where = (chain[0]["id"], len(chain))
+            with LoopbackServer(*map(recorded_answer, chain)) as server:
+                with contextlib.closing(self.client_for(chain[0], server)) as llm:
+                    done = streamed(llm.stream(messages, **params)) if is_stream else llm.chat(messages, **params)
+            count += 1
+            self.equal((done.content, done.finish_reason), (want["content"], want["finish"]), where)
+            usages = [e["usage"] for e in map(expected_end, chain) if e["usage"]]
+            self.equal(done.usage.total_tokens, sum(u["total_tokens"] for u in usages), (*where, "tokens"))
+            if all(u.get("cost") is not None for u in usages):
+                self.equal(round(done.cost, 12), round(sum(u["cost"] for u in usages), 12), (*where, "cost"))
+            for seen, exchange in zip(server.requests, chain):
+                bodies = (seen.json, exchange["request"]["json"])
+                ours, theirs = ([m for m in b["messages"] if m["role"] == "tool"] for b in bodies)
+                self.equal(*[sorted(m["tool_call_id"] for m in ms) for ms in (ours, theirs)], (*where, "ids"))
+                texts = [t if isinstance(t, str) else json.dumps(t) for t in (m["content"] for m in theirs)]
+                self.equal(sorted(m["content"] for m in ours), sorted(texts), (*where, "results"))
+        self.assertGreater(count, 50)
+        print(f"replayed {count} conversations through the tool loop")
+
+    def test_recorded_answers_to_a_schema_are_parsed_or_refused(self):
+        count = 0
+        for exchange in recorded("chat"):
+            params = dict(exchange["request"]["json"])
+            asked = params.get("response_format") or {}
+            if asked.get("type") != "json_schema" or exchange["kind"] == "error":
+                continue
+            count += 1
+            del params["response_format"]
+            messages, is_stream = params.pop("messages"), params.pop("stream", False)
+            want = expected_end(exchange)
+            with LoopbackServer(recorded_answer(exchange)) as server:
+                with contextlib.closing(self.client_for(exchange, server)) as llm, contextlib.ExitStack() as stack:
+                    caught = want["refusal"] and stack.enter_context(self.assertRaises(APIResponseError))
+                    params["schema"] = asked["json_schema"]["schema"]
+                    done = streamed(llm.stream(messages, **params)) if is_stream else llm.chat(messages, **params)
+            if caught:
+                self.equal(f"refused: {want['refusal']}" in str(caught.exception), True, (exchange["id"], "refusal"))
+            else:
+                self.equal(done.parsed, json.loads(want["content"]), (exchange["id"], "parsed"))
+            sent = server.requests[0].json["response_format"]
+            sent["json_schema"]["name"] = asked["json_schema"]["name"]
+            self.equal(sent, asked, (exchange["id"], "response_format"))
+        self.assertGreater(count, 8)
+
+    def test_recorded_files_are_recognised_and_sent_in_the_same_shape(self):
+        import base64
+
+        count = collections.Counter()
+        for exchange in recorded("chat"):
+            params = dict(exchange["request"]["json"])
+            message = params.pop("messages")[-1]
+            parts = message["content"] if isinstance(message["content"], list) else []
+            parts = [p for p in parts if p["type"] != "text" and "__sidecar" not in json.dumps(p)]
+            if message["role"] != "user" or not parts or exchange["kind"] == "error":
+                continue
+            things, wanted = [], []
+            for part in parts:
+                inner = {k: v for k, v in part[part["type"]].items() if k != "detail"}
+                url = inner.get("url") or inner["file_data"]
+                data = url.startswith("data:") and base64.b64decode(url.partition(",")[2])
+                name = inner.get("filename", "attachment")
+                if "filename" in inner and not data:
+                    inner["filename"] = url.rpartition("/")[2]
+                things.append((name, data) if data else url)
+                wanted.append({"type": part["type"], part["type"]: inner})
+                count[part["type"], bool(data)] += 1
+            params.pop("stream", None)
+            with LoopbackServer(recorded_answer(exchange)) as server:
+                with contextlib.closing(self.client_for(exchange, server)) as llm:
+                    done = llm.complete("What is it?", attachments=things, **params)
+            sent = server.requests[0].json["messages"][-1]["content"]
+            self.equal(sent, [{"type": "text", "text": "What is it?"}, *wanted], (exchange["id"], "parts"))
+            self.equal(done.content, expected_end(exchange)["content"], (exchange["id"], "content"))
+        self.assertGreater(len(count), 3, count)
+
+    def test_recorded_reasoning_comes_in_pieces_and_whole(self):
+        count = 0
+        for exchange in recorded("chat"):
+            if exchange["kind"] != "stream" or {"reasoning", "error"} & set(exchange["features"]) != {"reasoning"}:
+                continue
+            params = dict(exchange["request"]["json"])
+            with LoopbackServer(recorded_answer(exchange)) as server:
+                with contextlib.closing(self.client_for(exchange, server)) as llm:
+                    stream = llm.stream(params.pop("messages"), **params)
+                    pieces = [c.reasoning for c in stream.chunks()]
+            count += any(pieces)
+            self.equal("".join(pieces), stream.completion.reasoning or "", (exchange["id"], "reasoning"))
+        self.assertGreater(count, 20)
 
     def test_request_bodies_fit_the_published_schema(self):
         try:

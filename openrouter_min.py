@@ -4186,10 +4186,14 @@ class _ToolLoop(_Asked):
         import inspect
 
         calls = completion.tool_calls
-        answers = ["Error: the function ended without a result"] * len(calls)
+        answers = [""] * len(calls)
+        ends: list[BaseException] = []  # KeyboardInterrupt and SystemExit: not for the model, but for the caller
 
         def work(i: int) -> None:
-            answers[i] = self._answer(calls[i])
+            try:
+                answers[i] = self._answer(calls[i])
+            except BaseException as error:
+                ends.append(error)
 
         # One plain function runs here: what it uses may belong to this thread. A coroutine's loop may not.
         first: Any = self._functions.get(calls[0].name)
@@ -4201,8 +4205,10 @@ class _ToolLoop(_Asked):
             for thread in threads:
                 thread.start()
             for thread in threads:
-                while thread.is_alive() and not self.call.is_cancelled:
+                while thread.is_alive() and not self.call.is_cancelled and not ends:
                     thread.join(WAIT_SLICE)
+        if ends:
+            raise ends[0]
         if self.call.is_cancelled:
             raise StreamInterruptedError(_CLOSED, partial=completion)
         return [{"role": "tool", "tool_call_id": c.id, "content": a} for c, a in zip(calls, answers)]
@@ -4229,7 +4235,10 @@ class _ToolLoop(_Asked):
             return await awaitable
 
         if self.call.loop is None:
-            return asyncio.run(result())
+            try:
+                return asyncio.run(result())
+            except asyncio.CancelledError:  # no Exception, but the function's own affair
+                raise concurrent.futures.CancelledError from None
         future = asyncio.run_coroutine_threadsafe(result(), self.call.loop)
         while not concurrent.futures.wait([future], WAIT_SLICE).done:
             if self.call.is_cancelled:

@@ -2732,9 +2732,21 @@ class ToolTests(Case):
                     """Stop."""
                     raise error  # noqa: B023
 
-                server = self.serve(asking("", name="stop"))
-                with self.subTest(f"{way} {error.__name__}"), self.assertRaises(error):
-                    DOORS[way](self.llm(server), tools=[stop])
+                for calls in ([""], ["", ""]):
+                    server = self.serve(asking(*calls, name="stop"))
+                    with self.subTest(f"{way} {error.__name__} {calls}"), self.assertRaises(error):
+                        DOORS[way](self.llm(server), tools=[stop])
+
+    def test_a_coroutine_that_cancels_itself_is_told_to_the_model(self):
+        async def give_up() -> None:
+            """Give up."""
+            raise asyncio.CancelledError
+
+        for way, ask in DOORS.items():
+            server = self.serve(asking("", name="give_up"), reply("Done"))
+            with self.subTest(way):
+                ask(self.llm(server), tools=[give_up])
+                self.assertEqual(said(server), ["Error: CancelledError: "])
 
     def test_a_caller_who_cancels_does_not_wait_for_the_function(self):
         release, cancelled = threading.Event(), []

@@ -2326,7 +2326,7 @@ class Structure(_Value):
         """Return the completion with ``parsed``; raises APIResponseError, with the text kept, where it does not fit."""
         try:
             return dataclasses.replace(completion, parsed=self._value(completion.content))
-        except (AttributeError, TypeError, ValueError, RecursionError) as error:
+        except Exception as error:  # of the class's own __post_init__: anything
             problem = f"the answer does not fit the schema: {error}"
         hint = "the text is in .partial.content; try again, or a model with structured outputs"
         if completion.truncated:

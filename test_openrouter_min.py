@@ -2337,7 +2337,7 @@ class SchemaTests(Case):
     @unittest.skipIf(sys.version_info < (3, 10), "hints of 3.9 and 3.10")
     def test_annotated_texts_describe_and_new_unions_are_unions(self):
         names = {"Annotated": __import__("typing").Annotated}
-        exec("def f(a: Annotated[int | None, 'how many'] = None, b: list[str] = ()):\n 'Do.'", names)
+        exec("def f(a: Annotated[int | None, 'how many'], b: list[str] = ()):\n 'Do.'", names)
         made = orm.tool_of(names["f"])["function"]["parameters"]["properties"]
         self.assertEqual(made, {"a": {"anyOf": [INT, NULL], "description": "how many"}, "b": TEXTS})
 

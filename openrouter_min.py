@@ -1956,7 +1956,7 @@ def media_ending(data: bytes) -> str:
 
 
 def _ending(name: str) -> str:
-    return name.rpartition(".")[2].lower()
+    return os.path.splitext(name)[1][1:].lower()
 
 
 def _media_part(part: str, kind: str, name: str, data: bytes) -> Json:
@@ -1980,7 +1980,7 @@ def url_part(url: str) -> Json:
     part = next((row[0] for row in _MEDIA if _ending(name) in row[3].split()), "image")
     if part == "audio":
         raise ConfigError(f"attachments: {url} is audio, which goes out as a file only", hint="download it first")
-    is_film = re.match(r"https?://(www\.)?(youtube\.com|youtu\.be)/", url)
+    is_film = re.match(r"https?://(www\.)?(youtube\.com|youtu\.be)/", url, re.I)
     return _link_part("video" if is_film else part, url, name)
 
 
@@ -4508,7 +4508,7 @@ def _check_params(params: Json) -> None:
 
 def read_attachment(thing: Any) -> Json:
     """Return the content part of a path, bytes, (name, bytes) or a URL; raises ConfigError before anything is sent."""
-    if isinstance(thing, str) and re.match("https?://", thing):
+    if isinstance(thing, str) and re.match("https?://", thing, re.I):
         return url_part(thing)
     try:
         if isinstance(thing, str) and thing.startswith("data:"):

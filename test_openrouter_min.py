@@ -3012,11 +3012,13 @@ FILES = [
     ("notes.md", "# Å".encode(), {"type": "text", "text": "notes.md:\n# Å"}),
     ("bom.csv", b"\xef\xbb\xbfa;b", {"type": "text", "text": "bom.csv:\na;b"}),
     ("empty", b"", {"type": "text", "text": "empty:\n"}),
+    ("opus", b"a work", {"type": "text", "text": "opus:\na work"}),
 ]
 
 URLS = [
     ("https://x.org/a.jpeg?size=2.pdf#p", link("image", "https://x.org/a.jpeg?size=2.pdf#p")),
     ("https://x.org/image/1", link("image", "https://x.org/image/1")),
+    ("HTTPS://X.ORG/pdf", link("image", "HTTPS://X.ORG/pdf")),
     ("http://x.org/a/Report.PDF", pdf("Report.PDF", "http://x.org/a/Report.PDF")),
     ("https://x.org/a.mp4", link("video", "https://x.org/a.mp4")),
     ("https://www.youtube.com/watch?v=1", link("video", "https://www.youtube.com/watch?v=1")),

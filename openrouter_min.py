@@ -2203,7 +2203,7 @@ def tool_of(function: Callable[..., Any]) -> Json:
     name = _function_name(function)
     if not re.fullmatch(_TOOL_NAME, name):
         raise ConfigError(f"tools: {name!r} is no function name", hint="def a function, with a docstring and hints")
-    said, hints = inspect.getdoc(function) or "", _function_hints(function)
+    said, hints = inspect.getdoc(_inner(function)) or "", _function_hints(function)
     fields: dict[str, tuple[Json, bool]] = {}
     for parameter in _parameters(function):
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
@@ -2223,14 +2223,20 @@ def tool_of(function: Callable[..., Any]) -> Json:
 
 
 def _function_name(function: Any) -> str:
-    return str(getattr(function, "__name__", type(function).__name__))
+    return str(getattr(_inner(function), "__name__", type(function).__name__))
+
+
+def _inner(function: Any) -> Any:
+    """Return the function that has the name, hints and docstring of a functools.partial."""
+    return function.func if isinstance(function, functools.partial) else function
 
 
 def _function_hints(function: Any) -> Json:
     """Return the hints of the parameters; a default of None allows None, as it did by itself until Python 3.10."""
     import typing
 
-    hints = _hints_of(function if hasattr(function, "__name__") else type(function).__call__)
+    inner = _inner(function)
+    hints = _hints_of(inner if hasattr(inner, "__name__") else type(inner).__call__)
     for parameter in _parameters(function):
         hint = hints.get(parameter.name, object)
         if parameter.default is None and misfit(None, schema_of(hint)):
@@ -2241,8 +2247,9 @@ def _function_hints(function: Any) -> Json:
 def _parameters(function: Any) -> list[Any]:
     import inspect
 
+    bound = function.keywords if isinstance(function, functools.partial) else {}
     try:
-        return list(inspect.signature(function).parameters.values())
+        return [p for p in inspect.signature(function).parameters.values() if p.name not in bound]
     except ValueError as error:  # of some that are written in C
         raise ConfigError(f"tools: {error}", hint="def a function around it") from None
 

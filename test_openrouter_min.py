@@ -2360,6 +2360,19 @@ class SchemaTests(Case):
                 for kind in (names["A"], names["B"]):
                     self.assertEqual(orm.schema_of(kind), object_schema("a", a=INT, b=INT))
 
+    def test_a_partial_lost_its_name_and_hints_and_showed_what_it_binds(self):
+        def find(base: bytes, text: str, most: int = 3, *, other: bytes = b"") -> str:
+            """Find it."""
+            return f"{base}{text}{most}{other}"
+
+        tool = functools.partial(find, b"1", other=b"2")
+        made = orm.tool_of(tool)["function"]
+        self.assertEqual((made["name"], made["description"]), ("find", "Find it."))
+        self.assertEqual(made["parameters"], object_schema("text", text=TEXT, most={**INT, "default": 3}))
+        server = self.serve(asking('{"text": "a"}', '{"text": "a", "other": "b"}', name="find"), reply("Done"))
+        self.llm(server).complete("hi", tools=[tool])
+        self.assertEqual(said(server), ["b'1'a3b'2'", "Error: ValueError: other is not allowed"])
+
     def test_what_is_no_tool_is_refused_before_anything_is_sent(self):
         def positional(a, /):
             """Refuse."""

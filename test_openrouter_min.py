@@ -107,11 +107,15 @@ SCHEMA = os.environ.get("OPENROUTER_MIN_SCHEMA")
 
 
 def setUpModule():
-    """Take away what the machine sets: keys, proxies, CAs, the default log."""
+    """Take away what the machine sets: keys, proxies, CAs, the default log and the catalogue beside it."""
     for name in list(os.environ):
         if name.startswith(("OPENROUTER_", "SSL_CERT_")) or name.lower().endswith("_proxy"):
             del os.environ[name]
     os.environ["OPENROUTER_MIN_LOG"] = "off"
+    home = tempfile.TemporaryDirectory()
+    unittest.addModuleCleanup(home.cleanup)
+    os.environ.update(HOME=home.name, XDG_STATE_HOME=home.name, LOCALAPPDATA=home.name)
+    METADATA.renew()
 
 
 class Pieces:

@@ -151,6 +151,7 @@ WAIT_SLICE = 0.5  # s; Windows delivers Ctrl-C only between receives
 IDLE_LIMIT = 30.0  # s a kept connection may be idle; servers give up after a minute or so
 END_GRACE = 0.02  # s for the last framing bytes after [DONE], so that a connection can be kept
 CANCEL_GRACE = 0.4  # s that a cancelled coroutine leaves its thread to write the log row
+MAP_AHEAD = 4  # times the concurrency: answers that may wait for a slow reader, or behind a slow one
 ASYNC_BACKLOG = 1024  # chunks that may wait for a slow consumer before the reader pauses
 
 LOG_BUSY_TIMEOUT = 10.0  # s to wait for another process that writes the log
@@ -869,7 +870,7 @@ def check_body_fields(given: Mapping[str, Any]) -> None:
         if name in _RULES:
             _check_rule(name, value)
         if name not in BODY_FIELDS | CALL_ONLY:
-            near = _near_name(name, BODY_FIELDS | CALL_SETTINGS | CALL_ONLY)
+            near = _near_name(name, BODY_FIELDS | CALL_SETTINGS | CALL_ONLY | {"concurrency"})
             if near:
                 raise ConfigError(
                     f"{name!r} is no field of the API",
@@ -1937,22 +1938,39 @@ _MEDIA = (
 def attachment_part(name: str, data: bytes) -> Json:
     """Return the content part of a file: known media by content and name, else text in UTF-8."""
     fitting = [row for row in _MEDIA if re.match(row[2], data, re.S)]
+    text = None if fitting else _text_in(data)
+    if text is not None:
+        return {"type": "text", "text": f"{name}:\n{text}"}
     by_name = [row for row in fitting or _MEDIA if _ending(name) in row[3].split()]
-    for part, kind, _, _ in (by_name or fitting)[:1]:
-        return _media_part(part, kind, name, data)
+    for part, kind, _, endings in (by_name or fitting)[:1]:
+        return _media_part(part, kind, name if _ending(name) else f"{name}.{endings.split()[0]}", data)
+    known = " ".join(dict.fromkeys(" ".join(row[3] for row in _MEDIA).split()))
+    raise ConfigError(f"attachments: {name} is of no known kind", hint=f"known: {known}, and text in UTF-8")
+
+
+def _text_in(data: bytes) -> str | None:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        known = " ".join(dict.fromkeys(" ".join(row[3] for row in _MEDIA).split()))
-        raise ConfigError(f"attachments: {name} is of no known kind", hint=f"known: {known}, and text in UTF-8")
-    return {"type": "text", "text": f"{name}:\n{text}"}
+        return None
+    return None if "\0" in text else text
+
+
+def data_of_url(url: str) -> bytes:
+    """Return what a data URL (RFC 2397) holds; raises ValueError where it is torn."""
+    import base64
+    from urllib.parse import unquote_to_bytes
+
+    head, comma, text = url.partition(",")
+    if not comma:
+        raise ValueError("a data URL without a comma")
+    return base64.b64decode(text, validate=True) if head.endswith(";base64") else unquote_to_bytes(text)
 
 
 def media_ending(data: bytes) -> str:
     """Return the ending that suits a file's first bytes; "bin" for what is not known, such as raw sound."""
-    return next((row[3].split()[0] for row in _MEDIA if re.match(row[2], data, re.S)), "bin")
+    known = (row[3].split()[0] for row in _MEDIA if re.match(row[2], data, re.S))
+    return next(known, "svg" if b"<svg" in data[:1000] else "bin")
 
 
 def _ending(name: str) -> str:
@@ -1980,7 +1998,7 @@ def url_part(url: str) -> Json:
     part = next((row[0] for row in _MEDIA if _ending(name) in row[3].split()), "image")
     if part == "audio":
         raise ConfigError(f"attachments: {url} is audio, which goes out as a file only", hint="download it first")
-    is_film = re.match(r"https?://(www\.)?(youtube\.com|youtu\.be)/", url, re.I)
+    is_film = re.match(r"https?://((www|m)\.)?(youtube\.com|youtu\.be)/", url, re.I)
     return _link_part("video" if is_film else part, url, name)
 
 
@@ -2140,6 +2158,7 @@ def misfit(value: Any, schema: Any, root: Any = None, where: str = "") -> str:
     if isinstance(value, dict):
         parts += [f"{place} lacks {name!r}" for name in schema.get("required", ()) if name not in value]
         known, other = schema.get("properties", {}), schema.get("additionalProperties", True)
+        other = True if "patternProperties" in schema else other  # patterns are not judged
         parts += [misfit(v, known.get(k, other), root, f"{where}.{k}".lstrip(".")) for k, v in value.items()]
     if isinstance(value, list) and "items" in schema:
         parts += [misfit(v, schema["items"], root, f"{where}[{i}]") for i, v in enumerate(value)]
@@ -2211,7 +2230,7 @@ def tool_of(function: Callable[..., Any]) -> Json:
         if parameter.kind is parameter.POSITIONAL_ONLY:
             raise ConfigError(f"tools: {name} takes {parameter.name} by position only", hint="remove the / from it")
         schema = schema_of(hints.get(parameter.name, object))
-        about = re.search(rf"^\s*(?::param )?{parameter.name}\s*(?:\([^)]*\))?:\s*(.+)$", said, re.M)
+        about = re.search(rf"^\s*(?::param (?:\S+ )?)?{parameter.name}\s*(?:\([^)]*\))?:\s*(.+)$", said, re.M)
         if about:
             schema.setdefault("description", about.group(1))
         if type(parameter.default) in (str, bool, int, float):
@@ -2254,26 +2273,26 @@ def _parameters(function: Any) -> list[Any]:
         raise ConfigError(f"tools: {error}", hint="def a function around it") from None
 
 
-def functions_of(tools: object) -> dict[str, Callable[..., Any]]:
+def functions_of(tools: Sequence[Any]) -> dict[str, Callable[..., Any]]:
     """Return the functions among tools by name; raises ConfigError for what is neither function nor dict."""
-    functions: dict[str, Callable[..., Any]] = {}
-    for i, tool in enumerate(_list(tools)):
-        if callable(tool):
-            if functions.setdefault(_function_name(tool), tool) is not tool:
-                raise ConfigError(f"tools: two functions are called {_function_name(tool)}", hint="rename one")
-        elif not isinstance(tool, dict):
+    functions: dict[str, Any] = {}
+    for i, tool in enumerate(tools):
+        if not callable(tool) and not isinstance(tool, dict):
             raise ConfigError(f"tools[{i}] is {_kind(tool)}", hint="a function, or {'type': 'function', ...}")
-    return functions
+        name = _function_name(tool) if callable(tool) else _str(_dict(tool.get("function")).get("name"))
+        if name and functions.setdefault(name, tool) is not tool:
+            raise ConfigError(f"tools: two are called {name}", hint="rename one")
+    return {name: tool for name, tool in functions.items() if callable(tool)}
 
 
 def fitting_arguments(function: Callable[..., Any], call: ToolCall) -> Json:
     """Return the arguments of a call as the function's hints want them; raises ValueError that says what is wrong."""
-    values = decode_json(call.arguments) if call.arguments.strip() else {}
+    values = decode_json(call.arguments) if call.arguments.strip(" \t\r\n") not in ("", "null") else {}
     problem = misfit(values, tool_of(function)["function"]["parameters"])
     if problem:
         raise ValueError(problem.replace("the answer", "the arguments"))
     hints = _function_hints(function)
-    return {name: build(hints.get(name, object), value) for name, value in (values or {}).items()}
+    return {name: build(hints.get(name, object), value) for name, value in values.items()}
 
 
 def tool_text(value: Any) -> str:
@@ -2285,6 +2304,14 @@ def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.asdict(value)
     return list(value) if isinstance(value, (set, frozenset)) else getattr(value, "value", str(value))
+
+
+def with_call_ids(completion: Completion) -> Completion:
+    """Return the completion with an id for each call that came without; the others stay as they are."""
+    if all(call.id for call in completion.tool_calls):
+        return completion
+    calls = [dataclasses.replace(c, id=c.id or f"call_{i}") for i, c in enumerate(completion.tool_calls)]
+    return dataclasses.replace(completion, tool_calls=calls)
 
 
 def sum_of_rounds(completions: Sequence[Completion], rounds: list[Json]) -> Completion:
@@ -2351,14 +2378,15 @@ class Structure(_Value):
 
 
 def decode_fenced(text: str) -> Any:
-    """Decode JSON that a model may have put into a Markdown fence; raises ValueError."""
-    for fence in (r"\A.*\Z", r"```[\w-]*\s(.*?)```", r"```[\w-]*\s(.*)```"):
-        for found in re.findall(fence, text, re.S):
-            try:
-                return decode_json(found)
-            except ValueError as error:
-                failure = error
-    raise ValueError(f"it is not JSON: {failure}")
+    """Decode JSON that a model may have put into a Markdown fence, or between words; raises ValueError."""
+    inner = text[len(re.match(r"[^{\[]*", text).group()) : 1 + max(text.rfind("}"), text.rfind("]"))]  # type: ignore[union-attr]
+    problem = "it is not JSON but empty"
+    for found in (text, inner, *re.findall(r"```[\w-]*\s(.*?)```", text, re.S)):
+        try:
+            return decode_json(found)
+        except ValueError as error:
+            problem = f"it is not JSON: {error}" if found else problem
+    raise ValueError(problem)
 
 
 # --- Policy ---------------------------------------------------------------------------------
@@ -3039,9 +3067,7 @@ class _Call:
         self.check()
         now = time.monotonic()
         if now >= self.ends:
-            raise APITimeoutError(
-                f"the deadline of {self.config.deadline:g} s has passed", hint="raise deadline", sent=True
-            )
+            self.check_deadline()
         if now >= self._expires:
             raise APITimeoutError(
                 f"no data for {self.config.timeout:g} s (keep-alive comments are no data)",
@@ -3049,6 +3075,12 @@ class _Call:
                 sent=True,
             )
         return min(self.ends, self._expires) - now
+
+    def check_deadline(self) -> None:
+        """Raise if the deadline has passed."""
+        if time.monotonic() >= self.ends:
+            said = f"the deadline of {self.config.deadline:g} s has passed"
+            raise APITimeoutError(said, hint="raise deadline", sent=True)
 
     def check(self) -> None:
         """Raise if the call was cancelled."""
@@ -4149,50 +4181,61 @@ class _ToolLoop(_Asked):
         self._functions = functions_of(tools)
         self._of_caller = {_dict(t.get("function")).get("name") for t in tools if isinstance(t, dict)}
         self._max_rounds = max_rounds
+        self._completions: list[Completion] = []
+        self._messages_between: list[Json] = []
+        self._lock = threading.Lock()
+        self._own_loop: Any = None
         self._operation = begin(messages, None)
         self.call = self._operation.call
 
     def partial(self) -> Completion:
-        """Return the answer of the present round so far."""
-        return self._operation.partial()
+        """Return the answer so far: the present round's, with what the earlier ones cost and said."""
+        return sum_of_rounds([*self._completions, self._operation.partial()], self._messages_between)
 
     def events(self) -> Iterator[Json]:
         """Yield the events of every round; then ``result`` is the last answer with the sums of all."""
         self._llm._enter(self)  # a close of the client ends it between the rounds too
         try:
             yield from self._rounds()
+        except OpenRouterError as error:  # what the rounds before have done is not lost
+            if self._completions:
+                last = [error.partial] if error.partial else []
+                error.partial = sum_of_rounds([*self._completions, *last], self._messages_between)
+            raise
         finally:
             self._llm._forget(self)
+            if self._own_loop is not None:
+                self._own_loop.call_soon_threadsafe(self._own_loop.stop)
 
     def _rounds(self) -> Iterator[Json]:
-        completions: list[Completion] = []
-        rounds: list[Json] = []
         while True:
             yield from self._operation.events()
-            completions.append(self._operation.completion())
-            total = sum_of_rounds(completions, rounds)
-            if not self._is_for_us(total):
-                self.result = total
+            completion = with_call_ids(self._operation.completion())
+            if not self._is_for_us(completion):
+                self.result = sum_of_rounds([*self._completions, completion], self._messages_between)
                 return
-            if len(completions) > self._max_rounds:
+            self._completions.append(completion)
+            if len(self._completions) > self._max_rounds:
                 raise APIResponseError(
                     f"after {self._max_rounds} rounds of functions the model still asks for more",
                     hint="raise max_tool_rounds, or tell the model when to stop",
-                    partial=total,
                 )
-            rounds = [*rounds, total.message, *self._results(total)]
-            self._operation = self._begin([*self._messages, *rounds], self.call)
+            self._messages_between = [
+                *self._messages_between,
+                completion.message,
+                *self._results(completion.tool_calls),
+            ]
+            self._operation = self._begin([*self._messages, *self._messages_between], self.call)
 
     def _is_for_us(self, completion: Completion) -> bool:
-        """Whether to run functions: not where a call is half written, nor where one is the caller's own to run."""
+        """Whether to run functions: not half-written calls, nor the caller's own, nor an echo of what a server ran."""
         named = {call.name for call in completion.tool_calls}
-        return bool(named) and not completion.truncated and not named & self._of_caller
+        if not named or completion.truncated or named & self._of_caller:
+            return False
+        return completion.finish_reason == "tool_calls" or bool(named & set(self._functions))
 
-    def _results(self, completion: Completion) -> list[Json]:
+    def _results(self, calls: Sequence[ToolCall]) -> list[Json]:
         """Run what was asked for, several at once, and return the messages that answer."""
-        import inspect
-
-        calls = completion.tool_calls
         answers = [""] * len(calls)
         ends: list[BaseException] = []  # KeyboardInterrupt and SystemExit: not for the model, but for the caller
 
@@ -4202,23 +4245,22 @@ class _ToolLoop(_Asked):
             except BaseException as error:
                 ends.append(error)
 
-        # One plain function runs here: what it uses may belong to this thread. A coroutine's loop may not.
-        first: Any = self._functions.get(calls[0].name)
-        is_async = inspect.iscoroutinefunction(first) or inspect.iscoroutinefunction(type(first).__call__)
-        if len(calls) == 1 and not is_async:
-            work(0)
+        if len(calls) == 1:
+            work(0)  # in the caller's own thread, which what the function uses may belong to
         else:
-            threads = [threading.Thread(target=work, args=(i,), daemon=True) for i in range(len(calls))]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                while thread.is_alive() and not self.call.is_cancelled and not ends:
-                    thread.join(WAIT_SLICE)
+            self._wait([_thread(work, i) for i in range(len(calls))], ends)
         if ends:
             raise ends[0]
+        self.call.check_deadline()
         if self.call.is_cancelled:
-            raise StreamInterruptedError(_CLOSED, partial=completion)
+            raise StreamInterruptedError(_CLOSED)
         return [{"role": "tool", "tool_call_id": c.id, "content": a} for c, a in zip(calls, answers)]
+
+    def _wait(self, threads: list[threading.Thread], ends: Sequence[object] = ()) -> None:
+        """Wait for functions, as long as the call goes on."""
+        while any(t.is_alive() for t in threads) and not ends and not self.call.is_cancelled:
+            self.call.check_deadline()
+            next((t for t in threads if t.is_alive()), threads[0]).join(self._slice())
 
     def _answer(self, call: ToolCall) -> str:
         """Run one function; what goes wrong is told to the model, which may do better next time."""
@@ -4238,19 +4280,60 @@ class _ToolLoop(_Asked):
         import asyncio
         import concurrent.futures
 
-        async def result() -> Any:
-            return await awaitable
-
-        if self.call.loop is None:
+        async def result() -> tuple[Any, BaseException | None]:
             try:
-                return asyncio.run(result())
-            except asyncio.CancelledError:  # no Exception, but the function's own affair
-                raise concurrent.futures.CancelledError from None
-        future = asyncio.run_coroutine_threadsafe(result(), self.call.loop)
-        while not concurrent.futures.wait([future], WAIT_SLICE).done:
-            if self.call.is_cancelled:
-                future.cancel()
-        return future.result()
+                return await awaitable, None
+            except (KeyboardInterrupt, SystemExit) as error:  # which would end the loop before it tells anybody
+                return None, error
+
+        future = asyncio.run_coroutine_threadsafe(result(), self._loop())
+        try:
+            while not concurrent.futures.wait([future], self._slice()).done and not self.call.is_cancelled:
+                self.call.check_deadline()
+        finally:
+            future.cancel()  # which does nothing to one that is done
+        value, end = future.result()
+        if end:
+            raise end
+        return value
+
+    def _slice(self) -> float:
+        return max(0.0, min(WAIT_SLICE, self.call.time_left()))
+
+    def _loop(self) -> Any:
+        """Return the loop for coroutines: one for all, since what they use may be bound to it."""
+        import asyncio
+
+        with self._lock:
+            if self.call.loop is None and self._own_loop is None:
+                self._own_loop = asyncio.new_event_loop()
+                _thread(_run_loop, self._own_loop)
+            return self.call.loop or self._own_loop
+
+
+def _run_loop(loop: Any) -> None:
+    """Run a loop until somebody stops it; what still runs in it then is cancelled."""
+    import asyncio
+
+    async def end() -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await loop.shutdown_asyncgens()
+
+    try:
+        loop.run_forever()
+        loop.run_until_complete(end())
+    finally:
+        loop.close()
+
+
+def _thread(target: Callable[..., None], *args: Any) -> threading.Thread:
+    """Start a daemon thread."""
+    thread = threading.Thread(target=target, args=args, name="openrouter_min", daemon=True)
+    thread.start()
+    return thread
 
 
 class Llm:
@@ -4508,7 +4591,7 @@ def _check_params(params: Json) -> None:
     if params.get("schema") is not None and "response_format" in params:
         raise ConfigError("both schema and response_format are given", hint="they are one thing: keep schema")
     for name in ("tools", "attachments"):
-        if not isinstance(params.get(name), (list, type(None))):
+        if not isinstance(params.get(name), (list, tuple, type(None))):
             raise ConfigError(f"{name} is {_kind(params[name])}, not a list", hint=f"{name}=[...]")
     check_body_fields({k: v for k, v in params.items() if k not in CALL_SETTINGS})
 
@@ -4519,9 +4602,7 @@ def read_attachment(thing: Any) -> Json:
         return url_part(thing)
     try:
         if isinstance(thing, str) and thing.startswith("data:"):
-            import base64
-
-            thing = base64.b64decode(thing.partition(",")[2], validate=True)
+            thing = data_of_url(thing)
         if isinstance(thing, (str, os.PathLike)):
             with open(thing, "rb") as file:
                 thing = os.path.basename(os.fspath(thing)), file.read(MAX_ATTACHMENT + 1)
@@ -4530,6 +4611,8 @@ def read_attachment(thing: Any) -> Json:
     except (OSError, TypeError, ValueError) as error:
         said = repr(thing) if isinstance(thing, (str, os.PathLike)) else _kind(thing)
         raise ConfigError(f"attachments: {said[:200]}: {error}", hint="a path, URL, bytes or (name, bytes)") from None
+    if not data:
+        raise ConfigError(f"attachments: {name} is empty", hint="a path, URL, bytes or (name, bytes)")
     if len(data) > MAX_ATTACHMENT:
         raise ConfigError(f"attachments: {name} has more than {MAX_ATTACHMENT:,} bytes", hint="make it smaller")
     return attachment_part(str(name), data)
@@ -4573,10 +4656,8 @@ class _Many:
 
     def results(self) -> Iterator[Completion | Exception]:
         """Start the threads and yield the results in order."""
-        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self._concurrency)]
+        threads = [_thread(self._work) for _ in range(self._concurrency)]
         try:
-            for thread in threads:
-                thread.start()
             while self._wait_for_next():
                 yield self._results.pop(self._given - 1)
             if self._failure:
@@ -4616,7 +4697,8 @@ class _Many:
 
     def _take(self) -> tuple[int, Any] | None:
         with self._changed:
-            while self._taken - self._given >= ASYNC_BACKLOG and not self.is_cancelled:
+            ahead = MAP_AHEAD * self._concurrency
+            while self._taken - self._given >= ahead and not self.is_cancelled:
                 self._changed.wait(WAIT_SLICE)  # nobody reads: what is not asked is not billed
         if self.is_cancelled or self._is_at_end:
             return None
@@ -4807,7 +4889,7 @@ async def _iterate_in_thread(call: _Call | _Many, iterator: Iterator[T]) -> Asyn
     import asyncio
 
     bridge = _Bridge(call)
-    threading.Thread(target=bridge.pump, args=(iterator,), name="openrouter_min", daemon=True).start()
+    _thread(bridge.pump, iterator)
     try:
         while True:
             items = await bridge.batch()
@@ -4886,7 +4968,7 @@ class MockOpenRouter:
 
     def __enter__(self) -> MockOpenRouter:
         self._server = server = _mock_server(self)
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        _thread(server.serve_forever, 0.01)
         return self
 
     def __exit__(self, *exc: object) -> None:

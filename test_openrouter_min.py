@@ -2390,7 +2390,8 @@ class SchemaTests(Case):
             ([positional], "by position only"),
             ([unreadable], "can't be read"),
             ([max], "no signature found for builtin"),
-            ([note, functools.wraps(note)(forecast)], "two functions are called note"),
+            ([note, functools.wraps(note)(forecast)], "two are called note"),
+            ([note, {"type": "function", "function": {"name": "note"}}], "two are called note"),
             (["forecast"], "tools[0] is a str"),
             (forecast, "tools is a function, not a list"),
         ]:
@@ -2516,7 +2517,7 @@ class ToolTests(Case):
         for arguments, words in [
             ("", "lacks 'text'"),
             ("  ", "lacks 'text'"),
-            ("null", "the arguments is null, not of type object"),
+            ("null", "lacks 'text'"),
             ('{"text": "a"', "Error: "),
             ("{'text': 'a'}", "Error: "),
             ('__import__("os").abort()', "Error: "),
@@ -2544,7 +2545,7 @@ class ToolTests(Case):
                 server = self.serve(reply(calls=calls), reply("Done"))
                 ask(self.llm(server), tools=[note, anote])
                 messages = [m for m in server.requests[1].json["messages"] if m["role"] == "tool"]
-                self.assertEqual([m["tool_call_id"] for m in messages], ["x", "y", "x", ""])
+                self.assertEqual([m["tool_call_id"] for m in messages], ["x", "y", "x", "call_3"])
                 self.assertEqual([m["content"] for m in messages][::2], ["a", "c"])
                 self.assertEqual(messages[1]["content"], "Error: there is no function 'none'; there are: note, anote")
                 self.assertIn("lacks 'text'", messages[3]["content"])
@@ -2571,7 +2572,7 @@ class ToolTests(Case):
                     server = self.serve(asking("", "{}", name=tool.__name__), reply("Done"))
                     ask(self.llm(server), tools=[tool])
                     self.assertEqual(said(server), ["met True", "met True"])
-            self.assertEqual(len(set(loops)), 1 if way[0] == "a" else 2, way)
+            self.assertEqual(len(set(loops)), 1, way)  # what they use may be bound to it
 
     def test_a_function_runs_where_the_caller_is(self):
         seen = []
@@ -2592,6 +2593,61 @@ class ToolTests(Case):
 
         for tool in (Counter(), acount):
             self.assertEqual(asyncio.run(ask(tool)), ["2"])
+
+    def test_a_function_that_returned_a_coroutine_failed_where_a_loop_ran(self):
+        def later() -> Any:
+            """Return a coroutine, as a decorated one does."""
+            return asyncio.sleep(0, "slept")
+
+        async def ask():
+            server = self.serve(asking("", name="later"), reply("Done"))
+            self.llm(server).complete("hi", tools=[later])
+            return said(server)
+
+        self.assertEqual(asyncio.run(ask()), ["slept"])
+
+    def test_a_deadline_did_not_bound_functions(self):
+        ended = []
+
+        async def endless() -> None:
+            """Never end."""
+            try:
+                await asyncio.sleep(60)
+            finally:
+                ended.append(1)
+
+        def slow() -> None:
+            """End late."""
+            time.sleep(0.3)
+
+        for tool, count in [(endless, 1), (endless, 2), (slow, 1), (slow, 2)]:
+            for way, ask in DOORS.items():
+                with self.subTest(f"{way} {tool.__name__} {count}"):
+                    server, began = self.serve(asking(*[""] * count, name=tool.__name__)), time.monotonic()
+                    with self.assertRaisesRegex(APITimeoutError, r"the deadline of 0\.1 s has passed") as caught:
+                        ask(self.llm(server, deadline=0.1), tools=[tool])
+                    self.assertLess(time.monotonic() - began, 0.7)
+                    self.assertEqual(caught.exception.partial.usage.total_tokens, 5)
+        self.assertTrue(wait_until(lambda: len(ended) == 18, 2), ended)
+
+    def test_an_error_in_a_later_round_lost_what_the_earlier_ones_did(self):
+        for script, tokens, text in [
+            ([json_answer(error_body("no", 400), 400)], 5, ""),
+            ([sse_answer(event(chunk("Hal")), end="close", last=b"")], 5, "Hal"),
+        ]:
+            server = self.serve(asking('{"text": "a"}'), *script)
+            stream = self.llm(server).stream("hi", tools=[note])
+            with self.assertRaises(OpenRouterError) as caught:
+                list(stream)
+            for partial in (caught.exception.partial, stream.partial):
+                self.assertEqual((partial.usage.total_tokens, partial.content), (tokens, text))
+                self.assertEqual([m["role"] for m in partial.rounds], ["assistant", "tool"])
+
+    def test_an_echo_of_a_server_tool_cost_one_more_round(self):
+        call = [("openrouter:web_search", "{}")]
+        server = self.serve(reply("Found", call, finish="stop"))
+        done = self.llm(server).complete("hi", tools=[note, {"type": "openrouter:web_search"}])
+        self.assertEqual((done.content, done.tool_calls[0].name), ("Found", "openrouter:web_search"))
 
     def test_what_a_function_returns_or_raises_goes_back_as_text(self):
         loop: list = []
@@ -2895,6 +2951,8 @@ class StructuredTests(Case):
             ' \n{"a": 1}\n',
             '```json\n{"a": 1}\n```',
             '```\n{"a": 1}```',
+            '```json\n{"a": 1}',
+            'It is {"a": 1}, as asked.',
             'Here it is:\n```JSON\n{"a": 1}\n```\nAnything else?',
             '```json {"a": 1} ```',
             '```sh\nls\n```\nThen:\n```json\n{"a": 1}\n```',
@@ -2912,7 +2970,6 @@ class StructuredTests(Case):
     def test_broken_json_was_said_to_break_at_its_first_character(self):
         for text, words in [
             ('{"a": 1,\n "b": x}', "line 2 column 7 (char 15)"),
-            ('{"a": 1} and more', "char 9"),
             ('As asked:\n```json\n{"a" 1}\n```', "line 1 column 6 (char 5)"),
         ]:
             with self.assertRaises(APIResponseError) as caught:
@@ -3011,7 +3068,7 @@ FILES = [
     ("photo", b"\xff\xd8\xff\xe0", link("image", "data:image/jpeg;base64," + b64(b"\xff\xd8\xff\xe0"))),
     ("wrong.png", b"GIF89a", link("image", "data:image/gif;base64," + b64(b"GIF89a"))),
     ("a", b"RIFF\0\0\0\nWEBPVP8 ", link("image", "data:image/webp;base64," + b64(b"RIFF\0\0\0\nWEBPVP8 "))),
-    ("report", PDF, pdf("report", "data:application/pdf;base64," + b64(PDF))),
+    ("report", PDF, pdf("report.pdf", "data:application/pdf;base64," + b64(PDF))),
     ("Ünder two.PDF", PDF, pdf("Ünder two.PDF", "data:application/pdf;base64," + b64(PDF))),
     ("a.wav", WAV, sound(WAV, "wav")),
     ("song", ID3, sound(ID3, "mp3")),
@@ -3028,7 +3085,7 @@ FILES = [
     ("a.mpg", b"\0\0\1\xba", link("video", "data:video/mpeg;base64," + b64(b"\0\0\1\xba"))),
     ("notes.md", "# Å".encode(), {"type": "text", "text": "notes.md:\n# Å"}),
     ("bom.csv", b"\xef\xbb\xbfa;b", {"type": "text", "text": "bom.csv:\na;b"}),
-    ("empty", b"", {"type": "text", "text": "empty:\n"}),
+    ("fake.png", b"<html>", {"type": "text", "text": "fake.png:\n<html>"}),
     ("opus", b"a work", {"type": "text", "text": "opus:\na work"}),
 ]
 
@@ -3059,7 +3116,7 @@ class AttachmentTests(Case):
                 (folder / name).write_bytes(data)
                 for thing in (folder / name, str(folder / name), (name, data), (name, bytearray(data))):
                     self.assertEqual(orm.read_attachment(thing), part)
-        self.assertEqual(orm.read_attachment(memoryview(PDF))["file"]["filename"], "attachment")
+        self.assertEqual(orm.read_attachment(memoryview(PDF))["file"]["filename"], "attachment.pdf")
 
     def test_urls_go_as_they_are(self):
         for url, part in URLS:
@@ -3094,6 +3151,9 @@ class AttachmentTests(Case):
             (("a", "text"), "attachments: a tuple"),
             (("a", b"", b""), "attachments: a tuple"),
             (b"\0\1\2", "attachment is of no known kind"),
+            (("a.png", b""), "a.png is empty"),
+            ("data:,", "attachment is empty"),
+            ("data:image/png", "without a comma"),
             (("photo.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1"), "photo.heic is of no known kind"),
             (("photo.avif", b"\0\0\0\x18ftypavif\0\0\0\0mif1"), "photo.avif is of no known kind"),
             (("a.bin", "ä".encode("latin-1")), "a.bin is of no known kind"),
@@ -3106,7 +3166,7 @@ class AttachmentTests(Case):
                 with self.assertRaises(ConfigError) as caught:
                     llm.complete("hi", attachments=[thing])
                 self.assertIn(words, str(caught.exception))
-        for attachments in (PNG, "a.png", (PNG,)):
+        for attachments in (PNG, "a.png"):
             with self.assertRaises(ConfigError):
                 llm.complete("hi", attachments=attachments)
         with self.assertRaises(ConfigError):
@@ -3365,7 +3425,7 @@ class MapTests(Case):
             next(results)
         self.assertEqual(all_of(self.llm(self.serve()), []), ([], []))
         taken = []
-        with mock.patch.object(orm, "ASYNC_BACKLOG", 3):
+        with mock.patch.object(orm, "MAP_AHEAD", 1.5):
             server = self.serve(*[echo()] * 6)
             results = self.llm(server).map((taken.append(p) or p for p in "abcdef"), concurrency=2)
             self.assertEqual(str(next(results)), "a")

@@ -2539,9 +2539,12 @@ def store_models(listing: Iterable[Json]) -> str:
     path = models_path()
     if path is None:
         raise ConfigError("there is no place for the catalogue", hint=f"set {LOG_ENV} to the path of a log")
+    rows = rows_from_listing(listing)
+    if not rows:
+        raise APIResponseError("the catalogue that came is empty", hint="the one there was is kept; try again")
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     with open(f"{path}.{os.getpid()}", "w", encoding="utf-8") as file:
-        file.write("\n".join([utc_timestamp()[:10], *rows_from_listing(listing)]) + "\n")
+        file.write("\n".join([utc_timestamp()[:10], *rows]) + "\n")
     os.replace(file.name, path)  # at once: others may be reading it
     METADATA.renew()
     return path
@@ -3630,6 +3633,7 @@ def _connect_error(error: BaseException, host: str, port: int, proxy: str | None
 class _Asked:
     """What a caller waits for: one operation, or the several of a tool loop."""
 
+    config: LlmConfig
     call: _Call
     body: Json | None = None
     result: Any = None
@@ -4634,7 +4638,14 @@ def _rest_of(first: Json | None, events: Iterator[Json]) -> Iterator[Json]:
 class _Many:
     """Many prompts at once: threads that take the next one when they are done. A _Call to the bridge."""
 
-    def __init__(self, llm: Llm, prompts: Iterable[Any], concurrency: int, params: Json) -> None:
+    def __init__(
+        self,
+        llm: Llm,
+        prompts: Iterable[Any],
+        concurrency: int,
+        params: Json,
+        on_result: Callable[[Completion | Exception], None] | None = None,
+    ) -> None:
         if isinstance(prompts, (str, dict)) or not hasattr(prompts, "__iter__"):
             raise ConfigError(f"prompts is {_kind(prompts)}, not a list of prompts", hint="map(['one', 'two'])")
         if not isinstance(concurrency, int) or not 1 <= concurrency <= 1000:
@@ -4644,6 +4655,7 @@ class _Many:
         self._prompts = iter(prompts)
         self._concurrency = concurrency
         self._params = params
+        self._on_result = on_result
         self._changed = threading.Condition()
         self._taking = threading.Lock()  # one of its own: an iterable may be slow, and no result waits for it
         self._results: dict[int, Completion | Exception] = {}
@@ -4667,6 +4679,12 @@ class _Many:
             until = time.monotonic() + CANCEL_GRACE  # for the rows of the log
             for thread in threads:
                 thread.join(max(0.0, until - time.monotonic()))
+
+    def done_behind(self) -> Iterator[tuple[int, Completion]]:
+        """Yield (number, answer) of what was done out of turn when the results were left."""
+        for index, result in sorted(self._results.items()):
+            if isinstance(result, Completion):
+                yield index, result
 
     def _wait_for_next(self) -> bool:
         with self._changed:
@@ -4693,6 +4711,8 @@ class _Many:
                 return
             with self._changed:
                 self._results[index] = result
+                if self._on_result and not self.is_cancelled:
+                    self._on_result(result)
                 self._changed.notify_all()
 
     def _take(self) -> tuple[int, Any] | None:
@@ -5231,7 +5251,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _use_utf8() -> None:
     """Write UTF-8 also on consoles that default to something older; never die of a character."""
-    for name in ("stdout", "stderr"):
+    for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the caller
             setattr(sys, name, io.StringIO())
     for stream in (sys.stdin, sys.stdout, sys.stderr):
@@ -5309,7 +5329,33 @@ def _add_other_options(add: Callable[..., Any]) -> None:
     add("--version", action="version", version=f"openrouter_min {__version__}")
 
 
+# (option, the options that it needs one of, the options that it can't go with)
+_COMPANIONS = (
+    ("refresh", ("models",), ()),
+    ("out", ("batch",), ()),
+    ("batch", (), ("prompt", "chat", "goes_on", "conversation", "json", "reasoning")),
+    ("chat", (), ("json", "schema", "no_stream")),
+    ("goes_on", (), ("conversation",)),
+)
+
+
+def _check_companions(options: Any) -> None:
+    names = {"goes_on": "--continue", "prompt": "words of a prompt"}
+
+    def shown(name: str) -> str:
+        return names.get(name, "--" + name.replace("_", "-"))
+
+    for name, needed, excluded in _COMPANIONS:
+        given = getattr(options, name) not in (None, False)
+        if given and needed and not any(getattr(options, n) is not None for n in needed):
+            raise ConfigError(f"{shown(name)} goes with {shown(needed[0])} only", hint="--help lists the options")
+        for other in excluded if given else ():
+            if getattr(options, other):
+                raise ConfigError(f"{shown(name)} can't go with {shown(other)}", hint="--help lists the options")
+
+
 def _run(options: Any) -> int:
+    _check_companions(options)
     if options.models is not None:
         if options.refresh:
             _refresh(options)
@@ -5328,8 +5374,10 @@ def _run(options: Any) -> int:
 def _with_client(options: Any, settings: Json) -> int:
     path = log_path(settings.get("log"))
     is_new_log = path is not None and not os.path.exists(path)
-    if options.save:
-        os.makedirs(options.save, exist_ok=True)  # before anything is paid for
+    if options.save:  # before anything is paid for
+        os.makedirs(options.save, exist_ok=True)
+        if not os.access(options.save, os.W_OK):
+            raise ConfigError(f"--save {options.save}: nothing can be written there", hint="name another folder")
     history: list[Json] = []
     if options.goes_on or options.conversation:
         history, settings = _earlier(options, settings)
@@ -5354,8 +5402,12 @@ def _work_of(options: Any) -> Callable[[Any, Llm, list[Json]], int]:
 def _prompt(words: Sequence[str]) -> str:
     parts = [" ".join(words)] if words else []
     if _stdin_is_given():
-        parts.append(sys.stdin.read())
+        parts.append(_stdin_text())
     return "\n\n".join(p for p in parts if p.strip())
+
+
+def _stdin_text() -> str:
+    return sys.stdin.read().lstrip("\ufeff")  # some editors of Windows begin a file with one
 
 
 def _stdin_is_given() -> bool:
@@ -5363,7 +5415,7 @@ def _stdin_is_given() -> bool:
     import stat
 
     try:
-        return not (sys.stdin is None or stat.S_ISCHR(os.fstat(sys.stdin.fileno()).st_mode))
+        return not stat.S_ISCHR(os.fstat(sys.stdin.fileno()).st_mode)
     except (OSError, ValueError):  # no file behind it: a test's StringIO
         return not sys.stdin.isatty()
 
@@ -5418,10 +5470,11 @@ def _fields(options: Any) -> Json:
     """Return what each call carries: body fields, attachments, schema."""
     fields: Json = {"attachments": options.attach} if options.attach else {}
     if options.schema:
+        text = _file_text(options.schema, "--schema")
         try:
-            fields["schema"] = decode_json(_file_text(options.schema, "--schema"))
-        except ValueError as error:
-            raise ConfigError(f"--schema {options.schema} is not JSON: {error}", hint="a JSON Schema") from None
+            fields["schema"] = {**decode_json(text)}
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"--schema {options.schema} is no JSON Schema: {error}", hint="a JSON object") from None
     for pair in options.option:
         name, equals, value = pair.partition("=")
         if not equals or not name:
@@ -5446,7 +5499,12 @@ def _answer(options: Any, llm: Llm, messages: list[Json], fields: Json) -> None:
     if not (options.no_stream or options.json or options.schema):
         _stream_answer(options, llm.stream(messages, **fields))
         return
-    completion = llm.chat(messages, **fields)
+    try:
+        completion = llm.chat(messages, **fields)
+    except APIResponseError as error:  # what does not fit was paid for all the same
+        if error.partial:
+            _say(error.partial.content)
+        raise
     if options.reasoning and completion.reasoning:
         _say(completion.reasoning, is_dim=True)
     shown = completion.raw if options.json else completion.parsed
@@ -5490,17 +5548,16 @@ def _add_to_answer(options: Any, completion: Completion) -> None:
 
 def _save_media(completion: Completion, folder: str | None) -> list[str]:
     """Write images and audio that came back into files, and return their paths, or the URLs of what is elsewhere."""
-    import base64
     import tempfile
 
     sound = _str(_dict(completion.audio).get("data"))
     shown = [url for url in completion.images if not url.startswith("data:")]
-    inline = [url.partition(",")[2] for url in completion.images if url.startswith("data:")]
-    for number, text in enumerate([*inline, *([sound] if sound else [])], 1):
+    inline = [url for url in completion.images if url.startswith("data:")]
+    for number, url in enumerate([*inline, *([f"data:audio/x;base64,{sound}"] if sound else [])], 1):
         try:
-            data = base64.b64decode(text)
+            data = data_of_url(url)
         except ValueError as error:
-            _say(f"note: a file that came back is no base64 ({error}); --json shows all that came")
+            _say(f"note: a file that came back is torn ({error}); --json shows all that came")
             continue
         folder = folder or tempfile.mkdtemp(prefix="openrouter_min-")  # it was paid for: never dropped
         stem = re.sub("[^A-Za-z0-9_-]", "_", completion.id or new_operation_id())
@@ -5568,18 +5625,19 @@ class _Talk:
 
     HELP = """\
 /model NAME   ask another model from now on; without a name: which is asked
-/system TEXT  give another system prompt from now on
+/system TEXT  give another system prompt from now on (- for none); without a text: which is given
 /usage        tokens and cost of this conversation so far
 /save FILE    write the conversation: as JSON if FILE ends in .json, else as text
 /quit         leave (or Ctrl-D); Ctrl-C stops an answer
-a line that ends in \\ goes on in the next; \"\"\" begins and ends a text of many lines"""
+a line that ends in \\ goes on in the next; \""" begins and ends a text of many lines"""
 
     def __init__(self, options: Any, llm: Llm, history: list[Json]) -> None:
         self._options = options
         self._llm = llm
         self._messages = history
         self._fields = _fields(options)
-        self._attached = self._fields.pop("attachments", None)  # goes with the first message only
+        self._parts = [read_attachment(a) for a in self._fields.pop("attachments", [])]  # of the first message
+        llm.stream("?", **self._fields)  # never read: what is wrong for all is said before the first question
 
     def run(self) -> None:
         """Read and answer until /quit or the end of the input."""
@@ -5587,13 +5645,16 @@ a line that ends in \\ goes on in the next; \"\"\" begins and ends a text of man
         while True:
             try:
                 text = text or self._read()
-                if text.startswith("/") and self._command(text):
+                is_command = re.match(r"/[a-z]*(\s|$)", text) and "\n" not in text
+                if is_command and self._command(text):
                     return
-                if text.strip() and not text.startswith("/"):
+                if text.strip() and not is_command:
                     self._answer(text)
             except EOFError:
                 return
             except KeyboardInterrupt:
+                if not sys.stdin.isatty():
+                    raise
                 _say("\n(/quit or Ctrl-D leaves)")
             except (OpenRouterError, OSError) as error:
                 _say(f"error: {error}")
@@ -5601,27 +5662,34 @@ a line that ends in \\ goes on in the next; \"\"\" begins and ends a text of man
 
     def _read(self) -> str:
         line = _input("> ")
-        if line.startswith('"""'):
-            lines = [line[3:]]
-            while not lines[-1].rstrip().endswith('"""'):
+        is_block = line.startswith('"""')
+        lines = [line[3:] if is_block else line]
+        try:
+            while not lines[-1].rstrip().endswith('"""') if is_block else lines[-1].endswith("\\"):
                 lines.append(_input(". "))
-            return "\n".join(lines).rstrip()[:-3].strip("\n")
-        while line.endswith("\\"):
-            line = line[:-1] + "\n" + _input(". ")
-        return line
+        except EOFError:  # what there is counts
+            lines.append("")
+        if is_block:
+            return re.sub(r'"""\s*$', "", "\n".join(lines)).strip("\n")
+        return "\n".join(line[:-1] if line.endswith("\\") else line for line in lines)
 
     def _answer(self, text: str) -> None:
-        asked = [*self._messages, {"role": "user", "content": text}]
-        fields = {**self._fields, **({"attachments": self._attached} if self._attached else {})}
-        stream = self._llm.stream(asked, **fields)
+        message: Json = {"role": "user", "content": text}
+        asked = (
+            [*self._messages, *with_attachments([message], self._parts)] if self._parts else [*self._messages, message]
+        )
+        stream = self._llm.stream(asked, **self._fields)
         try:
             completion = _stream_answer(self._options, stream)
         except (KeyboardInterrupt, StreamInterruptedError) as error:
             _say(f"error: {error}" if isinstance(error, StreamInterruptedError) else "(stopped)")
+            if isinstance(error, KeyboardInterrupt) and not sys.stdin.isatty():
+                raise
             completion = stream.partial
-            if not completion.content:
-                return
-        self._messages, self._attached = [*asked, *completion.messages], None
+        if completion.content and not completion.tool_calls:  # calls that nobody answers would spoil what follows
+            self._messages, self._parts = [*asked, *completion.messages], []
+        else:
+            _say("note: this exchange is not kept in the conversation")
 
     def _command(self, line: str) -> bool:
         """Do what a /command says; return whether it ends the talk."""
@@ -5640,10 +5708,15 @@ a line that ends in \\ goes on in the next; \"\"\" begins and ends a text of man
             f" (not in the price table; near: {near})" if near else ""
         )
 
+    def _system(self) -> str | None:
+        told = _last_text(self._messages, ("system", "developer"))
+        return told or _str_or_none(self._fields.get("system_prompt", self._llm.config.system_prompt))
+
     def _set_system(self, text: str) -> str:
-        self._messages = [m for m in self._messages if m["role"] not in ("system", "developer")]
-        self._fields["system_prompt"] = text or None
-        return f"system prompt: {text or 'none'}"
+        if text:
+            self._messages = [m for m in self._messages if m["role"] not in ("system", "developer")]
+            self._fields["system_prompt"] = None if text == "-" else text
+        return f"system prompt: {self._system() or 'none'}"
 
     def _show_usage(self, _: str) -> str:
         usage = self._llm.usage
@@ -5653,59 +5726,66 @@ a line that ends in \\ goes on in the next; \"\"\" begins and ends a text of man
     def _save(self, path: str) -> str:
         if not path:
             return "/save needs the name of a file"
-        shown = "\n\n".join(f"{m['role']}: {text_of(m.get('content'))}" for m in self._messages)
+        said = messages_of(self._messages, self._system()) if self._messages else []
+        shown = "\n\n".join(f"{m['role']}: {text_of(m.get('content'))}" for m in said)
         if path.endswith(".json"):
-            shown = json.dumps(self._messages, indent=2, ensure_ascii=False)
+            shown = json.dumps(said, indent=2, ensure_ascii=False)
         with open(os.path.expanduser(path), "w", encoding="utf-8") as file:
             file.write(shown + "\n")
-        return f"saved {len(self._messages)} messages in {path}"
+        return f"saved {len(said)} messages in {path}"
 
 
 def _input(prompt: str) -> str:
-    """Read a line; piped input shows no prompt. readline, where there is one, edits and remembers."""
-    return input(prompt if sys.stdin.isatty() else "")
+    """Read a line; stdout is for answers, unless it is the terminal on which input() edits."""
+    if not sys.stdin.isatty():
+        return input()
+    if not sys.stdout.isatty():
+        _say(prompt, end="")
+        prompt = ""
+    return input(prompt)
 
 
 def _talk(options: Any, llm: Llm, history: list[Json]) -> int:
     if sys.stdin.isatty():
         with contextlib.suppress(ImportError):  # Windows has none
-            import readline  # noqa: F401  # input() uses it
+            import readline  # input() uses it
+
+            readline.parse_and_bind("set enable-bracketed-paste on")  # a pasted text is one question, not many
+    talk = _Talk(options, llm, history)
     if not history:
         _say(f"conversation {llm.config.session_id}")
     _say("/help lists the commands")
-    _Talk(options, llm, history).run()
+    talk.run()
     return 0
 
 
-# Batches: the log knows which lines have been answered.
+# Batches: the log, or the file of --out, knows which lines have been answered.
 
 
 def _batch(options: Any, llm: Llm, history: list[Json]) -> int:
     items = _batch_items(options, llm)
-    answers: dict[str, Any] = _answered(llm.config)
     written = _written(options.out)
-    todo = {item["key"]: item for item in items if item["key"] not in answers and item["key"] not in written}
-    results = llm.map(map(_question, todo.values()), concurrency=options.concurrency)
+    answers: dict[str, Any] = {**_answered(llm.config), **written}
+    todo = {item["key"]: item for item in items if item["key"] not in answers}
     progress = _Progress(len(items), len(todo))
-    sink = open(options.out, "a", encoding="utf-8") if options.out else sys.stdout  # noqa: SIM115
-    try:
-        for item in items:
-            key = item["key"]
-            is_new = key in todo and key not in answers
-            if is_new:
-                answers[key] = next(results)
-            progress.take(answers.get(key), is_new=is_new)
-            if key not in written:
-                sink.write(json.dumps(_batch_line(item, answers[key]), ensure_ascii=False) + "\n")
-                sink.flush()
-            progress.draw()
-    except KeyboardInterrupt:
-        progress.end("stopped; the same command again asks for the rest only")
-        raise
-    finally:
-        results.close()  # type: ignore[attr-defined]  # it is a generator
-        if options.out:
-            sink.close()
+    many = _Many(llm, map(_question, todo.values()), options.concurrency, {}, progress.count)
+    results = many.results()
+    with _BatchSink(options, progress, written) as sink:
+        try:
+            for item in items:
+                if item["key"] not in answers:
+                    answers[item["key"]] = next(results)
+                    if isinstance(answers[item["key"]], AuthenticationError):  # of all that follow, too
+                        raise answers[item["key"]]
+                sink.write(item, answers[item["key"]])
+        except KeyboardInterrupt:
+            results.close()  # type: ignore[attr-defined]  # it is a generator
+            for index, answer in many.done_behind():  # paid for, though not in turn
+                sink.write(list(todo.values())[index], answer)
+            progress.end("stopped; the same command again asks for the rest only")
+            raise
+        finally:
+            results.close()  # type: ignore[attr-defined]
     progress.end("done")
     return EXIT_OTHER_ERROR if progress.failed else 0
 
@@ -5715,20 +5795,59 @@ def _question(item: Json) -> Json:
     return {**{k: v for k, v in item.items() if k not in ("id", "key")}, "action_id": f"batch-{item['key']}"}
 
 
-def _written(path: str | None) -> set[str]:
-    """Return the keys that an earlier run has written answers for; lines of failures and torn ones go."""
+_LINE_START = b'{"id": '
+
+
+def _written(path: str | None) -> dict[str, Json]:
+    """Return the lines that earlier runs wrote, by their keys; the half of one that a kill left is cut off."""
     if not path or not os.path.exists(path):
-        return set()
-    good = {}
-    for line in _file_text(path, "--out").split("\n"):  # not splitlines, which takes U+2028 for an end
-        with contextlib.suppress(ValueError):  # the run was killed while it wrote
-            about = _dict(decode_json(line))
-            if "error" not in about and isinstance(about.get("key"), str):
-                good[line] = about["key"]
-    with open(f"{path}.new", "w", encoding="utf-8") as file:
-        file.writelines(line + "\n" for line in good)
-    os.replace(file.name, path)
-    return set(good.values())
+        return {}
+    if not os.path.isfile(path):
+        raise ConfigError(f"--out {path} is no file", hint="leave --out away: the lines go to stdout")
+    with open(path, "r+b") as file:
+        whole, newline, torn = file.read().rpartition(b"\n")
+        try:
+            lines = [decode_json(line) for line in whole.decode().split("\n") if line]
+            known = {line["key"]: line for line in lines}
+        except (KeyError, TypeError, ValueError):
+            raise ConfigError(f"--out {path} holds what no batch wrote", hint="name another file") from None
+        if not torn.startswith(_LINE_START[: len(torn)]):
+            raise ConfigError(f"--out {path} holds what no batch wrote", hint="name another file")
+        file.truncate(len(whole + newline))
+    return known
+
+
+class _BatchSink:
+    """Where the lines of a batch go: stdout, or the answers only to the end of a file that keeps them."""
+
+    def __init__(self, options: Any, progress: _Progress, written: Mapping[str, Json]) -> None:
+        self._options = options
+        self._progress = progress
+        self._file = open(options.out, "a", encoding="utf-8") if options.out else None  # noqa: SIM115
+        self._known = {(key, json.dumps(line.get("id"))) for key, line in written.items()}
+
+    def __enter__(self) -> _BatchSink:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._file:
+            self._file.close()
+
+    def write(self, item: Json, answer: Any) -> None:
+        """Write the line of an answer: a completion, an exception, or a line of an earlier run."""
+        head = {k: item[k] for k in ("id", "key", "prompt", "messages") if k in item}
+        line = {**head, **({k: v for k, v in answer.items() if k not in head} if isinstance(answer, dict)
+                           else _batch_cells(item, answer, self._options.save))}  # fmt: skip
+        with self._progress.aside():
+            if self._file is None:
+                sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+                sys.stdout.flush()
+            elif isinstance(answer, Exception):
+                _say(f"id {item['id']}: {answer}")
+            elif (item["key"], json.dumps(item["id"])) not in self._known:
+                self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                self._file.flush()
+                os.fsync(self._file.fileno())
 
 
 def _batch_items(options: Any, llm: Llm) -> list[Json]:
@@ -5736,7 +5855,7 @@ def _batch_items(options: Any, llm: Llm) -> list[Json]:
     import hashlib
 
     source = "stdin" if options.batch == "-" else options.batch
-    text = sys.stdin.read() if options.batch == "-" else _file_text(options.batch, "--batch")
+    text = _stdin_text() if options.batch == "-" else _file_text(options.batch, "--batch")
     shared, items = _fields(options), []
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
@@ -5747,7 +5866,7 @@ def _batch_items(options: Any, llm: Llm) -> list[Json]:
         except ConfigError as error:
             raise ConfigError(f"{source} line {number}: {error.message}", hint=error.hint) from None
         where = "mock" if options.mock else llm.config.base_url
-        about = [where, asked.body, item.get("fallbacks", llm.config.fallbacks)]
+        about = [where, asked.body, asked.config.fallbacks, asked.config.headers]
         digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
         items.append({**item, "key": digest[:32]})
     return items
@@ -5766,29 +5885,33 @@ def _batch_item(line: str) -> Json:
 def _answered(config: LlmConfig) -> dict[str, Completion]:
     """Return what the log holds of earlier batches."""
     rows = LlmOperationCollector.query(
-        "SELECT * FROM operations WHERE action_id LIKE 'batch-%' AND success AND response IS NOT NULL", path=config.log
+        "SELECT * FROM operations WHERE action_id LIKE 'batch-%' AND success AND messages IS NOT NULL", path=config.log
     )
     return {row["action_id"][len("batch-") :]: completion_of(row) for row in rows}
 
 
-def _batch_line(item: Json, answer: Completion | Exception) -> Json:
-    line: Json = {k: item[k] for k in ("id", "key", "prompt", "messages") if k in item}
+def _batch_cells(item: Json, answer: Completion | Exception, folder: str | None) -> Json:
     if isinstance(answer, Exception):
-        return {**line, "error": str(answer), "error_type": type(answer).__name__}
-    line = {
-        **line,
+        failed = {"error": str(answer), "error_type": type(answer).__name__}
+        partial = getattr(answer, "partial", None)
+        return {**failed, "content": partial.content, "cost": partial.cost} if partial else failed
+    cells: Json = {
         "content": answer.content,
+        "refusal": answer.refusal,
+        "tool_calls": [dataclasses.asdict(call) for call in answer.tool_calls],
+        "files": _save_media(answer, folder),
         "model": answer.model,
         "finish_reason": answer.finish_reason,
         "prompt_tokens": answer.usage.prompt_tokens,
         "completion_tokens": answer.usage.completion_tokens,
         "cost": answer.cost,
     }
-    if answer.tool_calls:
-        line["tool_calls"] = [dataclasses.asdict(call) for call in answer.tool_calls]
-    if "schema" in item:
-        line["parsed"] = decode_fenced(answer.content)
-    return line
+    for name in ("refusal", "tool_calls", "files"):
+        if not cells[name]:
+            del cells[name]
+    if "schema" in item and not answer.tool_calls:
+        cells["parsed"] = decode_fenced(answer.content)
+    return cells
 
 
 class _Progress:
@@ -5798,40 +5921,54 @@ class _Progress:
         self.failed = 0
         self._total = total
         self._to_ask = to_ask
-        self._done = self._asked = 0
+        self._asked = 0
         self._usd = 0.0
         self._began = time.monotonic()
         self._has_bar = sys.stderr.isatty()
-        self.draw()
+        self._lock = threading.RLock()
+        self._draw()
 
-    def take(self, answer: Completion | Exception | None, *, is_new: bool) -> None:
-        """Count an answer, and make room for its line."""
-        self._done += 1
-        self.failed += isinstance(answer, Exception)
-        if is_new:
+    def count(self, answer: Completion | Exception) -> None:
+        """Count an answer that has come, from whatever thread."""
+        with self._lock:
             self._asked += 1
-            self._usd += getattr(answer, "cost", None) or 0
-        if self._has_bar:
-            sys.stderr.write("\r\x1b[K")
+            self.failed += isinstance(answer, Exception)
+            completion = answer if isinstance(answer, Completion) else getattr(answer, "partial", None)
+            self._usd += (completion.cost if completion else 0) or 0
+            self._draw()
 
-    def draw(self) -> None:
-        """Draw the bar anew."""
-        if self._has_bar:
-            bar = _bar(self._done, max(1, self._total)).ljust(BAR_WIDTH)
-            rate = self._asked / max(0.001, time.monotonic() - self._began)
-            speed = f", {rate:.1f}/s, {(self._to_ask - self._asked) / rate:,.0f} s left" if self._asked else ""
-            sys.stderr.write(f"\r\x1b[K{bar} {self._counts()}{speed}")
-            sys.stderr.flush()
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """Take the bar away while a line is written."""
+        with self._lock:
+            self._put("")
+            yield
+            self._draw()
 
     def end(self, how: str) -> None:
         """Take the bar away and say how it ended."""
+        with self._lock:
+            self._put("")
+            self._has_bar = False
+        known = self._total - self._to_ask
+        _say(f"{how}: {self._counts()}, {known} of them known before, {time.monotonic() - self._began:.1f} s")
+
+    def _draw(self) -> None:
+        done = self._total - self._to_ask + self._asked
+        rate = self._asked / max(0.001, time.monotonic() - self._began)
+        speed = f", {rate:.1f}/s, {(self._to_ask - self._asked) / rate:,.0f} s left" if self._asked else ""
+        self._put(f"{_bar(done, max(1, self._total)).ljust(BAR_WIDTH)} {self._counts()}{speed}")
+
+    def _put(self, text: str) -> None:
+        import shutil
+
         if self._has_bar:
-            sys.stderr.write("\r\x1b[K")
-        seconds = time.monotonic() - self._began
-        _say(f"{how}: {self._counts()}, {self._done - self._asked} of them asked before, {seconds:.1f} s")
+            sys.stderr.write("\r\x1b[K" + text[: shutil.get_terminal_size().columns - 1])
+            sys.stderr.flush()
 
     def _counts(self) -> str:
-        return f"{self._done} of {self._total}, {self.failed} failed, ${number_text(self._usd)}"
+        done = self._total - self._to_ask + self._asked
+        return f"{done} of {self._total}, {self.failed} failed, ${number_text(self._usd)}"
 
 
 def _show_key(options: Any, llm: Llm, history: list[Json]) -> int:
@@ -5843,7 +5980,7 @@ def _show_key(options: Any, llm: Llm, history: list[Json]) -> int:
     resets = f", resets {about['limit_reset']}" if about.get("limit_reset") else ""
     rows = {
         "key": f"{mask}, from {config.key_source}",
-        "label": about.get("label"),
+        "label": redact(_str(about.get("label")), key),
         "limit": "none" if limit is None else f"{_money(limit)}{resets}",
         "left": "no limit of the key's own; the account's balance is not told here" if left is None else _money(left),
         "used": ", ".join(f"{usd} {name}" for name, usd in used.items()) + f", {_money(about.get('usage'))} in all",

@@ -4989,7 +4989,7 @@ class CommandLineCase(Case):
         with MockOpenRouter(*script) as self.server, mock.patch.dict(
             os.environ, {"OPENROUTER_BASE_URL": self.server.url}
         ):
-            given = io.StringIO(stdin) if stdin is not None else Tty()
+            given = stdin if isinstance(stdin, io.StringIO) else Tty() if stdin is None else io.StringIO(stdin)
             with mock.patch.object(sys, "stdin", given), mock.patch.object(sys, "stdout", stdout):
                 with mock.patch.object(sys, "stderr", stderr):
                     code = orm.main(list(argv))
@@ -5297,6 +5297,37 @@ class TalkTests(CommandLineCase):
         self.expect_success("-c", "--chat", stdin="more\n", script=["D"])
         self.assertEqual(len(self.said()), 8)
 
+    def test_a_file_was_gone_from_the_second_turn_on(self):
+        file = self.path.parent / "a.txt"
+        file.write_text("inside")
+        self.expect_success("--chat", "-a", str(file), stdin="one\ntwo\n", script=["A", "B"])
+        parts = self.server.requests[1].json["messages"][0]["content"]
+        self.assertEqual([p["text"] for p in parts], ["one", "a.txt:\ninside"])
+        self.assertEqual(self.said()[1:], [("assistant", "A"), ("user", "two")])
+
+    def test_a_question_that_began_with_a_slash_was_taken_for_a_command(self):
+        lines = '/etc/hosts what is it\n"""/usr/bin\nis what"""\n/system\n/system x\n/system -\n"""half\nof it\n'
+        _, err = self.expect_success("--chat", "-s", "Be", stdin=lines, script=["A", "B", "C"])
+        asked = [m for m in self.said() if m[0] != "assistant"]
+        self.assertEqual(asked, [("user", x) for x in ("/etc/hosts what is it", "/usr/bin\nis what", "half\nof it")])
+        self.assertRegex(err, "(?s)system prompt: Be\n.*system prompt: x\n.*system prompt: none")
+
+    def test_without_a_key_chat_asked_on_for_every_line(self):
+        with mock.patch.dict(os.environ):
+            del os.environ["OPENROUTER_API_KEY"]
+            self.expect_failure(2, "--chat", stdin="one\ntwo\n")
+
+    def test_prompts_of_the_chat_went_into_the_file_of_answers(self):
+        out, err = io.StringIO(), Tty()
+        code = self.main("--chat", stdin=Tty("one\n"), script=["A"], out=iter([out, err]).__next__)[0]
+        self.assertEqual((code, out.getvalue()), (0, "A\n"))
+        self.assertIn("> ", err.getvalue())
+
+    def test_options_that_make_no_sense_together_were_ignored(self):
+        for argv in (["--out", "x", "hi"], ["--refresh"], ["--batch", "x", "hi"], ["--batch", "x", "-c"],
+                     ["--chat", "--json"], ["-c", "--conversation", "x", "hi"]):  # fmt: skip
+            self.assertRegex(self.expect_failure(2, *argv), "go(es)? with")
+
     def test_an_error_ended_the_chat(self):
         lines = "second\n/save\n/save /no/such/folder/x\n"
         out, err = self.expect_success("--chat", "first", stdin=lines, script=[402, "B"])
@@ -5310,7 +5341,7 @@ class TalkTests(CommandLineCase):
         out = io.StringIO()
         stop = interrupt_when(lambda: out.getvalue() == "Half")
         with mock.patch.object(MockOpenRouter, "url", server.url):
-            _, err = self.expect_success("--chat", stdin="one\ntwo\n", out=iter([out, io.StringIO()]).__next__)
+            _, err = self.expect_success("--chat", stdin=Tty("one\ntwo\n"), out=iter([out, io.StringIO()]).__next__)
         stop.join()
         self.assertEqual(out.getvalue(), "Half\nHello\n")
         self.assertIn("(stopped)", err)
@@ -5346,15 +5377,15 @@ class BatchTests(CommandLineCase):
         self.assertEqual([line.get("content") for line in done], ["A", None, "A", "C"])
         self.assertEqual([line["id"] for line in done], [1, "x7", 4, 5])
         self.assertEqual((done[1]["error_type"], done[3]["prompt"]), ("BadRequestError", "{three}"))
-        self.assertIn("4 of 4, 1 failed, $1, 1 of them asked before", self.err)
+        self.assertIn("4 of 4, 1 failed, $1, 1 of them known before", self.err)
         again = self.batch(server, *reversed(self.LINES))
         self.assertEqual([line["content"] for line in again], ["C", "A", "B", "A"])
-        self.assertIn("4 of 4, 0 failed, $0.5, 3 of them asked before", self.err)
+        self.assertIn("4 of 4, 0 failed, $0.5, 3 of them known before", self.err)
         self.assertEqual([r.json["messages"][0]["content"] for r in server.requests], ["one", "two", "{three}", "two"])
 
     def test_other_parameters_are_another_question(self):
         server = self.serve(self.A, self.B, self.C)
-        for argv, text in [([], "A"), (["-t", "0"], "B"), (["-s", "x"], "C"), (["-t", "0"], "B"), ([], "A")]:
+        for argv, text in [([], "A"), (["-t", "0"], "B"), (["-H", "X-A: b"], "C"), (["-t", "0"], "B"), ([], "A")]:
             self.assertEqual(self.batch(server, "one", argv=argv)[0]["content"], text)
 
     def test_out_keeps_answers_without_a_log(self):
@@ -5362,12 +5393,50 @@ class BatchTests(CommandLineCase):
         argv = ["--no-log", "--out", str(out)]
         server = self.serve(json_answer(answer("A\u2028")), self.NO, self.B)
         self.assertEqual(self.batch(server, "one", "two", argv=argv, code=1), [])
+        self.assertIn("id 2: HTTP 400: no", self.err)
         with open(out, "a", encoding="utf-8") as file:
-            file.write('{"key": "torn')
-        self.batch(server, "one", "two", argv=argv)
-        written = [json.loads(line)["content"] for line in out.read_text("utf-8").split("\n") if line]
-        self.assertEqual(written, ["A\u2028", "B"])
-        self.assertIn("1 of them asked before", self.err)
+            file.write('{"id": 7, "key": "torn')
+        self.batch(server, "one", "two", '{"prompt": "two", "id": "again"}', argv=argv)
+        written = [json.loads(line) for line in out.read_text("utf-8").split("\n") if line]
+        self.assertEqual([(w["id"], w["content"]) for w in written], [(1, "A\u2028"), (2, "B"), ("again", "B")])
+        self.assertIn("3 of 3, 0 failed, $0.5, 2 of them known before", self.err)
+
+    def test_out_destroyed_what_no_batch_had_written(self):
+        out = self.path.parent / "notes.txt"
+        for text in ("my notes\n", "my notes", '{"a": 1}\n', "[1]\n", "\xff"):
+            out.write_bytes(text.encode("latin-1"))
+            self.batch(self.serve(), "one", argv=["--out", str(out)], code=2)
+            self.assertIn("what no batch wrote", self.err)
+            self.assertEqual(out.read_bytes(), text.encode("latin-1"))
+        if os.path.exists("/dev/full"):
+            self.batch(self.serve(), "one", argv=["--out", "/dev/full"], code=2)
+
+    def test_answers_without_text_were_asked_again(self):
+        call = {"index": 0, "id": "t", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+        server = self.serve(
+            json_answer(answer(None, "tool_calls", tool_calls=[call])),
+            json_answer(answer(None, refusal="No.")),
+            json_answer(answer("")),
+        )
+        first = self.batch(server, "one", "two", "three")
+        self.assertEqual((first[0]["tool_calls"][0]["name"], first[1]["refusal"]), ("f", "No."))
+        again = self.batch(server, "one", "two", "three")
+        self.assertEqual(again[0], first[0])
+
+    def test_what_a_failure_had_paid_for_was_dropped(self):
+        schema = self.path.parent / "schema.json"
+        schema.write_text('{"type": "object"}')
+        picture = {"image_url": {"url": "data:image/png;base64," + base64.b64encode(b"\x89PNG").decode()}}
+        server = self.serve(json_answer(answer("no JSON")), json_answer(answer("{}", images=[picture])))
+        folder = self.path.parent / "saved"
+        done = self.batch(server, "a", "b", argv=["--schema", str(schema), "--save", str(folder)], code=1)
+        self.assertEqual((done[0]["content"], done[0]["cost"], done[1]["parsed"]), ("no JSON", 0.5, {}))
+        self.assertEqual(Path(done[1]["files"][0]).read_bytes(), b"\x89PNG")
+        self.assertIn("$1,", self.err)
+
+    def test_a_refused_key_was_tried_for_every_line(self):
+        server = self.serve(json_answer(error_body("No auth credentials found", 401), 401))
+        self.assertEqual(self.batch(server, "a", "b", "c", code=3), [])
 
     def test_stdin_schema_and_a_bar_on_a_terminal(self):
         schema = self.path.parent / "schema.json"
@@ -5375,7 +5444,7 @@ class BatchTests(CommandLineCase):
         server = self.serve(json_answer(answer('{"a": 1}')), json_answer(answer("{}")))
         argv = ["--batch", "-", "--schema", str(schema), "--concurrency", "1"]
         with mock.patch.object(MockOpenRouter, "url", server.url):
-            code, out, err = self.main(*argv, stdin="x\ny\n", out=Tty)
+            code, out, err = self.main(*argv, stdin="\ufeffx\ny\n", out=Tty)
         lines = [json.loads(line) for line in out.splitlines()]
         self.assertEqual((code, lines[0]["parsed"]), (1, {"a": 1}))
         self.assertIn("lacks 'a'", lines[1]["error"])
@@ -5391,6 +5460,20 @@ class BatchTests(CommandLineCase):
         self.assertIn("the same command again asks for the rest only", self.err)
         done = self.batch(server, "one", "two")
         self.assertEqual([line["content"] for line in done], ["A", "B"])
+
+    @unittest.skipIf(os.name == "nt", "Windows has no way to send Ctrl-C to oneself")
+    def test_ctrl_c_dropped_what_was_done_out_of_turn(self):
+        def reply(seen):
+            asked = seen.json["messages"][0]["content"]
+            return Pieces(end="hang") if asked == "slow" else json_answer(answer(asked))
+
+        server = self.serve(*[reply] * 3)
+        progress = []
+        with mock.patch.object(orm._Progress, "count", lambda self, answer: progress.append(answer)):
+            stop = interrupt_when(lambda: len(progress) == 2)
+            done = self.batch(server, "slow", "b", "c", argv=["--no-log", "--concurrency", "3"], code=130)
+        stop.join()
+        self.assertEqual([(line["id"], line["content"]) for line in done], [(2, "b"), (3, "c")])
 
     def test_bad_lines_are_named_before_anything_is_sent(self):
         server = self.serve()
@@ -5432,7 +5515,7 @@ class FilesAndKeyTests(CommandLineCase):
         self.assertEqual(kept.read_bytes(), sound)
         torn = json_answer(answer("Here", audio={"data": "abc"}))
         out, err = self.run_on([torn], "draw")
-        self.assertEqual((out, err.count("no base64")), ("Here\n", 1))
+        self.assertEqual((out, err.count("is torn")), ("Here\n", 1))
         self.run_on([], "draw", "--save", str(self.path.parent / "new" / "folder" / "gen-1-1.png"), code=1)
 
     def test_schema_prints_json(self):
@@ -5487,6 +5570,8 @@ class FilesAndKeyTests(CommandLineCase):
         METADATA.renew()
         self.assertEqual(METADATA["openai/gpt-4"].pricing.input, 30)
         self.assertIn("mock", self.expect_failure(2, "--mock", "--models", "--refresh"))
+        self.run_on([json_answer({"data": []})], "--models", "--refresh", code=1)
+        self.assertEqual(sorted(os.listdir(path.parent)), [path.name])
 
 
 # --- Honesty --------------------------------------------------------------------------------

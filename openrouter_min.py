@@ -5768,14 +5768,20 @@ def _batch(options: Any, llm: Llm, history: list[Json]) -> int:
     answers: dict[str, Any] = {**_answered(llm.config), **written}
     todo = {item["key"]: item for item in items if item["key"] not in answers}
     progress = _Progress(len(items), len(todo))
-    many = _Many(llm, map(_question, todo.values()), options.concurrency, {}, progress.count)
+
+    def landed(answer: Completion | Exception) -> None:
+        progress.count(answer)
+        if isinstance(answer, AuthenticationError):  # which all that follow would meet, too
+            many.cancel()
+
+    many = _Many(llm, map(_question, todo.values()), options.concurrency, {}, landed)
     results = many.results()
     with _BatchSink(options, progress, written) as sink:
         try:
             for item in items:
                 if item["key"] not in answers:
                     answers[item["key"]] = next(results)
-                    if isinstance(answers[item["key"]], AuthenticationError):  # of all that follow, too
+                    if isinstance(answers[item["key"]], AuthenticationError):
                         raise answers[item["key"]]
                 sink.write(item, answers[item["key"]])
         except KeyboardInterrupt:

@@ -620,7 +620,7 @@ def _list(value: object) -> list[Any]:
 
 
 def _dicts(value: object) -> list[Json]:
-    return [v for v in _list(value) if isinstance(v, dict)]
+    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
 
 
 def _int_or_none(value: object) -> int | None:
@@ -1104,7 +1104,10 @@ class Embeddings(_VectorList):
 
 def _choice_zero(body: Json) -> Json:
     """Return the choice of index 0, or {}: ``choices`` may be empty, and there may be others."""
-    return next((c for c in _dicts(body.get("choices")) if not c.get("index")), {})
+    for choice in _list(body.get("choices")):  # no generator: this runs for every chunk
+        if isinstance(choice, dict) and not choice.get("index"):
+            return choice
+    return {}
 
 
 def _first_choice(body: Json) -> Json:
@@ -3039,6 +3042,7 @@ class _Call:
         self.config = config
         self.started = time.monotonic()
         self.ends = self._expires = math.inf
+        self.is_cancelled = False  # read twice a receive, where an Event would cost a call
         self._cancelled = threading.Event()
         self._lock = threading.Lock()
         self._sock: socket.socket | None = None
@@ -3067,7 +3071,8 @@ class _Call:
 
     def patience(self) -> float:
         """Seconds that the next receive may take; raises when they are used up."""
-        self.check()
+        if self.is_cancelled:
+            raise _Cancelled
         now = time.monotonic()
         if now >= self.ends:
             self.check_deadline()
@@ -3087,18 +3092,13 @@ class _Call:
 
     def check(self) -> None:
         """Raise if the call was cancelled."""
-        if self._cancelled.is_set():
+        if self.is_cancelled:
             raise _Cancelled
 
     def sleep(self, seconds: float) -> None:
         """Wait; a cancel ends the wait at once."""
         if self._cancelled.wait(seconds):
             raise _Cancelled
-
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether cancel() was called."""
-        return self._cancelled.is_set()
 
     def attach(self, sock: socket.socket | None) -> None:
         """Name the socket that a cancel has to shut down."""
@@ -3109,6 +3109,7 @@ class _Call:
 
     def cancel(self) -> None:
         """End the call from any thread: a blocked receive wakes up at once."""
+        self.is_cancelled = True
         self._cancelled.set()
         with self._lock:
             if self._sock is not None:
@@ -3154,7 +3155,8 @@ class _Receiver(io.RawIOBase):
                 break
             except self._timeout_error:
                 continue
-        call.check()
+        if call.is_cancelled:
+            raise _Cancelled
         self.received += count
         self.is_over = not count
         if self.head_left is not None:

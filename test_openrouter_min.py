@@ -4185,7 +4185,7 @@ class CancelTests(Case):
             with self.subTest(moment):
                 self.assertTrue(wait_until(lambda server=server: server.requests, 10))
                 self.assertEqual(process.stdout.read(len(shown)).decode(), shown)
-                time.sleep(0.03)
+                time.sleep(0.1)
                 process.send_signal(signal.SIGINT)
                 began = time.monotonic()
                 code = process.wait(timeout=5)

@@ -5287,22 +5287,16 @@ def _argument_parser() -> Any:
 
 
 def _add_request_options(add: Callable[..., Any]) -> None:
+    many: Json = {"action": "append", "default": []}
     add("prompt", nargs="*", help="the words of the prompt")
     add("-m", "--model", metavar="M", help="maker/model, such as openai/gpt-4o-mini")
-    add("-f", "--fallback", metavar="M", action="append", default=[], help="a model to try next; repeatable")
+    add("-f", "--fallback", metavar="M", **many, help="a model to try next; repeatable")
     add("-s", "--system", metavar="TEXT|@FILE", help="system prompt")
     add("-t", "--temperature", metavar="N", type=float, help="0 to 2")
     add("--max-tokens", metavar="N", type=int, help="limit of the answer, reasoning included")
-    add("-o", "--option", metavar="KEY=VALUE", action="append", default=[], help="any body field, as JSON; repeatable")
-    add("-H", "--header", metavar="'NAME: VALUE'", action="append", default=[], help="a request header; repeatable")
-    add(
-        "-a",
-        "--attach",
-        metavar="PATH|URL",
-        action="append",
-        default=[],
-        help="image, PDF, audio, video or text; repeatable",
-    )
+    add("-o", "--option", metavar="KEY=VALUE", **many, help="any body field, as JSON; repeatable")
+    add("-H", "--header", metavar="'NAME: VALUE'", **many, help="a request header; repeatable")
+    add("-a", "--attach", metavar="PATH|URL", **many, help="image, PDF, audio, video or text; repeatable")
     add("--schema", metavar="FILE", help="JSON Schema that the answer must fit; prints JSON")
     add("--timeout", metavar="S", type=float, help=f"seconds without data (default {PROGRESS_TIMEOUT:g})")
 
@@ -6047,18 +6041,9 @@ def _show_models(query: str) -> int:
         _say(f"no model matches {query!r}" + (f"; near: {', '.join(near)}" if near else ""))
         return EXIT_NOT_FOUND
     columns = ["model", "in $/M", "out $/M", "context", "max out", "input", "tools"]
-    rows = [
-        [
-            m.id,
-            m.pricing.input,
-            m.pricing.output,
-            m.context_length,
-            m.max_completion_tokens,
-            ",".join(m.input_modalities),
-            {True: "yes", False: "no", None: "?"}[m.tools],
-        ]
-        for m in found
-    ]
+    cells = operator.attrgetter("id", "pricing.input", "pricing.output", "context_length", "max_completion_tokens")
+    tools = {True: "yes", False: "no", None: "?"}
+    rows = [[*cells(m), ",".join(m.input_modalities), tools[m.tools]] for m in found]
     note = f"{len(found)} models; prices in USD per million tokens, as of {METADATA.as_of}; live ones: --refresh"
     return _show_table(columns, rows, note)
 
@@ -6067,32 +6052,19 @@ _LOG_VIEW = ("model", "status", "total_tokens", "cost", "latency_ms", "user_prom
 
 
 def _show_log(path: str | None, count: int) -> int:
-    operations = LlmOperationCollector.from_db(path, limit=max(0, count))
-    rows = [
-        [_local_time(r["timestamp"]), *(r[c] for c in _LOG_VIEW), r["response"] or r["error_message"]]
-        for r in operations
-    ]
-    columns = ["time", "model", "status", "tokens", "USD", "ms", "prompt", "answer"]
-    return _show_table(columns, rows, f"log: {log_path(path) or 'off'}")
-
-
-def _local_time(timestamp: str) -> str:
     from datetime import datetime
 
-    return datetime.fromisoformat(timestamp).astimezone().strftime("%m-%d %H:%M")
+    operations = LlmOperationCollector.from_db(path, limit=max(0, count))
+    times = [datetime.fromisoformat(r["timestamp"]).astimezone().strftime("%m-%d %H:%M") for r in operations]
+    rows = [[t, *(r[c] for c in _LOG_VIEW), r["response"] or r["error_message"]] for t, r in zip(times, operations)]
+    columns = ["time", "model", "status", "tokens", "USD", "ms", "prompt", "answer"]
+    return _show_table(columns, rows, f"log: {log_path(path) or 'off'}")
 
 
 BAR_WIDTH = 10  # characters of the dearest row's bar
 
 
-_COSTS_VIEW = {
-    "calls": "calls",
-    "tokens": "total_tokens",
-    "errors": "errors",
-    "unpriced": "unpriced",
-    "p50 ms": "p50_ms",
-    "p95 ms": "p95_ms",
-}
+_COSTS_VIEW = ("calls", "total_tokens", "errors", "unpriced", "p50_ms", "p95_ms")
 
 
 def _show_costs(path: str | None, by: str) -> int:
@@ -6101,8 +6073,7 @@ def _show_costs(path: str | None, by: str) -> int:
     columns = {by: [row[by] for row in totals], "USD": [row["cost"] for row in totals]}
     if sys.stdout.isatty():
         columns[""] = [_bar(cost, max(costs)) for cost in costs]
-    for title, name in _COSTS_VIEW.items():
-        columns[title] = [row[name] for row in totals]
+    columns.update((name.replace("total_", "").replace("_", " "), [r[name] for r in totals]) for name in _COSTS_VIEW)
     spent = f"total ${number_text(float(sum(costs)))} in {sum(columns['calls'])} calls"
     if sum(columns["unpriced"]):
         spent += f"; {sum(columns['unpriced'])} calls of unknown cost are not in it"

@@ -72,6 +72,7 @@ if TYPE_CHECKING:
         AsyncIterator,
         Callable,
         Dict,
+        Generator,
         Generic,
         Iterable,
         Iterator,
@@ -4668,7 +4669,7 @@ class _Many:
         self.is_cancelled = False
         self.loop: Any = None
 
-    def results(self) -> Iterator[Completion | Exception]:
+    def results(self) -> Generator[Completion | Exception, None, None]:
         """Start the threads and yield the results in order."""
         threads = [_thread(self._work) for _ in range(self._concurrency)]
         try:
@@ -5763,7 +5764,7 @@ def _batch(options: Any, llm: Llm, history: list[Json]) -> int:
     written = _written(options.out)
     answers: dict[str, Any] = {**_answered(llm.config), **written}
     todo = {item["key"]: item for item in items if item["key"] not in answers}
-    progress = _Progress(len(items), len(todo))
+    progress = _Progress(len(items), len(items) - len(todo))
 
     def landed(answer: Completion | Exception) -> None:
         progress.count(answer)
@@ -5772,22 +5773,24 @@ def _batch(options: Any, llm: Llm, history: list[Json]) -> int:
 
     many = _Many(llm, map(_question, todo.values()), options.concurrency, {}, landed)
     results = many.results()
-    with _BatchSink(options, progress, written) as sink:
+
+    def answer_to(key: str) -> Any:
+        if key not in answers:
+            answers[key] = next(results)
+            if isinstance(answers[key], AuthenticationError):
+                raise answers[key]
+        return answers[key]
+
+    with _batch_sink(options, progress, written) as write, contextlib.closing(results):
         try:
             for item in items:
-                if item["key"] not in answers:
-                    answers[item["key"]] = next(results)
-                    if isinstance(answers[item["key"]], AuthenticationError):
-                        raise answers[item["key"]]
-                sink.write(item, answers[item["key"]])
+                write(item, answer_to(item["key"]))
         except KeyboardInterrupt:
-            results.close()  # type: ignore[attr-defined]  # it is a generator
+            results.close()
             for index, answer in many.done_behind():  # paid for, though not in turn
-                sink.write(list(todo.values())[index], answer)
+                write(list(todo.values())[index], answer)
             progress.end("stopped; the same command again asks for the rest only")
             raise
-        finally:
-            results.close()  # type: ignore[attr-defined]
     progress.end("done")
     return EXIT_OTHER_ERROR if progress.failed else 0
 
@@ -5811,45 +5814,35 @@ def _written(path: str | None) -> dict[str, Json]:
         try:
             lines = [decode_json(line) for line in whole.decode().split("\n") if line]
             known = {line["key"]: line for line in lines}
+            if not torn.startswith(_LINE_START[: len(torn)]):
+                raise ValueError(torn)
         except (KeyError, TypeError, ValueError):
             raise ConfigError(f"--out {path} holds what no batch wrote", hint="name another file") from None
-        if not torn.startswith(_LINE_START[: len(torn)]):
-            raise ConfigError(f"--out {path} holds what no batch wrote", hint="name another file")
         file.truncate(len(whole + newline))
     return known
 
 
-class _BatchSink:
-    """Where the lines of a batch go: stdout, or the answers only to the end of a file that keeps them."""
+@contextlib.contextmanager
+def _batch_sink(options: Any, progress: _Progress, written: Mapping[str, Json]) -> Iterator[Callable[..., None]]:
+    """Say where the lines of a batch go: to stdout, or of the answers to the end of a file that keeps them."""
+    known = {(key, json.dumps(line.get("id"))) for key, line in written.items()}
+    with open(options.out, "a", encoding="utf-8") if options.out else contextlib.nullcontext(sys.stdout) as file:
 
-    def __init__(self, options: Any, progress: _Progress, written: Mapping[str, Json]) -> None:
-        self._options = options
-        self._progress = progress
-        self._file = open(options.out, "a", encoding="utf-8") if options.out else None  # noqa: SIM115
-        self._known = {(key, json.dumps(line.get("id"))) for key, line in written.items()}
+        def write(item: Json, answer: Any) -> None:
+            """Write the line of an answer: a completion, an exception, or a line of an earlier run."""
+            head = {k: item[k] for k in ("id", "key", "prompt", "messages") if k in item}
+            cells = answer if isinstance(answer, dict) else _batch_cells(item, answer, options.save)
+            line = {**head, **cells, **head}  # in this order, and what an earlier run wrote gives way
+            with progress.aside():
+                if options.out and isinstance(answer, Exception):
+                    _say(f"id {item['id']}: {answer}")
+                elif (item["key"], json.dumps(item["id"])) not in known:
+                    file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                    file.flush()
+                    if options.out:
+                        os.fsync(file.fileno())
 
-    def __enter__(self) -> _BatchSink:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        if self._file:
-            self._file.close()
-
-    def write(self, item: Json, answer: Any) -> None:
-        """Write the line of an answer: a completion, an exception, or a line of an earlier run."""
-        head = {k: item[k] for k in ("id", "key", "prompt", "messages") if k in item}
-        line = {**head, **({k: v for k, v in answer.items() if k not in head} if isinstance(answer, dict)
-                           else _batch_cells(item, answer, self._options.save))}  # fmt: skip
-        with self._progress.aside():
-            if self._file is None:
-                sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
-                sys.stdout.flush()
-            elif isinstance(answer, Exception):
-                _say(f"id {item['id']}: {answer}")
-            elif (item["key"], json.dumps(item["id"])) not in self._known:
-                self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
-                self._file.flush()
-                os.fsync(self._file.fileno())
+        yield write
 
 
 def _batch_items(options: Any, llm: Llm) -> list[Json]:
@@ -5897,20 +5890,20 @@ def _batch_cells(item: Json, answer: Completion | Exception, folder: str | None)
         failed = {"error": str(answer), "error_type": type(answer).__name__}
         partial = getattr(answer, "partial", None)
         return {**failed, "content": partial.content, "cost": partial.cost} if partial else failed
-    cells: Json = {
-        "content": answer.content,
+    extras = {
         "refusal": answer.refusal,
         "tool_calls": [dataclasses.asdict(call) for call in answer.tool_calls],
         "files": _save_media(answer, folder),
+    }
+    cells: Json = {
+        "content": answer.content,
+        **{k: v for k, v in extras.items() if v},
         "model": answer.model,
         "finish_reason": answer.finish_reason,
         "prompt_tokens": answer.usage.prompt_tokens,
         "completion_tokens": answer.usage.completion_tokens,
         "cost": answer.cost,
     }
-    for name in ("refusal", "tool_calls", "files"):
-        if not cells[name]:
-            del cells[name]
     if "schema" in item and not answer.tool_calls:
         cells["parsed"] = decode_fenced(answer.content)
     return cells
@@ -5919,11 +5912,11 @@ def _batch_cells(item: Json, answer: Completion | Exception, folder: str | None)
 class _Progress:
     """The bar of a batch on a terminal, and the line that sums it up."""
 
-    def __init__(self, total: int, to_ask: int) -> None:
+    def __init__(self, total: int, known: int) -> None:
         self.failed = 0
         self._total = total
-        self._to_ask = to_ask
-        self._asked = 0
+        self._known = known
+        self._done = known
         self._usd = 0.0
         self._began = time.monotonic()
         self._has_bar = sys.stderr.isatty()
@@ -5933,7 +5926,7 @@ class _Progress:
     def count(self, answer: Completion | Exception) -> None:
         """Count an answer that has come, from whatever thread."""
         with self._lock:
-            self._asked += 1
+            self._done += 1
             self.failed += isinstance(answer, Exception)
             completion = answer if isinstance(answer, Completion) else getattr(answer, "partial", None)
             self._usd += (completion.cost if completion else 0) or 0
@@ -5952,14 +5945,13 @@ class _Progress:
         with self._lock:
             self._put("")
             self._has_bar = False
-        known = self._total - self._to_ask
-        _say(f"{how}: {self._counts()}, {known} of them known before, {time.monotonic() - self._began:.1f} s")
+        seconds = time.monotonic() - self._began
+        _say(f"{how}: {self._counts()}, {self._known} of them known before, {seconds:.1f} s")
 
     def _draw(self) -> None:
-        done = self._total - self._to_ask + self._asked
-        rate = self._asked / max(0.001, time.monotonic() - self._began)
-        speed = f", {rate:.1f}/s, {(self._to_ask - self._asked) / rate:,.0f} s left" if self._asked else ""
-        self._put(f"{_bar(done, max(1, self._total)).ljust(BAR_WIDTH)} {self._counts()}{speed}")
+        rate = (self._done - self._known) / max(0.001, time.monotonic() - self._began)
+        speed = f", {rate:.1f}/s, {(self._total - self._done) / rate:,.0f} s left" if rate else ""
+        self._put(f"{_bar(self._done, max(1, self._total)).ljust(BAR_WIDTH)} {self._counts()}{speed}")
 
     def _put(self, text: str) -> None:
         import shutil
@@ -5969,8 +5961,7 @@ class _Progress:
             sys.stderr.flush()
 
     def _counts(self) -> str:
-        done = self._total - self._to_ask + self._asked
-        return f"{done} of {self._total}, {self.failed} failed, ${number_text(self._usd)}"
+        return f"{self._done} of {self._total}, {self.failed} failed, ${number_text(self._usd)}"
 
 
 def _show_key(options: Any, llm: Llm, history: list[Json]) -> int:

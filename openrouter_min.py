@@ -66,31 +66,18 @@ if TYPE_CHECKING:
     import sqlite3
     import ssl
     import urllib.request
+    from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
-    from typing import (
-        Any,
-        AsyncIterator,
-        Callable,
-        Dict,
-        Generator,
-        Generic,
-        Iterable,
-        Iterator,
-        List,
-        Mapping,
-        Sequence,
-        TypeVar,
-        Union,
-    )
+    from typing import Any, Generic, TypeVar, Union
 
-    Json = Dict[str, Any]
+    Json = dict[str, Any]
+    Row = dict[str, Any]
     T = TypeVar("T")
-    Row = Dict[str, Any]
-    LogTarget = Union[None, bool, str, "os.PathLike[str]"]
+    LogTarget = Union[None, bool, str, os.PathLike[str]]
     Moment = Union[str, datetime]
     _ModelMapping = Mapping[str, "ModelInfo"]
-    _RowList = List[Row]
-    _VectorList = List[List[float]]
+    _RowList = list[Row]
+    _VectorList = list[list[float]]
 else:
     from collections.abc import Mapping as _ModelMapping
 
@@ -375,16 +362,12 @@ class ModelInfo(_Value):
 
     def pricing_at(self, prompt_tokens: int) -> Pricing:
         """Return the prices that hold for a prompt of that length."""
-        price = self.pricing
-        for threshold, tier in self.tiers:
-            if prompt_tokens > threshold:
-                price = tier
-        return price
+        return next((tier for above, tier in reversed(self.tiers) if prompt_tokens > above), self.pricing)
 
 
 # These suffixes choose among providers and have no price of their own; the others do.
 _ROUTING_SUFFIX = r":(?:nitro|floor|online|exacto)(?=:|$)"
-_PROVIDER_PREFIX = "openrouter-"
+_PROVIDER_PREFIX = "^openrouter-"
 
 
 class _Catalogue(_ModelMapping):
@@ -420,8 +403,7 @@ class _Catalogue(_ModelMapping):
     def _find(self, name: object) -> ModelInfo | None:
         if not isinstance(name, str):
             return None
-        if name.startswith(_PROVIDER_PREFIX):
-            name = name[len(_PROVIDER_PREFIX) :]
+        name = re.sub(_PROVIDER_PREFIX, "", name)
         plain = re.sub(_ROUTING_SUFFIX, "", name)
         ids = (name, self._aliases.get(name), plain, self._aliases.get(plain))
         return next((self._model(i) for i in ids if i in self._rows), None)
@@ -471,9 +453,7 @@ class _Catalogue(_ModelMapping):
 
         if not isinstance(name, str):
             return []
-        wanted = name.lower()
-        if wanted.startswith(_PROVIDER_PREFIX):
-            wanted = wanted[len(_PROVIDER_PREFIX) :]
+        wanted = re.sub(_PROVIDER_PREFIX, "", name.lower())
         same_tail = [i for i in self if i.partition("/")[2] == wanted]
         ids = {i if "/" in wanted else i.partition("/")[2]: i for i in self}
         close = difflib.get_close_matches(wanted, list(ids), n=count + 1, cutoff=0.6)
@@ -515,6 +495,7 @@ def _cell(number: float | None) -> str:
 def model_from_row(row: str, tiers: Iterable[str] = ()) -> ModelInfo:
     """Decode ``id input output cache_read cache_write context max_out modalities tools`` and the rows of its tiers."""
     model_id, *prices, context, max_out, modalities, tools = row.split(" ")
+    tier_cells = [tier.split(" ") for tier in tiers]
     return ModelInfo(
         model_id,
         model_id,
@@ -523,13 +504,8 @@ def model_from_row(row: str, tiers: Iterable[str] = ()) -> ModelInfo:
         () if modalities == "-" else tuple(modalities.split(",")),
         None if tools == "-" else tools == "1",
         Pricing(*map(_price, prices)),
-        tuple(map(_tier, tiers)),
+        tuple((int(threshold), Pricing(*map(_price, prices))) for _, threshold, *prices in tier_cells),
     )
-
-
-def _tier(row: str) -> tuple[int, Pricing]:
-    _, threshold, *prices = row.split(" ")
-    return int(threshold), Pricing(*map(_price, prices))
 
 
 def _price(cell: str) -> float | None:
@@ -828,21 +804,17 @@ def _checked_mapping(name: str, value: Any, example: str) -> dict[Any, Any]:
 def _checked_headers(value: object) -> dict[str, str]:
     headers = _checked_mapping("headers", value, "{'X-Title': 'My app'}")
     for name, text in headers.items():
-        _check_header(name, text)
+        if not isinstance(name, str) or not re.fullmatch(_HEADER_NAME, name):
+            raise ConfigError(f"headers: {name!r} is no header name", hint="letters, digits and - only")
+        if name.lower() in OWN_HEADERS:
+            fix = "pass the key as api_key" if "auth" in name.lower() else "it is set for you"
+            raise ConfigError(f"headers: {name} can't be set here", hint=fix)
+        bad = re.search(_NOT_IN_HEADER, text) if isinstance(text, str) else None
+        if bad or not isinstance(text, str):
+            problem = f"holds {bad.group()!r}" if bad else f"is {_kind(text)}"
+            hint = "a header is one line of Latin-1 text, without a line break or control character"
+            raise ConfigError(f"headers: the value of {name} {problem}", hint=hint)
     return headers
-
-
-def _check_header(name: object, value: object) -> None:
-    if not isinstance(name, str) or not re.fullmatch(_HEADER_NAME, name):
-        raise ConfigError(f"headers: {name!r} is no header name", hint="letters, digits and - only")
-    if name.lower() in OWN_HEADERS:
-        fix = "pass the key as api_key" if "auth" in name.lower() else "it is set for you"
-        raise ConfigError(f"headers: {name} can't be set here", hint=fix)
-    bad = re.search(_NOT_IN_HEADER, value) if isinstance(value, str) else None
-    if bad or not isinstance(value, str):
-        problem = f"holds {bad.group()!r}" if bad else f"is {_kind(value)}"
-        hint = "a header is one line of Latin-1 text, without a line break or control character"
-        raise ConfigError(f"headers: the value of {name} {problem}", hint=hint)
 
 
 def _checked_url(value: object, allow_plain_http: bool) -> str:

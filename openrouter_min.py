@@ -463,7 +463,6 @@ class _Catalogue(_ModelMapping):
 
 METADATA = _Catalogue()
 
-
 _ROW_CELLS, _TIER_CELLS, _ALIAS_CELLS = 9, 6, 2
 
 
@@ -2834,8 +2833,6 @@ _GROUPS = {
     " status finish_reason error_type".split()
 }
 _GROUPS["day"] = "substr(timestamp, 1, 10)"
-
-
 _SQLITE_ATTACH = 24  # sqlite3 names it only from 3.11 on; an authorizer's 0 is yes, 1 no
 
 
@@ -3422,8 +3419,6 @@ class _Stale(Exception):
 
 
 _PORTS = {"http": 80, "https": 443}
-
-
 # What sockets, TLS and the decoders raise for a bad network or a bad peer.
 _FAULTS = (OSError, ValueError, EOFError)
 
@@ -5347,6 +5342,7 @@ def _with_client(options: Any, settings: Json) -> int:
         os.makedirs(options.save, exist_ok=True)
         if not os.access(options.save, os.W_OK):
             raise ConfigError(f"--save {options.save}: nothing can be written there", hint="name another folder")
+    work = _show_key if options.key else _batch if options.batch is not None else _talk if options.chat else _ask
     history: list[Json] = []
     if options.goes_on or options.conversation:
         history, settings = _earlier(options, settings)
@@ -5354,18 +5350,10 @@ def _with_client(options: Any, settings: Json) -> int:
         settings["session_id"] = new_operation_id()
     try:
         with Llm(**settings) as llm:
-            return _work_of(options)(options, llm, history)
+            return work(options, llm, history)
     finally:
         if is_new_log and path and os.path.exists(path):
             _say(f"note: operations are logged in {path} (switch off: --no-log, or {LOG_ENV}=off)")
-
-
-def _work_of(options: Any) -> Callable[[Any, Llm, list[Json]], int]:
-    if options.key:
-        return _show_key
-    if options.batch is not None:
-        return _batch
-    return _talk if options.chat else _ask
 
 
 def _prompt(words: Sequence[str]) -> str:
@@ -5397,10 +5385,11 @@ def _settings(options: Any) -> Json:
         if not colon:
             raise ConfigError(f"-H {header!r} has no colon", hint="-H 'X-Title: My app'")
         headers[name.strip()] = value.strip()
+    system = options.system
     settings = {
         "model": options.model,
         "fallbacks": options.fallback,
-        "system_prompt": _system_prompt(options.system),
+        "system_prompt": _file_text(system[1:], f"-s {system}") if (system or "").startswith("@") else system,
         "temperature": options.temperature,
         "max_tokens": options.max_tokens,
         "headers": headers,
@@ -5419,12 +5408,6 @@ def _terminal() -> str:
         except (AttributeError, OSError, ValueError):  # no terminal; or Windows, which has no names for them
             continue
     return f"cli {os.environ.get('WT_SESSION', '')}".strip()
-
-
-def _system_prompt(text: str | None) -> str | None:
-    if text is None or not text.startswith("@"):
-        return text
-    return _file_text(text[1:], f"-s {text}")
 
 
 def _file_text(path: str, option: str) -> str:
@@ -5490,18 +5473,16 @@ def _stream_answer(options: Any, stream: Stream) -> Completion:
             if chunk.reasoning and options.reasoning:
                 is_thinking = True
                 _say(chunk.reasoning, end="", is_dim=True)
+            if chunk.content and is_thinking:
+                _say("")
             if chunk.content:
-                if is_thinking:
-                    _say("")
                 last, is_thinking = chunk.content, False
-                sys.stdout.write(_shown(last, sys.stdout))
-                sys.stdout.flush()
+                print(_shown(last, sys.stdout), end="", flush=True)
     finally:
         if is_thinking:
             _say("")
         if last and not last.endswith("\n"):
-            sys.stdout.write("\n")
-            sys.stdout.flush()
+            print(flush=True)
     _add_to_answer(options, stream.completion)
     return stream.completion
 
@@ -5550,15 +5531,18 @@ def _remark(completion: Completion) -> None:
 
 
 def _usage_line(completion: Completion) -> str:
-    usage = completion.usage
     served = f"{completion.model}" + (f" ({completion.provider})" if completion.provider else "")
     asked = f", asked for {completion.requested_model}" if completion.requested_model != completion.model else ""
-    tokens = f"{usage.prompt_tokens:,} in + {usage.completion_tokens:,} out = {usage.total_tokens:,} tokens"
-    cost = "cost unknown" if completion.cost is None else f"${number_text(completion.cost)} {completion.cost_source}"
+    source = f" {completion.cost_source}" if completion.cost_source else ""
     times = f"{(completion.latency_ms or 0) / 1000:.2f} s"
     if completion.first_token_ms is not None:
         times += f", first text after {completion.first_token_ms / 1000:.2f} s"
-    return f"{served}{asked} | {tokens} | {cost} | {times}"
+    return f"{served}{asked} | {_tokens_and_cost(completion.usage, completion.cost)}{source} | {times}"
+
+
+def _tokens_and_cost(usage: Usage, cost: float | None) -> str:
+    tokens = f"{usage.prompt_tokens:,} in + {usage.completion_tokens:,} out = {usage.total_tokens:,} tokens"
+    return f"{tokens} | " + ("cost unknown" if cost is None else f"${number_text(cost)}")
 
 
 # Conversations: what the log knows of the earlier one, and the talk on the terminal.
@@ -5643,10 +5627,9 @@ a line that ends in \\ goes on in the next; \""" begins and ends a text of many 
         return "\n".join(line[:-1] if line.endswith("\\") else line for line in lines)
 
     def _answer(self, text: str) -> None:
-        message: Json = {"role": "user", "content": text}
-        asked = (
-            [*self._messages, *with_attachments([message], self._parts)] if self._parts else [*self._messages, message]
-        )
+        asked: list[Json] = [*self._messages, {"role": "user", "content": text}]
+        if self._parts:
+            asked = with_attachments(asked, self._parts)
         stream = self._llm.stream(asked, **self._fields)
         try:
             completion = _stream_answer(self._options, stream)
@@ -5688,9 +5671,7 @@ a line that ends in \\ goes on in the next; \""" begins and ends a text of many 
         return f"system prompt: {self._system() or 'none'}"
 
     def _show_usage(self, _: str) -> str:
-        usage = self._llm.usage
-        cost = "cost unknown" if usage.cost is None else f"${number_text(usage.cost)}"
-        return f"{usage.prompt_tokens:,} in + {usage.completion_tokens:,} out = {usage.total_tokens:,} tokens | {cost}"
+        return _tokens_and_cost(self._llm.usage, self._llm.usage.cost)
 
     def _save(self, path: str) -> str:
         if not path:
@@ -6025,8 +6006,6 @@ def _show_log(path: str | None, count: int) -> int:
 
 
 BAR_WIDTH = 10  # characters of the dearest row's bar
-
-
 _COSTS_VIEW = ("calls", "total_tokens", "errors", "unpriced", "p50_ms", "p95_ms")
 
 

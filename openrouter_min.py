@@ -4194,11 +4194,8 @@ class _ToolLoop(_Asked):
                     f"after {self._max_rounds} rounds of functions the model still asks for more",
                     hint="raise max_tool_rounds, or tell the model when to stop",
                 )
-            self._messages_between = [
-                *self._messages_between,
-                completion.message,
-                *self._results(completion.tool_calls),
-            ]
+            results = self._results(completion.tool_calls)
+            self._messages_between = [*self._messages_between, completion.message, *results]
             self._operation = self._begin([*self._messages, *self._messages_between], self.call)
 
     def _is_for_us(self, completion: Completion) -> bool:
@@ -4222,19 +4219,17 @@ class _ToolLoop(_Asked):
         if len(calls) == 1:
             work(0)  # in the caller's own thread, which what the function uses may belong to
         else:
-            self._wait([_thread(work, i) for i in range(len(calls))], ends)
+            threads = [_thread(work, i) for i in range(len(calls))]
+            while threads and not ends and not self.call.is_cancelled:
+                self.call.check_deadline()
+                threads[0].join(self._slice())
+                threads = [t for t in threads if t.is_alive()]
         if ends:
             raise ends[0]
         self.call.check_deadline()
         if self.call.is_cancelled:
             raise StreamInterruptedError(_CLOSED)
         return [{"role": "tool", "tool_call_id": c.id, "content": a} for c, a in zip(calls, answers)]
-
-    def _wait(self, threads: list[threading.Thread], ends: Sequence[object] = ()) -> None:
-        """Wait for functions, as long as the call goes on."""
-        while any(t.is_alive() for t in threads) and not ends and not self.call.is_cancelled:
-            self.call.check_deadline()
-            next((t for t in threads if t.is_alive()), threads[0]).join(self._slice())
 
     def _answer(self, call: ToolCall) -> str:
         """Run one function; what goes wrong is told to the model, which may do better next time."""
@@ -4629,7 +4624,7 @@ class _Many:
         self._changed = threading.Condition()
         self._taking = threading.Lock()  # one of its own: an iterable may be slow, and no result waits for it
         self._results: dict[int, Completion | Exception] = {}
-        self._running: set[_Asked] = set()
+        self._running: weakref.WeakSet[_Asked] = weakref.WeakSet()  # also some that are done, which no cancel harms
         self._taken = self._given = 0
         self._is_at_end = False
         self._failure: BaseException | None = None  # of the iterable itself, or what ends the program
@@ -4650,11 +4645,9 @@ class _Many:
             for thread in threads:
                 thread.join(max(0.0, until - time.monotonic()))
 
-    def done_behind(self) -> Iterator[tuple[int, Completion]]:
-        """Yield (number, answer) of what was done out of turn when the results were left."""
-        for index, result in sorted(self._results.items()):
-            if isinstance(result, Completion):
-                yield index, result
+    def done_behind(self) -> list[tuple[int, Completion]]:
+        """Return (number, answer) of what was done out of turn when the results were left."""
+        return [(index, done) for index, done in sorted(self._results.items()) if isinstance(done, Completion)]
 
     def _wait_for_next(self) -> bool:
         with self._changed:
@@ -4667,42 +4660,36 @@ class _Many:
             return True
 
     def _work(self) -> None:
-        while True:
-            with self._taking:
-                taken = self._take()
-            if taken is None:
-                return
-            index, prompt = taken
-            try:
+        try:
+            for index, prompt in iter(self._take, None):
                 result = self._answer(prompt)
-            except BaseException as error:  # a function that ends the program, as by SystemExit, ends them all
-                self._failure = error
-                self.cancel()
-                return
-            with self._changed:
-                self._results[index] = result
-                if self._on_result and not self.is_cancelled:
-                    self._on_result(result)
-                self._changed.notify_all()
+                with self._changed:
+                    self._results[index] = result
+                    if self._on_result and not self.is_cancelled:
+                        self._on_result(result)
+                    self._changed.notify_all()
+        except BaseException as error:  # a function that ends the program, as by SystemExit, ends them all
+            self._failure = error
+            self.cancel()
 
     def _take(self) -> tuple[int, Any] | None:
-        with self._changed:
-            ahead = MAP_AHEAD * self._concurrency
-            while self._taken - self._given >= ahead and not self.is_cancelled:
-                self._changed.wait(WAIT_SLICE)  # nobody reads: what is not asked is not billed
-        if self.is_cancelled or self._is_at_end:
-            return None
-        try:
-            prompt = next(self._prompts)
-        except BaseException as error:  # of a generator: anything
+        with self._taking:
             with self._changed:
-                self._is_at_end = True
-                self._failure = self._failure if isinstance(error, StopIteration) else error
-                self._changed.notify_all()
-            return None
-        with self._changed:
-            self._taken += 1
-            return self._taken - 1, prompt
+                while self._taken - self._given >= MAP_AHEAD * self._concurrency and not self.is_cancelled:
+                    self._changed.wait(WAIT_SLICE)  # nobody reads: what is not asked is not billed
+            if self.is_cancelled or self._is_at_end:
+                return None
+            try:
+                prompt = next(self._prompts)
+            except BaseException as error:  # of a generator: anything
+                with self._changed:
+                    self._is_at_end = True
+                    self._failure = self._failure if isinstance(error, StopIteration) else error
+                    self._changed.notify_all()
+                return None
+            with self._changed:
+                self._taken += 1
+                return self._taken - 1, prompt
 
     def _answer(self, prompt: Any) -> Completion | Exception:
         try:
@@ -4712,11 +4699,7 @@ class _Many:
                 self._running.add(asked)
             if self.is_cancelled:
                 asked.call.cancel()
-            try:
-                return asked.run()
-            finally:
-                with self._changed:
-                    self._running.discard(asked)
+            return asked.run()
         except Exception as error:  # it stands in the answer's place
             return error
 

@@ -719,10 +719,8 @@ class LlmConfig(_Value):
 
     def __post_init__(self) -> None:
         if self.provider != "openrouter":
-            raise ConfigError(
-                f"provider={self.provider!r}: only 'openrouter' is built in",
-                hint="leave it out: the maker goes into model='openai/gpt-4', routing into params={'provider': {...}}",
-            )
+            hint = "leave it out: the maker goes into model='openai/gpt-4', routing into params={'provider': {...}}"
+            raise ConfigError(f"provider={self.provider!r}: only 'openrouter' is built in", hint=hint)
         put = object.__setattr__  # the way to fill a frozen dataclass while it is being made
         put(self, "api_key", _checked_key(self.api_key))
         model = self.model if self.model is not None else _environment(MODEL_ENV) or DEFAULT_MODEL
@@ -819,16 +817,12 @@ def _checked_headers(value: object) -> dict[str, str]:
 def _checked_url(value: object, allow_plain_http: bool) -> str:
     match = re.fullmatch(_URL, value.strip()) if isinstance(value, str) else None
     if not match or int((match.group(3) or ":1")[1:]) not in range(1, 65536):
-        raise ConfigError(
-            f"base_url={redact(repr(value), None)} is no http(s) URL",
-            hint=f"leave it out, or write scheme, host and path like {BASE_URL}",
-        )
+        hint = f"leave it out, or write scheme, host and path like {BASE_URL}"
+        raise ConfigError(f"base_url={redact(repr(value), None)} is no http(s) URL", hint=hint)
     scheme, host = match.group(1).lower(), match.group(2)
     if scheme == "http" and not re.fullmatch(_LOOPBACK, host) and not allow_plain_http:
-        raise ConfigError(
-            f"base_url would send the key unencrypted to {host}",
-            hint="use https, or set allow_plain_http=True for a gateway inside your own network",
-        )
+        hint = "use https, or set allow_plain_http=True for a gateway inside your own network"
+        raise ConfigError(f"base_url would send the key unencrypted to {host}", hint=hint)
     return f"{scheme}://{host.lower()}{match.group(3) or ''}{(match.group(4) or '').rstrip('/')}"
 
 
@@ -844,10 +838,8 @@ def check_body_fields(given: Mapping[str, Any]) -> None:
         if name not in BODY_FIELDS | CALL_ONLY:
             near = _near_name(name, BODY_FIELDS | CALL_SETTINGS | CALL_ONLY | {"concurrency"})
             if near:
-                raise ConfigError(
-                    f"{name!r} is no field of the API",
-                    hint=f"did you mean {near}? Llm.request sends any body as it stands",
-                )
+                hint = f"did you mean {near}? Llm.request sends any body as it stands"
+                raise ConfigError(f"{name!r} is no field of the API", hint=hint)
 
 
 # What can be checked without knowing the model: (types, lowest, highest, the rule in words)
@@ -957,10 +949,8 @@ class ToolCall(_Value):
         try:
             return decode_json(self.arguments) if self.arguments.strip() else {}
         except ValueError as error:
-            raise APIResponseError(
-                f"the arguments of {self.name} are not JSON: {error}",
-                hint="if completion.truncated is true, raise max_tokens; else tell the model what was wrong",
-            ) from None
+            hint = "if completion.truncated is true, raise max_tokens; else tell the model what was wrong"
+            raise APIResponseError(f"the arguments of {self.name} are not JSON: {error}", hint=hint) from None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -1129,18 +1119,14 @@ def messages_of(prompt: object, system_prompt: str | None) -> list[Json]:
 
 def _checked_messages(value: object) -> list[Json]:
     if not isinstance(value, (list, tuple)):
-        raise ConfigError(
-            f"messages is {_kind(value)}, not a list",
-            hint="messages=[{'role': 'user', 'content': '...'}]; for a plain prompt use complete()",
-        )
+        hint = "messages=[{'role': 'user', 'content': '...'}]; for a plain prompt use complete()"
+        raise ConfigError(f"messages is {_kind(value)}, not a list", hint=hint)
     if not value:
         raise ConfigError("messages is empty", hint="give at least one {'role': 'user', 'content': '...'}")
     for i, message in enumerate(value):
         if not isinstance(message, dict) or not isinstance(message.get("role"), str):
-            raise ConfigError(
-                f"messages[{i}] is no dict with a role: {redact(repr(message)[:80], None)}",
-                hint="{'role': 'user', 'content': '...'}; of an answer append completion.message",
-            )
+            hint = "{'role': 'user', 'content': '...'}; of an answer append completion.message"
+            raise ConfigError(f"messages[{i}] is no dict with a role: {redact(repr(message)[:80], None)}", hint=hint)
     return list(value)
 
 
@@ -1171,10 +1157,8 @@ def encode_body(body: object) -> bytes:
     try:
         text = json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise ConfigError(
-            f"{_unencodable(body)} can't be sent as JSON: {error}",
-            hint="use strings, numbers, booleans, None, lists and dicts",
-        ) from None
+        hint = "use strings, numbers, booleans, None, lists and dicts"
+        raise ConfigError(f"{_unencodable(body)} can't be sent as JSON: {error}", hint=hint) from None
     try:
         return text.encode()
     except UnicodeEncodeError:  # half of a surrogate pair: JSON can say it, UTF-8 can't
@@ -2084,9 +2068,8 @@ def _hints_of(thing: Any) -> Json:
         return typing.get_type_hints(thing)
     except Exception as error:  # a hint may be any expression
         name = getattr(thing, "__name__", repr(thing))
-        raise ConfigError(
-            f"the hints of {name} can't be read: {error}", hint="define its types at module level"
-        ) from None
+        hint = "define its types at module level"
+        raise ConfigError(f"the hints of {name} can't be read: {error}", hint=hint) from None
 
 
 def _fields_of(kind: Any) -> dict[str, tuple[Any, bool]]:
@@ -2927,10 +2910,8 @@ class LlmOperationCollector:
                 names = [d[0] for d in cursor.description or ()]
                 return Operations((dict(zip(names, row)) for row in cursor), names)
         except (sqlite3.Error, sqlite3.Warning) as error:
-            raise ConfigError(
-                f"the log {file} can't be read: {error}",
-                hint="is it a log of openrouter_min? query() takes one SELECT over the table operations",
-            ) from error
+            hint = "is it a log of openrouter_min? query() takes one SELECT over the table operations"
+            raise ConfigError(f"the log {file} can't be read: {error}", hint=hint) from error
 
     @classmethod
     def purge(cls, *, before: Moment, path: LogTarget = None) -> int:
@@ -2964,10 +2945,8 @@ def _moment(value: Moment | None) -> str | None:
             value = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
         return value.astimezone(timezone.utc).isoformat(timespec="milliseconds")
     except (AttributeError, TypeError, ValueError, OverflowError):
-        raise ConfigError(
-            f"{value!r} is no moment",
-            hint="an ISO text such as '2026-11-23' or '2026-11-23T18:00+01:00', or a datetime",
-        ) from None
+        hint = "an ISO text such as '2026-11-23' or '2026-11-23T18:00+01:00', or a datetime"
+        raise ConfigError(f"{value!r} is no moment", hint=hint) from None
 
 
 _TOTALS = "calls errors input_tokens output_tokens total_tokens cost unpriced p50_ms p95_ms".split()
@@ -3047,11 +3026,9 @@ class _Call:
         if now >= self.ends:
             self.check_deadline()
         if now >= self._expires:
-            raise APITimeoutError(
-                f"no data for {self.config.timeout:g} s (keep-alive comments are no data)",
-                hint="raise timeout, ask for a shorter answer, or name a faster model",
-                sent=True,
-            )
+            hint = "raise timeout, ask for a shorter answer, or name a faster model"
+            said = f"no data for {self.config.timeout:g} s (keep-alive comments are no data)"
+            raise APITimeoutError(said, hint=hint, sent=True)
         return min(self.ends, self._expires) - now
 
     def check_deadline(self) -> None:
@@ -3580,9 +3557,8 @@ def _connect_error(error: BaseException, host: str, port: int, proxy: str | None
     if isinstance(error, (APITimeoutError, sockets.timeout)):
         name = "deadline" if call.time_left() <= 0 else "connect_timeout"
         limit = getattr(call.config, name)
-        return APITimeoutError(
-            f"no connection to {where} within {limit:g} s", hint=f"is the network up? else raise {name}"
-        )
+        hint = f"is the network up? else raise {name}"
+        return APITimeoutError(f"no connection to {where} within {limit:g} s", hint=hint)
     if isinstance(error, sockets.gaierror):
         return APIConnectionError(f"the name {host} can't be looked up: {error}", hint="is the network up?")
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -3628,11 +3604,8 @@ class _Asked:
         """Return the whole answer; raises StreamInterruptedError before its end."""
         if isinstance(self.result, Completion):
             return self.result
-        raise StreamInterruptedError(
-            "the stream has not come to its end",
-            hint="read it to the end first; what there is stands in .partial",
-            partial=self.partial(),
-        )
+        hint = "read it to the end first; what there is stands in .partial"
+        raise StreamInterruptedError("the stream has not come to its end", hint=hint, partial=self.partial())
 
 
 class _Operation(_Asked):
@@ -4190,10 +4163,8 @@ class _ToolLoop(_Asked):
                 return
             self._completions.append(completion)
             if len(self._completions) > self._max_rounds:
-                raise APIResponseError(
-                    f"after {self._max_rounds} rounds of functions the model still asks for more",
-                    hint="raise max_tool_rounds, or tell the model when to stop",
-                )
+                said = f"after {self._max_rounds} rounds of functions the model still asks for more"
+                raise APIResponseError(said, hint="raise max_tool_rounds, or tell the model when to stop")
             results = self._results(completion.tool_calls)
             self._messages_between = [*self._messages_between, completion.message, *results]
             self._operation = self._begin([*self._messages, *self._messages_between], self.call)
@@ -4411,9 +4382,8 @@ class Llm:
     def embed(self, texts: str | Sequence[Any], *, model: str, **params: Any) -> Embeddings:
         """Return a vector per text, with usage and cost; ``params`` are as those of complete. Raises as it."""
         if not texts or not isinstance(texts, (str, list, tuple)):
-            raise ConfigError(
-                f"embed: texts is {_kind(texts) if texts else 'empty'}", hint="embed(['a', 'b'], model=...)"
-            )
+            hint = "embed(['a', 'b'], model=...)"
+            raise ConfigError(f"embed: texts is {_kind(texts) if texts else 'empty'}", hint=hint)
         config = self._configured({**params, "model": model})
         fields = {k: v for k, v in params.items() if k not in CALL_SETTINGS | CALL_ONLY}
         body = {"model": model, "input": texts, **fields}
@@ -4553,10 +4523,8 @@ def _check_params(params: Json) -> None:
     if not isinstance(params.get("action_id"), (str, type(None))):
         raise ConfigError(f"action_id is {_kind(params['action_id'])}, not a str", hint="action_id='...'")
     if "provider" in params and not isinstance(params["provider"], (dict, type(None))):
-        raise ConfigError(
-            f"provider={params['provider']!r}: per call it is OpenRouter's routing object",
-            hint="provider={'only': ['openai']} or provider={'sort': 'price'}",
-        )
+        hint = "provider={'only': ['openai']} or provider={'sort': 'price'}"
+        raise ConfigError(f"provider={params['provider']!r}: per call it is OpenRouter's routing object", hint=hint)
     if params.get("schema") is not None and "response_format" in params:
         raise ConfigError("both schema and response_format are given", hint="they are one thing: keep schema")
     for name in ("tools", "attachments"):
@@ -5544,9 +5512,8 @@ def _earlier(options: Any, settings: Json) -> tuple[list[Json], Json]:
     )
     if not rows:
         said = options.conversation or "to continue in this terminal"
-        raise ConfigError(
-            f"the log knows no conversation {said}", hint="--log shows what it knows; --no-log keeps none"
-        )
+        hint = "--log shows what it knows; --no-log keeps none"
+        raise ConfigError(f"the log knows no conversation {said}", hint=hint)
     row = rows[0]
     history = history_of(row)
     if options.system:
@@ -5807,9 +5774,8 @@ def _batch_item(line: str) -> Json:
     try:
         value = decode_json(line) if line[0] in '{"' else line
     except ValueError as error:
-        raise ConfigError(
-            f"it is no JSON: {error}", hint="a prompt that begins with { or a quote goes in as JSON"
-        ) from None
+        hint = "a prompt that begins with { or a quote goes in as JSON"
+        raise ConfigError(f"it is no JSON: {error}", hint=hint) from None
     return value if isinstance(value, dict) else {"prompt": value}
 
 

@@ -655,7 +655,7 @@ CALL_SETTINGS = frozenset(
 )
 # What one call may carry that is neither a setting nor a body field.
 CALL_ONLY = frozenset({"action_id", "schema", "attachments", "max_tool_rounds"})
-# Body fields that two settings stand for.
+# Body fields that are settings as well.
 SETTING_FIELDS = ("temperature", "max_tokens", "session_id")
 
 _URL = r"(?i)(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(/[!-\"$->@-~]*)?"
@@ -1023,12 +1023,9 @@ class Completion(_Value):
     @property
     def message(self) -> Json:
         """The assistant message for the history: tool calls and reasoning unchanged."""
-        calls = [
-            {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": c.arguments}}
-            for c in self.tool_calls
-        ]
+        functions = [(call.id, {"name": call.name, "arguments": call.arguments}) for call in self.tool_calls]
         parts = {
-            "tool_calls": calls,
+            "tool_calls": [{"id": i, "type": "function", "function": function} for i, function in functions],
             "reasoning_details": self.reasoning_details,
             "reasoning": None if self.reasoning_details else self.reasoning,
             "refusal": self.refusal,
@@ -1368,9 +1365,8 @@ class ChunkAssembler:
 
     def _add_choice(self, delta_choice: Json) -> None:
         index = _int_or_none(delta_choice.get("index")) or 0
-        choice = self._choices.setdefault(
-            index, {"index": index, "message": {"role": "assistant"}, "finish_reason": None}
-        )
+        begun: Json = {"index": index, "message": {"role": "assistant"}, "finish_reason": None}
+        choice = self._choices.setdefault(index, begun)
         for key, value in delta_choice.items():
             if value is None or key == "index":
                 continue
@@ -2063,9 +2059,8 @@ def _hints_of(thing: Any) -> Json:
     import typing
 
     try:
-        if sys.version_info >= (3, 9):
-            return typing.get_type_hints(thing, include_extras=True)
-        return typing.get_type_hints(thing)
+        extras: Json = {"include_extras": True} if sys.version_info >= (3, 9) else {}
+        return typing.get_type_hints(thing, **extras)
     except Exception as error:  # a hint may be any expression
         name = getattr(thing, "__name__", repr(thing))
         hint = "define its types at module level"
@@ -2134,9 +2129,8 @@ def _is_json_type(value: Any, name: str) -> bool:
         return isinstance(value, list if name == "array" else dict)
     if name == "number":
         return isinstance(value, (int, float)) and not isinstance(value, bool)
-    return _JSON_TYPES.get(type(value)) == name or (
-        name == "integer" and isinstance(value, float) and value.is_integer()
-    )
+    is_whole = isinstance(value, float) and value.is_integer()
+    return _JSON_TYPES.get(type(value)) == name or is_whole and name == "integer"
 
 
 def build(hint: Any, value: Any) -> Any:
@@ -3458,13 +3452,12 @@ def _dial(host: str, port: int, call: _Call) -> socket.socket:
             sock.connect(address)
             sock.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
             return sock
-        except OSError as error:
+        except BaseException as error:
             sock.close()
             call.check()
+            if not isinstance(error, OSError):
+                raise
             failure = error
-        except BaseException:
-            sock.close()
-            raise
     raise failure or OSError(f"no address for {host}")
 
 
@@ -3806,9 +3799,8 @@ class _Operation(_Asked):
                 return {}
             said = shown_body(str(event[: 16 * SHOWN_BODY], "utf-8", "replace"))
             hint = "is base_url OpenRouter, or a gateway that changes answers?"
-            raise self._while_streaming(
-                APIResponseError(f"an event of the stream is no JSON object: {said}", hint=hint)
-            )
+            odd = APIResponseError(f"an event of the stream is no JSON object: {said}", hint=hint)
+            raise self._while_streaming(odd)
         self.call.progress()
         self._assembler.add(chunk)
         if self._first_token_ms is None and self._assembler.has_output:
@@ -4008,9 +4000,8 @@ class _Operation(_Asked):
             name, kind = type(failure).__name__, getattr(failure, "error_type", None)
             is_told = self.config.log_content  # else: a server may have taken words from the prompt
             row["error_type"] = kind if kind and (is_told or kind in ERROR_TYPE_STATUS) else name
-            row["error_message"] = (
-                str(failure) if is_told else f"{name} {getattr(failure, 'status', None) or ''}".rstrip()
-            )
+            untold = f"{name} {getattr(failure, 'status', None) or ''}".rstrip()
+            row["error_message"] = str(failure) if is_told else untold
         self._log.close(self.operation_id, {k: log_cell(v, self.config.api_key) for k, v in row.items()})
 
     def _answer_cells(self, completion: Completion) -> Row:
@@ -5173,10 +5164,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _use_utf8() -> None:
     """Write UTF-8 also on consoles that default to something older; never die of a character."""
     for name in ("stdin", "stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by the caller
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the caller
             setattr(sys, name, io.StringIO())
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
+        elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="replace")
 
 
@@ -5606,9 +5597,8 @@ a line that ends in \\ goes on in the next; \""" begins and ends a text of many 
         if name:
             self._fields["model"] = _checked_model("/model", name)
         near = ", ".join(METADATA.near(name)) if name and name not in METADATA else ""
-        return f"model: {name or self._fields.get('model') or self._llm.config.model}" + (
-            f" (not in the price table; near: {near})" if near else ""
-        )
+        said = f"model: {name or self._fields.get('model') or self._llm.config.model}"
+        return said + (f" (not in the price table; near: {near})" if near else "")
 
     def _system(self) -> str | None:
         told = _last_text(self._messages, ("system", "developer"))
@@ -5781,9 +5771,8 @@ def _batch_item(line: str) -> Json:
 
 def _answered(config: LlmConfig) -> dict[str, Completion]:
     """Return what the log holds of earlier batches."""
-    rows = LlmOperationCollector.query(
-        "SELECT * FROM operations WHERE action_id LIKE 'batch-%' AND success AND messages IS NOT NULL", path=config.log
-    )
+    sql = "SELECT * FROM operations WHERE action_id LIKE 'batch-%' AND success AND messages IS NOT NULL"
+    rows = LlmOperationCollector.query(sql, path=config.log)
     return {row["action_id"][len("batch-") :]: completion_of(row) for row in rows}
 
 

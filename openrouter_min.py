@@ -2160,9 +2160,6 @@ def build(hint: Any, value: Any) -> Any:
     return value
 
 
-_TOOL_NAME = r"[A-Za-z0-9_-]{1,64}"
-
-
 def tool_of(function: Callable[..., Any]) -> Json:
     """Return the tool definition of a function: name, docstring, parameters from its hints.
 
@@ -2172,7 +2169,7 @@ def tool_of(function: Callable[..., Any]) -> Json:
     import inspect
 
     name = _function_name(function)
-    if not re.fullmatch(_TOOL_NAME, name):
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
         raise ConfigError(f"tools: {name!r} is no function name", hint="def a function, with a docstring and hints")
     said, hints = inspect.getdoc(_inner(function)) or "", _function_hints(function)
     fields: dict[str, tuple[Json, bool]] = {}
@@ -3120,10 +3117,6 @@ class _Connection:
         """Return the one reader, as http.client.HTTPResponse asks of a socket."""
         return self.reader
 
-    def use(self, call: _Call | None) -> None:
-        """Lend the connection to a call, or (None) take it back."""
-        self.receiver.call = call
-
     def send(self, call: _Call, data: bytes) -> None:
         """Send all, within the call's clock."""
         self.sock.settimeout(call.patience())
@@ -3216,7 +3209,7 @@ class _Answer:
         if self._keep and not (self._framing.done or self.is_cut):
             self._read_the_rest()
         self._call.attach(None)
-        self._connection.use(None)
+        self._connection.receiver.call = None
         if self._keep and self._framing.done and not self._framing.rest:
             self._keep(self._connection)
         else:
@@ -3307,7 +3300,7 @@ class _Transport:
         try:
             call.progress()
             call.attach(connection.sock)
-            connection.use(call)
+            connection.receiver.call = call
             try:
                 connection.send(call, data)
                 sent = True
@@ -3466,12 +3459,12 @@ def _tunnel(sock: socket.socket, target: str, proxy_auth: str | None, call: _Cal
     netloc = target if re.search(r":\d+$", target) else f"{target}:443"
     headers = {"Proxy-Authorization": proxy_auth} if proxy_auth else {}
     plain = _Connection(sock)
-    plain.use(call)
+    plain.receiver.call = call
     plain.send(call, request_head("CONNECT", netloc, netloc, headers, None))
     head = plain.receive_head("CONNECT")
     if head.status != 200:
         raise OSError(f"the proxy refused the tunnel: {head.status} {head.reason}")
-    plain.use(None)
+    plain.receiver.call = None
 
 
 _TLS_LOCK = threading.Lock()
@@ -5235,13 +5228,13 @@ def _add_other_options(add: Callable[..., Any]) -> None:
     add("--version", action="version", version=f"openrouter_min {__version__}")
 
 
-# (option, the options that it needs one of, the options that it can't go with)
+# (option, the option that it needs, the options that it can't go with)
 _COMPANIONS = (
-    ("refresh", ("models",), ()),
-    ("out", ("batch",), ()),
-    ("batch", (), ("prompt", "chat", "goes_on", "conversation", "json", "reasoning")),
-    ("chat", (), ("json", "schema", "no_stream")),
-    ("goes_on", (), ("conversation",)),
+    ("refresh", "models", ()),
+    ("out", "batch", ()),
+    ("batch", "", ("prompt", "chat", "goes_on", "conversation", "json", "reasoning")),
+    ("chat", "", ("json", "schema", "no_stream")),
+    ("goes_on", "", ("conversation",)),
 )
 
 
@@ -5253,8 +5246,8 @@ def _check_companions(options: Any) -> None:
 
     for name, needed, excluded in _COMPANIONS:
         given = getattr(options, name) not in (None, False)
-        if given and needed and not any(getattr(options, n) is not None for n in needed):
-            raise ConfigError(f"{shown(name)} goes with {shown(needed[0])} only", hint="--help lists the options")
+        if given and needed and getattr(options, needed) is None:
+            raise ConfigError(f"{shown(name)} goes with {shown(needed)} only", hint="--help lists the options")
         for other in excluded if given else ():
             if getattr(options, other):
                 raise ConfigError(f"{shown(name)} can't go with {shown(other)}", hint="--help lists the options")
@@ -5859,7 +5852,8 @@ def _show_key(options: Any, llm: Llm, history: list[Json]) -> int:
     about = llm.key()
     key, config = llm.config.api_key or "", llm.config
     mask = f"{'sk-or-' if key.startswith('sk-or-') else ''}...{key[-4:]}" if len(key) >= 20 else "(hidden)"
-    used = {name: _money(about.get(f"usage_{period}")) for name, period in _PERIODS.items()}
+    periods = {"today": "daily", "this week": "weekly", "this month": "monthly"}
+    used = [f"{_money(about.get(f'usage_{period}'))} {name}" for name, period in periods.items()]
     limit, left = about.get("limit"), about.get("limit_remaining")
     resets = f", resets {about['limit_reset']}" if about.get("limit_reset") else ""
     rows = {
@@ -5867,14 +5861,11 @@ def _show_key(options: Any, llm: Llm, history: list[Json]) -> int:
         "label": redact(_str(about.get("label")), key),
         "limit": "none" if limit is None else f"{_money(limit)}{resets}",
         "left": "no limit of the key's own; the account's balance is not told here" if left is None else _money(left),
-        "used": ", ".join(f"{usd} {name}" for name, usd in used.items()) + f", {_money(about.get('usage'))} in all",
+        "used": ", ".join([*used, f"{_money(about.get('usage'))} in all"]),
     }
     for name, value in rows.items():
         print(_shown(f"{name:6} {value}", sys.stdout))
     return 0
-
-
-_PERIODS = {"today": "daily", "this week": "weekly", "this month": "monthly"}
 
 
 def _money(value: object) -> str:

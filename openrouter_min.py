@@ -1629,13 +1629,7 @@ def find_error(body: object) -> Json | None:
 
 
 def decode_error(
-    body: object,
-    *,
-    status: int,
-    headers: Mapping[str, str],
-    models: Sequence[str],
-    key_note: str,
-    now: float,
+    body: object, *, status: int, headers: Mapping[str, str], models: Sequence[str], key_note: str, now: float
 ) -> APIStatusError:
     """Turn an error answer into its class, with the server's words and a hint.
 
@@ -2371,13 +2365,7 @@ def is_retryable(error: OpenRouterError) -> bool:
 
 
 def next_step(
-    error: OpenRouterError,
-    models: tuple[str, ...],
-    *,
-    retries: int,
-    config: LlmConfig,
-    time_left: float,
-    chance: float,
+    error: OpenRouterError, models: tuple[str, ...], *, retries: int, config: LlmConfig, time_left: float, chance: float
 ) -> Step:
     """Decide what to do after a failed request.
 
@@ -3594,6 +3582,13 @@ class _Asked:
         raise StreamInterruptedError("the stream has not come to its end", hint=hint, partial=self.partial())
 
 
+# What the log keeps of an answer: columns, and the fields of a Completion and of its Usage that fill them.
+_ANSWER_COLUMNS = {"served_model": "model", "upstream_provider": "provider", "finish_reason": "finish_reason",
+                   "cost": "cost", "cost_source": "cost_source"}  # fmt: skip
+_USAGE_COLUMNS = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens", "total_tokens": "total_tokens",
+                  "cached_tokens": "cached_tokens", "reasoning_tokens": "reasoning_tokens"}  # fmt: skip
+
+
 class _Operation(_Asked):
     """One thing asked of a model: its log row, its attempts, its answer."""
 
@@ -3680,14 +3675,8 @@ class _Operation(_Asked):
             except OpenRouterError as error:
                 import random
 
-                step = next_step(
-                    error,
-                    models,
-                    retries=retries,
-                    config=self.config,
-                    time_left=self.call.time_left(),
-                    chance=random.random(),
-                )
+                left, chance = self.call.time_left(), random.random()
+                step = next_step(error, models, retries=retries, config=self.config, time_left=left, chance=chance)
                 self._note_attempt(error, models, step)
                 if step.models is None:
                     raise
@@ -3903,14 +3892,9 @@ class _Operation(_Asked):
             body = decode_json(redact(json.dumps(body), self.config.api_key))
         config = self.config
         shape = "" if (config.api_key or "").startswith("sk-or-") else "; it does not begin with sk-or-"
-        error = decode_error(
-            body,
-            status=status,
-            headers=headers,
-            models=self._models or ((self.requested_model,) if self.requested_model else ()),
-            key_note=f"it came from {config.key_source}{shape}",
-            now=time.time(),
-        )
+        note = f"it came from {config.key_source}{shape}"
+        models = self._models or ((self.requested_model,) if self.requested_model else ())
+        error = decode_error(body, status=status, headers=headers, models=models, key_note=note, now=time.time())
         error.generation_id = error.generation_id and redact(error.generation_id, config.api_key)
         return error
 
@@ -4009,16 +3993,8 @@ class _Operation(_Asked):
             extras["tool_calls"] = shape_of(extras["tool_calls"]) if completion.tool_calls else None
             extras["attempts"] = [[a.status, a.waited_s] for a in self._attempts if a.error]
         return {
-            "served_model": completion.model,
-            "upstream_provider": completion.provider,
-            "finish_reason": completion.finish_reason,
-            "input_tokens": usage and usage.prompt_tokens,
-            "output_tokens": usage and usage.completion_tokens,
-            "cached_tokens": usage and usage.cached_tokens,
-            "reasoning_tokens": usage and usage.reasoning_tokens,
-            "total_tokens": usage and usage.total_tokens,
-            "cost": completion.cost,
-            "cost_source": completion.cost_source,
+            **{column: getattr(completion, name) for column, name in _ANSWER_COLUMNS.items()},
+            **{column: usage and getattr(usage, name) for column, name in _USAGE_COLUMNS.items()},
             "response": answer_text(completion) if self.config.log_content else None,
             "extras": {k: v for k, v in extras.items() if v},
         }
@@ -4026,20 +4002,15 @@ class _Operation(_Asked):
 
 def completion_of(row: Row) -> Completion:
     """Return what a row of the log keeps of an answer."""
-    names = ("input_tokens", "output_tokens", "total_tokens", "cached_tokens")
-    sent, made, total, cached = (row[name] or 0 for name in names)
     calls = _dicts(_dict(decode_json(row["extras"] or "{}")).get("tool_calls"))
+    tokens: Row = {name: row[column] or 0 for column, name in _USAGE_COLUMNS.items()}
     return Completion(
         row["response"] or "",
         tool_calls=[ToolCall(**call) for call in calls],
-        model=row["served_model"],
         requested_model=row["model"],
-        provider=row["upstream_provider"],
-        finish_reason=row["finish_reason"],
-        usage=Usage(sent, made, total, cached),
-        cost=row["cost"],
-        cost_source=row["cost_source"],
+        usage=Usage(**tokens),
         id=row["generation_id"],
+        **{name: row[column] for column, name in _ANSWER_COLUMNS.items()},
     )
 
 

@@ -3257,14 +3257,14 @@ class _Transport:
         data = request_head(method, target, self._netloc, headers, body) + (body or b"")
         kept = self._take()
         if kept is not None:
+            before = kept.receiver.received
             try:
                 return self._exchange(kept, call, method, data)
-            except _Stale:
+            except APIConnectionError as error:
+                if kept.receiver.received > before or isinstance(error, APITimeoutError):
+                    raise
                 call.check()  # it had died unseen, before a byte came back: once more on a fresh one
-        try:
-            return self._exchange(self._connect(call, proxy, proxy_auth), call, method, data)
-        except _Stale as stale:
-            raise stale.error from stale.error.__cause__
+        return self._exchange(self._connect(call, proxy, proxy_auth), call, method, data)
 
     @functools.cached_property
     def _opener(self) -> urllib.request.OpenerDirector | None:
@@ -3282,8 +3282,6 @@ class _Transport:
         return request.selector, proxy, request.get_header("Proxy-authorization")
 
     def _exchange(self, connection: _Connection, call: _Call, method: str, data: bytes) -> _Answer:
-        """Send on one connection; raises _Stale if it died before a byte came back."""
-        before = connection.receiver.received
         sent = False
         try:
             call.progress()
@@ -3303,11 +3301,7 @@ class _Transport:
             if isinstance(error, APIConnectionError):
                 error.sent = sent
             if isinstance(error, _FAULTS):
-                mapped = _connection_error(error, sent)
-                if connection.receiver.received == before and not isinstance(mapped, APITimeoutError):
-                    mapped.__cause__ = error
-                    raise _Stale(mapped) from error
-                raise mapped from error
+                raise _connection_error(error, sent) from error
             raise
 
     def _take(self) -> _Connection | None:
@@ -3360,14 +3354,6 @@ def _close_all(connections: list[_Connection]) -> None:
 
 class _UnknownCA(Exception):
     """The CA of a certificate is not in the folder; it may be in the file."""
-
-
-class _Stale(Exception):
-    """A connection died before a byte of the answer; only a fresh one's death is an error."""
-
-    def __init__(self, error: APIConnectionError) -> None:
-        super().__init__(error)
-        self.error = error
 
 
 _PORTS = {"http": 80, "https": 443}

@@ -738,7 +738,11 @@ class LlmConfig(_Value):
         check_body_fields(self.params or {})
         if (_environment(LOG_CONTENT_ENV) or "").lower() in _OFF:
             put(self, "log_content", False)
-        _check_values(self)
+        for name in _RULES:
+            if hasattr(self, name):
+                _check_rule(name, getattr(self, name))
+        if not isinstance(self.log, (bool, str, _NONE)) and not hasattr(self.log, "__fspath__"):
+            raise ConfigError(f"log is {_kind(self.log)}", hint="a path, None for the default one, or False")
 
     def __repr__(self) -> str:
         shown = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
@@ -866,14 +870,6 @@ def _check_rule(name: str, value: Any) -> None:
         raise ConfigError(f"{name} is {_kind(value)}", hint=f"{name} {rule}")
     if isinstance(value, (int, float)) and not low <= value <= high:
         raise ConfigError(f"{name}={value!r} is out of range", hint=f"{name} {rule}")
-
-
-def _check_values(config: LlmConfig) -> None:
-    for name in _RULES:
-        if hasattr(config, name):
-            _check_rule(name, getattr(config, name))
-    if not (config.log is None or isinstance(config.log, (bool, str)) or hasattr(config.log, "__fspath__")):
-        raise ConfigError(f"log is {_kind(config.log)}", hint="a path, None for the default one, or False")
 
 
 def _kind(value: object) -> str:
@@ -1890,11 +1886,18 @@ def attachment_part(name: str, data: bytes) -> Json:
     text = None if fitting else _text_in(data)
     if text is not None:
         return {"type": "text", "text": f"{name}:\n{text}"}
-    by_name = [row for row in fitting or _MEDIA if _ending(name) in row[3].split()]
-    for part, kind, _, endings in (by_name or fitting)[:1]:
-        return _media_part(part, kind, name if _ending(name) else f"{name}.{endings.split()[0]}", data)
-    known = " ".join(dict.fromkeys(" ".join(row[3] for row in _MEDIA).split()))
-    raise ConfigError(f"attachments: {name} is of no known kind", hint=f"known: {known}, and text in UTF-8")
+    rows = [row for row in fitting or _MEDIA if _ending(name) in row[3].split()] or fitting
+    if not rows:
+        known = " ".join(dict.fromkeys(" ".join(row[3] for row in _MEDIA).split()))
+        raise ConfigError(f"attachments: {name} is of no known kind", hint=f"known: {known}, and text in UTF-8")
+    import base64
+
+    part, kind, _, endings = rows[0]
+    encoded = base64.b64encode(data).decode()
+    if part == "audio":
+        return {"type": "input_audio", "input_audio": {"data": encoded, "format": kind}}
+    full_name = name if _ending(name) else f"{name}.{endings.split()[0]}"
+    return _link_part(part, f"data:{kind};base64,{encoded}", full_name)
 
 
 def _text_in(data: bytes) -> str | None:
@@ -1924,15 +1927,6 @@ def media_ending(data: bytes) -> str:
 
 def _ending(name: str) -> str:
     return os.path.splitext(name)[1][1:].lower()
-
-
-def _media_part(part: str, kind: str, name: str, data: bytes) -> Json:
-    import base64
-
-    text = base64.b64encode(data).decode()
-    if part == "audio":
-        return {"type": "input_audio", "input_audio": {"data": text, "format": kind}}
-    return _link_part(part, f"data:{kind};base64,{text}", name)
 
 
 def _link_part(part: str, url: str, name: str) -> Json:

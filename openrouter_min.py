@@ -4565,12 +4565,7 @@ class _Many:
     def _work(self) -> None:
         try:
             for index, prompt in iter(self._take, None):
-                result = self._answer(prompt)
-                with self._changed:
-                    self._results[index] = result
-                    if self._on_result and not self.is_cancelled:
-                        self._on_result(result)
-                    self._changed.notify_all()
+                self._answer(index, prompt)
         except BaseException as error:  # a function that ends the program, as by SystemExit, ends them all
             self._failure = error
             self.cancel()
@@ -4594,7 +4589,8 @@ class _Many:
                 self._taken += 1
                 return self._taken - 1, prompt
 
-    def _answer(self, prompt: Any) -> Completion | Exception:
+    def _answer(self, index: int, prompt: Any) -> None:
+        result: Completion | Exception
         try:
             asked = self._llm._ask(*_prompt_and_params(prompt, self._params))
             asked.call.loop = self.loop
@@ -4602,9 +4598,14 @@ class _Many:
                 self._running.add(asked)
             if self.is_cancelled:
                 asked.call.cancel()
-            return asked.run()
+            result = asked.run()
         except Exception as error:  # it stands in the answer's place
-            return error
+            result = error
+        with self._changed:
+            self._results[index] = result
+            if self._on_result and not self.is_cancelled:
+                self._on_result(result)
+            self._changed.notify_all()
 
     def cancel(self) -> None:
         """End all that run, and take no more."""

@@ -3317,11 +3317,12 @@ class _Transport:
     def _connect(self, call: _Call, proxy: str | None, proxy_auth: str | None) -> _Connection:
         call.connecting()
         try:
-            return self._connect_once(call, proxy, proxy_auth, with_file=False)
+            return self._connect_once(call, proxy, proxy_auth)
         except _UnknownCA:
-            return self._connect_once(call, proxy, proxy_auth, with_file=True)
+            _tls_context(with_file=True)
+            return self._connect_once(call, proxy, proxy_auth)
 
-    def _connect_once(self, call: _Call, proxy: str | None, proxy_auth: str | None, *, with_file: bool) -> _Connection:
+    def _connect_once(self, call: _Call, proxy: str | None, proxy_auth: str | None) -> _Connection:
         host, port = _split_netloc(proxy, 80) if proxy else _split_netloc(self._netloc, _PORTS[self._scheme])
         sock = None
         try:
@@ -3329,7 +3330,7 @@ class _Transport:
             if self._scheme == "https":
                 if proxy:
                     _tunnel(sock, self._netloc, proxy_auth, call)
-                sock = _secure(sock, self._host, call, with_file=with_file)
+                sock = _secure(sock, self._host, call)
             return _Connection(sock)
         except BaseException as error:
             call.attach(None)
@@ -3459,7 +3460,7 @@ def _ca_folder() -> str | None:
     return paths.capath if any(re.fullmatch(r"[0-9a-f]{8}\.\d+", name) for name in names) else None
 
 
-def _tls_context(*, with_file: bool) -> tuple[ssl.SSLContext, bool]:
+def _tls_context(*, with_file: bool = False) -> tuple[ssl.SSLContext, bool]:
     """Return the verifying context and whether it trusts all that Python trusts by default, not the folder alone."""
     import ssl
 
@@ -3472,11 +3473,11 @@ def _tls_context(*, with_file: bool) -> tuple[ssl.SSLContext, bool]:
         return _TLS_CONTEXTS[0]
 
 
-def _secure(sock: socket.socket, host: str, call: _Call, *, with_file: bool) -> socket.socket:
+def _secure(sock: socket.socket, host: str, call: _Call) -> socket.socket:
     """Wrap the socket in TLS with certificate and host name verified; raises _UnknownCA if the CAs' file may help."""
     import ssl
 
-    context, is_whole = _tls_context(with_file=with_file)
+    context, is_whole = _tls_context()
     sock.settimeout(call.patience())
     wrapped = context.wrap_socket(sock, server_hostname=host.strip("[]"), do_handshake_on_connect=False)
     try:
@@ -3607,7 +3608,7 @@ class _Operation(_Asked):
         self._plain: Json = {}
         self._first_token_ms: int | None = None
         self._answer_headers: Any = {}
-        self._log: _Log | None = None
+        self._log: _Log | None = llm._log if method != "GET" else None
         self._has_begun = False
         self.operation_id = new_operation_id()
 
@@ -3901,9 +3902,7 @@ class _Operation(_Asked):
     # The row of the log.
 
     def _open_row(self) -> None:
-        log = self._llm._log if self._method != "GET" else None
-        self._log = log
-        if log is None:
+        if self._log is None:
             return
         config, body, path = self.config, self._fields, self._path.split("?")[0].strip("/")
         row: Row = {
@@ -3921,7 +3920,7 @@ class _Operation(_Asked):
             "max_tokens": _int_or_none(body.get("max_tokens") or body.get("max_completion_tokens")),
             **self._content_cells(body),
         }
-        log.open({k: log_cell(v, config.api_key) for k, v in row.items() if v is not None})
+        self._log.open({k: log_cell(v, config.api_key) for k, v in row.items() if v is not None})
 
     def _content_cells(self, body: Json) -> Row:
         messages = _list(body.get("messages"))
@@ -4867,9 +4866,6 @@ def _mock_server(mock: MockOpenRouter) -> Any:
     import http.server
 
     class Server(http.server.ThreadingHTTPServer):
-        daemon_threads = True
-        block_on_close = False
-
         def handle_error(self, request: Any, client_address: Any) -> None:
             """Say nothing of clients that leave, which is their right; all else is a bug."""
             if not isinstance(sys.exc_info()[1], OSError):

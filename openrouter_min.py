@@ -1411,8 +1411,9 @@ def merge_tool_calls(calls: list[Json], fragments: object) -> None:
     for fragment in _dicts(fragments):
         call_id, function = _str(fragment.get("id")), _dict(fragment.get("function"))
         index = _int_or_none(fragment.get("index"))
-        if index is None:
-            index = _index_without_number(calls, call_id)
+        if index is None:  # without a number: a new call with a new id, else the one of that id, or the last
+            known = [c for c in calls if not call_id or c["id"] == call_id]
+            index = known[-1]["index"] if known else calls[-1]["index"] + 1 if calls else 0
         call = next((c for c in calls if c["index"] == index), None)
         if call is None:
             call = {"index": index, "id": "", "type": "function", "function": {"name": "", "arguments": ""}}
@@ -1422,14 +1423,6 @@ def merge_tool_calls(calls: list[Json], fragments: object) -> None:
         target = call["function"]
         target["name"] = target["name"] or _str(function.get("name"))
         target["arguments"] += _str(function.get("arguments"))
-
-
-def _index_without_number(calls: list[Json], call_id: str) -> int:
-    """Say which call an unnumbered fragment belongs to: a new one with a new id, else the last."""
-    known = [c for c in calls if c["id"] == call_id] if call_id else calls
-    if known:
-        return int(known[-1]["index"])
-    return int(calls[-1]["index"]) + 1 if calls else 0
 
 
 def _merge_reasoning(details: list[Json], fragments: object) -> None:

@@ -3534,7 +3534,7 @@ class _Asked:
     # Weak: a loop that is left must be the last to know its generator, whose end closes the socket.
     reader: weakref.ref[Any] | None = None
 
-    def events(self) -> Iterator[Json]:
+    def events(self) -> Generator[Json, None, None]:
         """Send, and yield each decoded event; then ``result`` is set."""
         raise NotImplementedError
 
@@ -3612,7 +3612,7 @@ class _Operation(_Asked):
 
     # The path of every operation.
 
-    def events(self) -> Iterator[Json]:
+    def events(self) -> Generator[Json, None, None]:
         """Send, and yield each decoded event (of a plain answer the one body); then ``result`` is set.
 
         The row is opened before and closed after, whatever ends this: also a caller who stops.
@@ -4066,7 +4066,7 @@ class _ToolLoop(_Asked):
         """Return the answer so far: the present round's, with what the earlier ones cost and said."""
         return sum_of_rounds([*self._completions, self._operation.partial()], self._messages_between)
 
-    def events(self) -> Iterator[Json]:
+    def events(self) -> Generator[Json, None, None]:
         """Yield the events of every round; then ``result`` is the last answer with the sums of all."""
         self._llm._enter(self)  # a close of the client ends it between the rounds too
         try:
@@ -4632,14 +4632,8 @@ class _Pieces(Generic[T]):
         return reader
 
     def _read(self) -> Iterator[T]:
-        events = self._operation.events()
-        try:
-            for event in events:
-                piece = self._convert(event)
-                if piece:
-                    yield piece
-        finally:
-            events.close()  # type: ignore[attr-defined]  # it is a generator
+        with contextlib.closing(self._operation.events()) as events:
+            yield from filter(None, map(self._convert, events))
 
     def __aiter__(self) -> AsyncIterator[T]:
         return _iterate_in_thread(self._operation.call, self._read())

@@ -2579,16 +2579,12 @@ def _prepare_log(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA secure_delete = ON")
     if version == LOG_VERSION:
         return
-    connection.execute("BEGIN IMMEDIATE")  # of many processes that start at once one makes the table
-    try:
+    with connection:  # all or nothing: a table without our mark would be a stranger's
+        connection.execute("BEGIN IMMEDIATE")  # of many processes that start at once one makes the table
         if _log_version(connection) != LOG_VERSION:
             connection.execute(f"CREATE TABLE operations (id INTEGER PRIMARY KEY, {_COLUMNS})")
             connection.execute(f"PRAGMA application_id = {LOG_APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {LOG_VERSION}")
-    except BaseException:
-        connection.execute("ROLLBACK")  # a table without our mark would be a stranger's
-        raise
-    connection.execute("COMMIT")
 
 
 def _log_version(connection: sqlite3.Connection) -> int:
@@ -3032,11 +3028,9 @@ class _Call:
 def _shut_down(sock: socket.socket) -> None:
     import socket as sockets
 
-    try:
+    with contextlib.suppress(OSError):  # not connected yet, or gone: nobody is blocked on it
         # Not SSLSocket.shutdown, which would turn the rest of the stream into plain reads.
         sockets.socket.shutdown(sock, sockets.SHUT_RDWR)
-    except OSError:  # not connected yet, or gone: nobody is blocked on it
-        return
 
 
 class _Receiver(io.RawIOBase):
@@ -4643,10 +4637,8 @@ class _Pieces(Generic[T]):
         self._operation.call.cancel()
         reader = self._operation.reader() if self._operation.reader else None
         if reader is not None:
-            try:
+            with contextlib.suppress(ValueError):  # another thread is inside; the closed connection ends it
                 reader.close()
-            except ValueError:  # another thread is inside; the closed connection ends it
-                return
 
 
 class Stream(_Pieces[str]):
@@ -5101,10 +5093,8 @@ def _use_utf8() -> None:
 
 def _discard(stream: Any) -> None:
     """Let what is still to be written go nowhere: the interpreter flushes once more at its end."""
-    try:
+    with contextlib.suppress(OSError, ValueError):  # a test's StringIO has no file
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    except (OSError, ValueError):  # a test's StringIO has no file
-        return
 
 
 def _argument_parser() -> Any:

@@ -297,9 +297,7 @@ ERROR_TYPE_STATUS = {
 
 def error_class(status: int) -> type[APIStatusError]:
     """Return the class that the one table gives for a status."""
-    if 500 <= status <= 599:
-        return ProviderError
-    return ERROR_CLASSES.get(status, APIStatusError)
+    return ProviderError if 500 <= status <= 599 else ERROR_CLASSES.get(status, APIStatusError)
 
 
 # --- Models and prices ----------------------------------------------------------------------
@@ -2671,9 +2669,7 @@ def _media_note(kind: str, base64_text: str) -> str:
 
 def shape_of(value: Any) -> Any:
     """Return numbers, booleans and null as they are, and only the size of texts and containers."""
-    if isinstance(value, (str, list, dict, tuple)):
-        return f"{type(value).__name__}[{len(value)}]"
-    return value
+    return f"{type(value).__name__}[{len(value)}]" if isinstance(value, (str, list, dict, tuple)) else value
 
 
 class Operations(_RowList):
@@ -3600,9 +3596,7 @@ class _Operation(_Asked):
         self.operation_id = new_operation_id()
 
     def _encode(self, models: Sequence[str]) -> bytes | None:
-        if self.body is None:
-            return None
-        return encode_body(with_models(self.body, models[:MODELS_PER_REQUEST]))
+        return None if self.body is None else encode_body(with_models(self.body, models[:MODELS_PER_REQUEST]))
 
     # The path of every operation.
 
@@ -4015,10 +4009,8 @@ def _reading_error(error: BaseException) -> OpenRouterError:
 
 
 def _last_text(messages: list[Any], roles: tuple[str, ...]) -> str | None:
-    for message in reversed(messages):
-        if _dict(message).get("role") in roles:
-            return text_of(message.get("content")) or None
-    return None
+    last: Json = next((m for m in reversed(messages) if _dict(m).get("role") in roles), {})
+    return text_of(last.get("content")) or None
 
 
 def _row_status(failure: BaseException | None) -> str:

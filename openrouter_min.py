@@ -3259,6 +3259,7 @@ class _Transport:
         return request.selector, proxy, request.get_header("Proxy-authorization")
 
     def _exchange(self, connection: _Connection, call: _Call, method: str, data: bytes) -> _Answer:
+        """Send on one connection, which is closed if no head of an answer comes."""
         sent = False
         try:
             call.progress()
@@ -3686,13 +3687,11 @@ class _Operation(_Asked):
             raise failure
 
     def _headers(self) -> dict[str, str]:
-        wants_stream = self._fields.get("stream") is True
         headers = {
             "User-Agent": f"openrouter_min/{__version__}",
-            "Accept": "text/event-stream" if wants_stream else "application/json",
+            "Accept": "text/event-stream" if self._fields.get("stream") is True else "application/json",
+            **({} if self._payload is None else {"Content-Type": "application/json"}),
         }
-        if self._payload is not None:
-            headers["Content-Type"] = "application/json"
         given = self.config.headers or {}
         names = {name.lower() for name in given}
         headers = {**{k: v for k, v in headers.items() if k.lower() not in names}, **given}
@@ -4050,7 +4049,10 @@ class _ToolLoop(_Asked):
 
     def partial(self) -> Completion:
         """Return the answer so far: the present round's, with what the earlier ones cost and said."""
-        return sum_of_rounds([*self._completions, self._operation.partial()], self._messages_between)
+        return self._sum(self._operation.partial())
+
+    def _sum(self, *last: Completion) -> Completion:
+        return sum_of_rounds([*self._completions, *last], self._messages_between)
 
     def events(self) -> Generator[Json, None, None]:
         """Yield the events of every round; then ``result`` is the last answer with the sums of all."""
@@ -4059,8 +4061,7 @@ class _ToolLoop(_Asked):
             yield from self._rounds()
         except OpenRouterError as error:  # what the rounds before have done is not lost
             if self._completions:
-                last = [error.partial] if error.partial else []
-                error.partial = sum_of_rounds([*self._completions, *last], self._messages_between)
+                error.partial = self._sum(error.partial) if error.partial else self._sum()
             raise
         finally:
             self._llm._forget(self)
@@ -4072,7 +4073,7 @@ class _ToolLoop(_Asked):
             yield from self._operation.events()
             completion = with_call_ids(self._operation.completion())
             if not self._is_for_us(completion):
-                self.result = sum_of_rounds([*self._completions, completion], self._messages_between)
+                self.result = self._sum(completion)
                 return
             self._completions.append(completion)
             if len(self._completions) > self._max_rounds:

@@ -1010,6 +1010,12 @@ class Completion(_Value):
         return any(r is not None and r.lower() in _LIMIT_REASONS for r in reasons)
 
     @property
+    def files(self) -> list[str]:
+        """URLs of the images and the sound that came back: data URLs, or links."""
+        sound = _str(_dict(self.audio).get("data"))
+        return [*self.images, *([f"data:audio/x;base64,{sound}"] if sound else [])]
+
+    @property
     def messages(self) -> list[Json]:
         """What to add to the history: the rounds of functions, where there were some, and the message."""
         return [*self.rounds, self.message]
@@ -1983,9 +1989,9 @@ def schema_of(hint: Any, *, strict: bool = False, inside: tuple[Any, ...] = ()) 
             fields = {name: (schema(inner), has_default) for name, (inner, has_default) in _fields_of(kind).items()}
             return _object(fields, strict=strict)
         if hasattr(kind, "keys"):
-            return {"type": "object", "additionalProperties": schema(args[1]) if args else True}
+            return {"type": "object", "additionalProperties": schema(args[1]) if len(args) > 1 else True}
         if _is_collection(kind):
-            return {"type": "array", "items": schema(_item_hint(args))}
+            return _items(kind, args, schema)
     why = "it contains itself" if hint in inside else "JSON can't carry it"
     raise ConfigError(f"{hint!r} has no schema here: {why}", hint="use plain hints, or give the schema as a dict")
 
@@ -2014,10 +2020,13 @@ def _is_collection(kind: Any) -> bool:
     return issubclass(kind, Collection) and not issubclass(kind, (bytes, str)) and not hasattr(kind, "_fields")
 
 
-def _item_hint(args: tuple[Any, ...]) -> Any:
-    """Return the hint of a container's items; ``object`` where they differ, as some tuples' do."""
+def _items(kind: Any, args: tuple[Any, ...], schema: Callable[[Any], Json]) -> Json:
+    """Return the schema of a container; a tuple of fixed length holds items of one kind."""
     kinds = [a for a in args if a is not ...]
-    return kinds[0] if kinds and all(k == kinds[0] for k in kinds) else object
+    if any(a != kinds[0] for a in kinds):
+        raise ConfigError(f"a {kind.__name__} of {args!r} has no schema here", hint="make it a dataclass")
+    size = {"minItems": len(args), "maxItems": len(args)} if kind is tuple and kinds == list(args) != [] else {}
+    return {"type": "array", "items": schema(kinds[0]) if kinds else {}, **size}
 
 
 def _choice(values: Sequence[Any]) -> Json:
@@ -2068,8 +2077,8 @@ def _unmarked(hint: Any, is_optional: bool) -> tuple[Any, bool]:
 def misfit(value: Any, schema: Any, root: Any = None, where: str = "") -> str:
     """Say where decoded JSON does not fit a JSON Schema, '' where it does.
 
-    Judges $ref, anyOf, oneOf, allOf, type, enum, const, properties, required,
-    additionalProperties and items; other keywords are left to the model.
+    Judges $ref, anyOf, oneOf, allOf, type, enum, const, properties, required, additionalProperties,
+    items, minItems and maxItems; other keywords are left to the model.
     """
     if not isinstance(schema, dict):
         return f"{where or 'the answer'} is not allowed" if schema is False else ""
@@ -2092,8 +2101,10 @@ def misfit(value: Any, schema: Any, root: Any = None, where: str = "") -> str:
         known, other = schema.get("properties", {}), schema.get("additionalProperties", True)
         other = True if "patternProperties" in schema else other  # patterns are not judged
         parts += [misfit(v, known.get(k, other), root, f"{where}.{k}".lstrip(".")) for k, v in value.items()]
-    if isinstance(value, list) and "items" in schema:
-        parts += [misfit(v, schema["items"], root, f"{where}[{i}]") for i, v in enumerate(value)]
+    if isinstance(value, list):
+        if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)):
+            return f"{place} has {len(value)} items, not {schema.get('minItems', 0)} to {schema.get('maxItems', 'any')}"
+        parts += [misfit(v, schema.get("items", True), root, f"{where}[{i}]") for i, v in enumerate(value)]
     return next(filter(None, parts), "")
 
 
@@ -2134,7 +2145,7 @@ def build(hint: Any, value: Any) -> Any:
     if isinstance(value, dict):
         return {build(args[0], k): build(args[1], v) for k, v in value.items()} if args else value
     if isinstance(value, list) and _is_collection(kind):
-        items = [build(_item_hint(args), v) for v in value]
+        items = [build(args[0] if args else object, v) for v in value]
         return items if kind.__module__ == "collections.abc" else kind(items)
     return value
 
@@ -2543,7 +2554,9 @@ _LOGS: dict[str, _Log] = {}
 
 def _log_for(target: LogTarget) -> _Log | None:
     path = log_path(target)
-    return _LOGS.setdefault(path, _Log(path)) if path else None
+    if path is None:
+        return None
+    return _LOGS.get(path) or _LOGS.setdefault(path, _Log(path))
 
 
 def _close_logs() -> None:
@@ -3947,10 +3960,13 @@ class _Operation(_Asked):
             "service_tier": completion.raw.get("service_tier"),
             "tool_calls": [dataclasses.asdict(c) for c in completion.tool_calls],
             "attempts": [dataclasses.asdict(a) for a in self._attempts if a.error],
+            "files": without_media(completion.files),
+            "is_refusal": bool(completion.refusal and not completion.content),
         }
         if not self.config.log_content:
             extras["tool_calls"] = shape_of(extras["tool_calls"]) if completion.tool_calls else None
             extras["attempts"] = [[a.status, a.waited_s] for a in self._attempts if a.error]
+            extras["files"] = shape_of(extras["files"])
         return {
             **{column: getattr(completion, name) for column, name in _ANSWER_COLUMNS.items()},
             **{column: usage and getattr(usage, name) for column, name in _USAGE_COLUMNS.items()},
@@ -3961,11 +3977,14 @@ class _Operation(_Asked):
 
 def completion_of(row: Row) -> Completion:
     """Return what a row of the log keeps of an answer."""
-    calls = _dicts(_dict(decode_json(row["extras"] or "{}")).get("tool_calls"))
+    extras = _dict(decode_json(row["extras"] or "{}"))
+    refusal = row["response"] if extras.get("is_refusal") else None
     tokens: Row = {name: row[column] or 0 for column, name in _USAGE_COLUMNS.items()}
     return Completion(
-        row["response"] or "",
-        tool_calls=[ToolCall(**call) for call in calls],
+        "" if refusal else row["response"] or "",
+        refusal=refusal,
+        tool_calls=[ToolCall(**call) for call in _dicts(extras.get("tool_calls"))],
+        images=_list(extras.get("files")),
         requested_model=row["model"],
         usage=Usage(**tokens),
         id=row["generation_id"],
@@ -3979,7 +3998,7 @@ def history_of(row: Row) -> list[Json]:
     for message in messages:
         if isinstance(message.get("content"), list):
             message["content"] = [_without_file(part) for part in _dicts(message["content"])]
-    return [*messages, completion_of(row).message]
+    return [*messages, dataclasses.replace(completion_of(row), tool_calls=[]).message]  # nobody has answered them
 
 
 def _without_file(part: Json) -> Json:
@@ -4049,10 +4068,21 @@ class _ToolLoop(_Asked):
 
     def partial(self) -> Completion:
         """Return the answer so far: the present round's, with what the earlier ones cost and said."""
-        return self._sum(self._operation.partial())
+        if isinstance(self.result, Completion):
+            return self.result
+        is_done = self._operation.result is not None  # then it is among the completions, and its functions run
+        return self._sum() if is_done and self._completions else self._sum(self._operation.partial())
 
     def _sum(self, *last: Completion) -> Completion:
         return sum_of_rounds([*self._completions, *last], self._messages_between)
+
+    def _sum_without_answer(self) -> Completion:
+        """Return what the rounds cost; where the next one has failed, with nothing of an answer in it."""
+        total = self._sum()
+        if self._operation.result is not None:
+            return total
+        nothing: Json = {"content": "", "tool_calls": [], "reasoning": None, "reasoning_details": [], "raw": {}}
+        return dataclasses.replace(total, **nothing, finish_reason=None)
 
     def events(self) -> Generator[Json, None, None]:
         """Yield the events of every round; then ``result`` is the last answer with the sums of all."""
@@ -4061,7 +4091,7 @@ class _ToolLoop(_Asked):
             yield from self._rounds()
         except OpenRouterError as error:  # what the rounds before have done is not lost
             if self._completions:
-                error.partial = self._sum(error.partial) if error.partial else self._sum()
+                error.partial = self._sum(error.partial) if error.partial else self._sum_without_answer()
             raise
         finally:
             self._llm._forget(self)
@@ -4126,8 +4156,10 @@ class _ToolLoop(_Asked):
         try:
             value = function(**fitting_arguments(function, call))
             return tool_text(self._await(value) if inspect.isawaitable(value) else value)
-        except Exception as error:  # of the caller's function: anything
-            return f"Error: {type(error).__name__}: {error}"
+        except Exception as error:  # of the caller's function: anything, also one that can't be shown
+            with contextlib.suppress(Exception):
+                return f"Error: {type(error).__name__}: {error}"
+            return f"Error: {type(error).__name__}"
 
     def _await(self, awaitable: Any) -> Any:
         """Await in the loop where the caller waits, or where there is none in one of our own."""
@@ -4184,8 +4216,11 @@ def _run_loop(loop: Any) -> None:
 
 
 def _thread(target: Callable[..., None], *args: Any) -> threading.Thread:
-    """Start a daemon thread."""
-    thread = threading.Thread(target=target, args=args, name="openrouter_min", daemon=True)
+    """Start a daemon thread that sees the context variables of its maker."""
+    import contextvars
+
+    work = contextvars.copy_context().run
+    thread = threading.Thread(target=work, args=(target, *args), name="openrouter_min", daemon=True)
     thread.start()
     return thread
 
@@ -5052,16 +5087,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     _use_utf8()
     try:
-        options = _argument_parser().parse_intermixed_args(argv)
-    except SystemExit as stop:  # argparse has said why
-        return stop.code if isinstance(stop.code, int) else EXIT_USAGE
-    try:
-        code = _run(options)
+        code = _run(_argument_parser().parse_intermixed_args(argv))
         sys.stdout.flush()
         return code
+    except SystemExit as stop:  # argparse has said why
+        return stop.code if isinstance(stop.code, int) else EXIT_USAGE
     except OpenRouterError as error:
         _say(f"error: {error}")
-        return next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), EXIT_OTHER_ERROR)
+        return _exit_code(error)
     except KeyboardInterrupt:
         _say("interrupted")
         return EXIT_INTERRUPTED
@@ -5072,6 +5105,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say(f"error: {error}")
         _discard(sys.stdout)
         return EXIT_OTHER_ERROR
+
+
+def _exit_code(error: OpenRouterError) -> int:
+    return next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), EXIT_OTHER_ERROR)
 
 
 def _use_utf8() -> None:
@@ -5134,7 +5171,7 @@ def _add_other_options(add: Callable[..., Any]) -> None:
     add("--batch", metavar="FILE", help="a prompt or JSON object a line (- is stdin); answers as JSONL,"
         " those of lines asked before from the log")  # fmt: skip
     add("--out", metavar="FILE", help="where a batch adds its answers; those in it are not asked for again")
-    add("--concurrency", metavar="N", type=int, default=8, help="how many of a batch at once (8)")
+    add("--concurrency", metavar="N", type=int, help="how many of a batch at once (8)")
     add("--models", metavar="QUERY", nargs="?", const="", help="list models with prices; QUERY: words to find")
     add("--refresh", action="store_true", help="with --models: ask for the live list first, and keep it beside the log")
     add("--log", metavar="N", nargs="?", type=int, const=10, help="show the last N operations (10)")
@@ -5153,6 +5190,8 @@ _COMPANIONS = (
     ("batch", "", ("prompt", "chat", "goes_on", "conversation", "json", "reasoning")),
     ("chat", "", ("json", "schema", "no_stream")),
     ("goes_on", "", ("conversation",)),
+    ("key", "", ("prompt", "chat", "batch")),
+    ("concurrency", "batch", ()),
 )
 
 
@@ -5162,6 +5201,9 @@ def _check_companions(options: Any) -> None:
     def shown(name: str) -> str:
         return names.get(name, "--" + name.replace("_", "-"))
 
+    for name, value in vars(options).items():
+        if value == "" and name != "models":
+            raise ConfigError(f"{shown(name)} is empty", hint="is a variable of the shell not set?")
     for name, needed, excluded in _COMPANIONS:
         given = getattr(options, name) not in (None, False)
         if given and needed and getattr(options, needed) is None:
@@ -5192,8 +5234,9 @@ def _with_client(options: Any, settings: Json) -> int:
     path = log_path(settings.get("log"))
     is_new_log = path is not None and not os.path.exists(path)
     if options.save:  # before anything is paid for
-        os.makedirs(options.save, exist_ok=True)
-        if not os.access(options.save, os.W_OK):
+        with contextlib.suppress(OSError):
+            os.makedirs(options.save, exist_ok=True)
+        if not os.path.isdir(options.save) or not os.access(options.save, os.W_OK):
             raise ConfigError(f"--save {options.save}: nothing can be written there", hint="name another folder")
     work = _show_key if options.key else _batch if options.batch is not None else _talk if options.chat else _ask
     history: list[Json] = []
@@ -5353,10 +5396,11 @@ def _save_media(completion: Completion, folder: str | None) -> list[str]:
     """Write images and audio that came back into files, and return their paths, or the URLs of what is elsewhere."""
     import tempfile
 
-    sound = _str(_dict(completion.audio).get("data"))
-    shown = [url for url in completion.images if not url.startswith("data:")]
-    inline = [url for url in completion.images if url.startswith("data:")]
-    for number, url in enumerate([*inline, *([f"data:audio/x;base64,{sound}"] if sound else [])], 1):
+    shown = []
+    for number, url in enumerate(completion.files, 1):
+        if not url.startswith("data:"):
+            shown.append(url)
+            continue
         try:
             data = data_of_url(url)
         except ValueError as error:
@@ -5364,10 +5408,12 @@ def _save_media(completion: Completion, folder: str | None) -> list[str]:
             continue
         folder = folder or tempfile.mkdtemp(prefix="openrouter_min-")  # it was paid for: never dropped
         stem = re.sub("[^A-Za-z0-9_-]", "_", completion.id or new_operation_id())
-        name = f"{stem}-{number}.{media_ending(data)}"
-        with open(os.path.join(folder, name), "wb") as file:
+        path = os.path.join(folder, f"{stem}-{number}.{media_ending(data)}")
+        if os.path.exists(path):  # a gateway that gives every answer one id
+            path = os.path.join(folder, f"{new_operation_id()}-{number}.{media_ending(data)}")
+        with open(path, "wb") as file:
             file.write(data)
-        shown.append(file.name)
+        shown.append(path)
     return shown
 
 
@@ -5442,6 +5488,7 @@ a line that ends in \\ goes on in the next; \""" begins and ends a text of many 
         self._messages = history
         self._fields = _fields(options)
         self._parts = [read_attachment(a) for a in self._fields.pop("attachments", [])]  # of the first message
+        self.failure: OpenRouterError | None = None
         llm.stream("?", **self._fields)  # never read: what is wrong for all is said before the first question
 
     def run(self) -> None:
@@ -5463,6 +5510,7 @@ a line that ends in \\ goes on in the next; \""" begins and ends a text of many 
                 _say("\n(/quit or Ctrl-D leaves)")
             except (OpenRouterError, OSError) as error:
                 _say(f"error: {error}")
+                self.failure = error if isinstance(error, OpenRouterError) else None
             text = ""
 
     def _read(self) -> str:
@@ -5501,7 +5549,8 @@ a line that ends in \\ goes on in the next; \""" begins and ends a text of many 
         if name in ("quit", "exit", "q"):
             return True
         commands = {"model": self._set_model, "system": self._set_system, "usage": self._show_usage, "save": self._save}
-        _say(commands[name](rest.strip()) if name in commands else self.HELP)
+        unknown = f"there is no /{name}; a question that begins with a slash goes after a blank\n" if rest else ""
+        _say(commands[name](rest.strip()) if name in commands else unknown + self.HELP)
         return False
 
     def _set_model(self, name: str) -> str:
@@ -5557,7 +5606,7 @@ def _talk(options: Any, llm: Llm, history: list[Json]) -> int:
         _say(f"conversation {llm.config.session_id}")
     _say("/help lists the commands")
     talk.run()
-    return 0
+    return _exit_code(talk.failure) if talk.failure and not sys.stdin.isatty() else 0
 
 
 # Batches: the log, or the file of --out, knows which lines have been answered.
@@ -5565,34 +5614,34 @@ def _talk(options: Any, llm: Llm, history: list[Json]) -> int:
 
 def _batch(options: Any, llm: Llm, history: list[Json]) -> int:
     items = _batch_items(options, llm)
-    written = _written(options.out)
-    answers: dict[str, Any] = {**_answered(llm.config), **written}
-    todo = {item["key"]: item for item in items if item["key"] not in answers}
-    progress = _Progress(len(items), len(items) - len(todo))
+    with _batch_sink(options) as (written, write):
+        keys = {item["key"] for item in items}
+        answers: dict[str, Any] = {**_answered(llm.config, keys), **{line["key"]: line for line in written}}
+        todo = {item["key"]: item for item in items if item["key"] not in answers}
+        progress = _Progress(len(items), len(items) - len(todo))
+        refusals: list[AuthenticationError] = []
 
-    def landed(answer: Completion | Exception) -> None:
-        progress.count(answer)
-        if isinstance(answer, AuthenticationError):  # which all that follow would meet, too
-            many.cancel()
+        def landed(answer: Completion | Exception) -> None:
+            progress.count(answer)
+            if isinstance(answer, AuthenticationError):  # which all that follow would meet, too
+                refusals.append(answer)
+                many.cancel()
 
-    many = _Many(llm, map(_question, todo.values()), options.concurrency, {}, landed)
-    results = many.results()
-
-    def answer_to(key: str) -> Any:
-        if key not in answers:
-            answers[key] = next(results)
-            if isinstance(answers[key], AuthenticationError):
-                raise answers[key]
-        return answers[key]
-
-    with _batch_sink(options, progress, written) as write, contextlib.closing(results):
+        many = _Many(llm, map(_question, todo.values()), options.concurrency or 8, {}, landed)
+        results = many.results()
         try:
             for item in items:
-                write(item, answer_to(item["key"]))
-        except KeyboardInterrupt:
+                if item["key"] not in answers:
+                    answers[item["key"]] = next(results, None)
+                if refusals and not isinstance(answers[item["key"]], (Completion, dict)):
+                    raise refusals[0]
+                with progress.aside():
+                    write(item, answers[item["key"]])
+        except BaseException:
             results.close()
             for index, answer in many.done_behind():  # paid for, though not in turn
-                write(list(todo.values())[index], answer)
+                with contextlib.suppress(OSError):
+                    write(list(todo.values())[index], answer)
             progress.end("stopped; the same command again asks for the rest only")
             raise
     progress.end("done")
@@ -5607,46 +5656,61 @@ def _question(item: Json) -> Json:
 _LINE_START = b'{"id": '
 
 
-def _written(path: str | None) -> dict[str, Json]:
-    """Return the lines that earlier runs wrote, by their keys; the half of one that a kill left is cut off."""
-    if not path or not os.path.exists(path):
-        return {}
-    if not os.path.isfile(path):
-        raise ConfigError(f"--out {path} is no file", hint="leave --out away: the lines go to stdout")
-    with open(path, "r+b") as file:
-        whole, newline, torn = file.read().rpartition(b"\n")
-        try:
-            lines = [decode_json(line) for line in whole.decode().split("\n") if line]
-            known = {line["key"]: line for line in lines}
-            if not torn.startswith(_LINE_START[: len(torn)]):
-                raise ValueError(torn)
-        except (KeyError, TypeError, ValueError):
-            raise ConfigError(f"--out {path} holds what no batch wrote", hint="name another file") from None
+def _written(file: Any) -> list[Json]:
+    """Return the lines that earlier runs wrote; the half of one that a kill left is cut off."""
+    file.seek(0)
+    whole, newline, torn = file.read().rpartition(b"\n")
+    try:
+        lines = [decode_json(line) for line in whole.decode().split("\n") if line]
+        if not all(isinstance(line["key"], str) for line in lines) or not torn.startswith(_LINE_START[: len(torn)]):
+            raise ValueError(torn)
+    except (KeyError, TypeError, ValueError):
+        raise ConfigError(f"--out {file.name} holds what no batch wrote", hint="name another file") from None
+    if torn:
         file.truncate(len(whole + newline))
-    return known
+    return lines
+
+
+def _lock(file: Any) -> None:
+    """Keep other batches from the file while this one writes to it; Windows, without fcntl, does not."""
+    with contextlib.suppress(ImportError):
+        import fcntl
+
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ConfigError(
+                f"another batch writes to {file.name}", hint="wait for it, or name another file"
+            ) from None
 
 
 @contextlib.contextmanager
-def _batch_sink(options: Any, progress: _Progress, written: Mapping[str, Json]) -> Iterator[Callable[..., None]]:
-    """Say where the lines of a batch go: to stdout, or of the answers to the end of a file that keeps them."""
-    known = {(key, json.dumps(line.get("id"))) for key, line in written.items()}
-    with open(options.out, "a", encoding="utf-8") if options.out else contextlib.nullcontext(sys.stdout) as file:
+def _batch_sink(options: Any) -> Iterator[tuple[list[Json], Callable[[Json, Any], None]]]:
+    """Say what is written already, and where lines go: to stdout, or answers to the end of a file that keeps them."""
+    if options.out and os.path.exists(options.out) and not os.path.isfile(options.out):
+        raise ConfigError(f"--out {options.out} is no file", hint="leave --out away: the lines go to stdout")
+    with open(options.out, "a+b") if options.out else contextlib.nullcontext() as file:
+        if file:
+            _lock(file)
+        written = _written(file) if file else []
+        known = {(line["key"], json.dumps(line.get("id"))) for line in written}
 
         def write(item: Json, answer: Any) -> None:
             """Write the line of an answer: a completion, an exception, or a line of an earlier run."""
             head = {k: item[k] for k in ("id", "key", "prompt", "messages") if k in item}
             cells = answer if isinstance(answer, dict) else _batch_cells(item, answer, options.save)
-            line = {**head, **cells, **head}  # in this order, and what an earlier run wrote gives way
-            with progress.aside():
-                if options.out and isinstance(answer, Exception):
-                    _say(f"id {item['id']}: {answer}")
-                elif (item["key"], json.dumps(item["id"])) not in known:
-                    file.write(json.dumps(line, ensure_ascii=False) + "\n")
-                    file.flush()
-                    if options.out:
-                        os.fsync(file.fileno())
+            line = json.dumps({**head, **cells, **head}, ensure_ascii=False) + "\n"  # what was written gives way
+            if file is None:
+                sys.stdout.write(line)
+                sys.stdout.flush()
+            elif isinstance(answer, Exception):
+                _say(f"id {item['id']}: {answer}")
+            elif (item["key"], json.dumps(item["id"])) not in known:
+                file.write(line.encode("utf-8", "replace"))
+                file.flush()
+                os.fsync(file.fileno())
 
-        yield write
+        yield written, write
 
 
 def _batch_items(options: Any, llm: Llm) -> list[Json]:
@@ -5680,11 +5744,19 @@ def _batch_item(line: str) -> Json:
     return value if isinstance(value, dict) else {"prompt": value}
 
 
-def _answered(config: LlmConfig) -> dict[str, Completion]:
-    """Return what the log holds of earlier batches."""
-    sql = "SELECT * FROM operations WHERE action_id LIKE 'batch-%' AND success AND messages IS NOT NULL"
-    rows = LlmOperationCollector.query(sql, path=config.log)
-    return {row["action_id"][len("batch-") :]: completion_of(row) for row in rows}
+def _answered(config: LlmConfig, keys: set[str]) -> dict[str, Completion]:
+    """Return the answers to these keys that the log holds of earlier batches."""
+    query = functools.partial(LlmOperationCollector.query, path=config.log)
+    found = query(
+        "SELECT id, action_id FROM operations WHERE action_id LIKE 'batch-%' AND success AND messages NOT NULL"
+    )
+    ids = [row["id"] for row in found if row["action_id"][len("batch-") :] in keys]
+    answers = {}
+    for at in range(0, len(ids), 500):  # SQLite takes some thousands
+        names = ", ".join(c for c in LOG_COLUMNS if c not in ("messages", "system_prompt", "user_prompt"))
+        for row in query(f"SELECT {names} FROM operations WHERE id IN ({', '.join(map(str, ids[at : at + 500]))})"):
+            answers[row["action_id"][len("batch-") :]] = completion_of(row)
+    return answers
 
 
 def _batch_cells(item: Json, answer: Completion | Exception, folder: str | None) -> Json:
@@ -5756,11 +5828,16 @@ class _Progress:
         self._put(f"{_bar(self._done, max(1, self._total)).ljust(BAR_WIDTH)} {self._counts()}{speed}")
 
     def _put(self, text: str) -> None:
-        import shutil
-
-        if self._has_bar:
-            sys.stderr.write("\r\x1b[K" + text[: shutil.get_terminal_size().columns - 1])
+        if not self._has_bar:
+            return
+        width = 80
+        try:
+            with contextlib.suppress(ValueError):  # no file behind it: a test's StringIO
+                width = os.get_terminal_size(sys.stderr.fileno()).columns
+            sys.stderr.write("\r\x1b[K" + text[: width - 1])
             sys.stderr.flush()
+        except OSError:  # the terminal is gone, the batch goes on
+            self._has_bar = False
 
     def _counts(self) -> str:
         return f"{self._done} of {self._total}, {self.failed} failed, ${number_text(self._usd)}"

@@ -2227,7 +2227,7 @@ TYPE_CASES = [
     (Sequence[str], TEXTS, ["a"], ["a"]),
     (Set[str], TEXTS, ["a", "a"], {"a"}),
     (Tuple[str, ...], TEXTS, ["a", "b"], ("a", "b")),
-    (Tuple[str, int], {"type": "array", "items": {}}, ["a", 1], ("a", 1)),
+    (Tuple[int, int], {"type": "array", "items": INT, "minItems": 2, "maxItems": 2}, [1, 2], (1, 2)),
     (dict, {"type": "object", "additionalProperties": True}, {"a": 1}, {"a": 1}),
     (Dict[str, int], {"type": "object", "additionalProperties": INT}, {"a": 1}, {"a": 1}),
     (Dict[int, Unit], None, {"1": "celsius"}, {1: Unit.C}),
@@ -2240,7 +2240,7 @@ TYPE_CASES = [
     (Filter, object_schema(most=INT, near=PLACE), {"near": {"city": "Rome"}}, {"near": Place("Rome")}),
 ]
 BAD_HINTS = [bytes, complex, Callable, 5, Node, email.utils.datetime.datetime, List[bytes], Dict[str, Node]]
-BAD_HINTS += [Grid, Pairs, Literal[b"a"]]
+BAD_HINTS += [Grid, Pairs, Literal[b"a"], Tuple[str, int]]
 
 # (hint or schema, decoded JSON, what the misfit says)
 MISFITS = [
@@ -2642,6 +2642,56 @@ class ToolTests(Case):
             for partial in (caught.exception.partial, stream.partial):
                 self.assertEqual((partial.usage.total_tokens, partial.content), (tokens, text))
                 self.assertEqual([m["role"] for m in partial.rounds], ["assistant", "tool"])
+
+    def test_what_was_partial_counted_a_round_twice_while_its_functions_ran(self):
+        seen = []
+
+        def look() -> None:
+            """Look."""
+            seen.append(stream.partial)
+
+        server = self.serve(asking("", name="look"), json_answer(error_body("no", 402), 402))
+        stream = self.llm(server).stream("hi", tools=[look])
+        with self.assertRaises(InsufficientCreditsError) as caught:
+            list(stream)
+        self.assertEqual((seen[0].usage.total_tokens, seen[0].cost), (5, 0.5))
+        partial = caught.exception.partial
+        self.assertEqual([m["role"] for m in partial.messages], ["assistant", "tool", "assistant"])
+        self.assertEqual((partial.message, partial.cost), ({"role": "assistant", "content": ""}, 0.5))
+
+    def test_context_variables_are_those_of_the_caller(self):
+        import contextvars
+
+        variable = contextvars.ContextVar("variable", default="none")
+
+        def plain() -> str:
+            """Look."""
+            return variable.get()
+
+        async def later() -> str:
+            """Look."""
+            return variable.get()
+
+        for way, ask in DOORS.items():
+            for tool in (plain, later):
+                with self.subTest(f"{way} {tool.__name__}"):
+                    server = self.serve(asking("", "", name=tool.__name__), reply("Done"))
+                    variable.set("mine")
+                    ask(self.llm(server), tools=[tool])
+                    self.assertEqual(said(server), ["mine", "mine"])
+
+    def test_an_exception_that_can_t_be_shown_ended_the_call(self):
+        class Broken(Exception):
+            def __str__(self):
+                raise KeyError
+
+        def fail() -> None:
+            """Fail."""
+            raise Broken
+
+        server = self.serve(asking("", name="fail"), reply("Done"))
+        self.llm(server).complete("hi", tools=[fail])
+        self.assertEqual(said(server), ["Error: Broken"])
 
     def test_an_echo_of_a_server_tool_cost_one_more_round(self):
         call = [("openrouter:web_search", "{}")]
@@ -5308,9 +5358,28 @@ class TalkTests(CommandLineCase):
     def test_a_question_that_began_with_a_slash_was_taken_for_a_command(self):
         lines = '/etc/hosts what is it\n"""/usr/bin\nis what"""\n/system\n/system x\n/system -\n"""half\nof it\n'
         _, err = self.expect_success("--chat", "-s", "Be", stdin=lines, script=["A", "B", "C"])
+        self.assertNotIn("there is no", err)
         asked = [m for m in self.said() if m[0] != "assistant"]
         self.assertEqual(asked, [("user", x) for x in ("/etc/hosts what is it", "/usr/bin\nis what", "half\nof it")])
         self.assertRegex(err, "(?s)system prompt: Be\n.*system prompt: x\n.*system prompt: none")
+
+    def test_an_unknown_command_swallowed_its_question(self):
+        _, err = self.expect_success("--chat", stdin="/etc is what?\n /etc is what?\n", script=["A"])
+        self.assertIn("there is no /etc; a question that begins with a slash goes after a blank", err)
+        self.assertEqual(self.said(), [("user", " /etc is what?")])
+
+    def test_piped_questions_that_failed_ended_with_0(self):
+        self.assertEqual(self.main("--chat", stdin="one\ntwo\n", script=[401, 401])[0], 3)
+        self.assertEqual(self.main("--chat", stdin=Tty("one\n"), script=[401])[0], 0)
+
+    def test_calls_that_nobody_answers_were_sent_on(self):
+        call = {"index": 0, "id": "t", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+        server = self.serve(json_answer(answer("Let me see", "tool_calls", tool_calls=[call])))
+        with mock.patch.object(MockOpenRouter, "url", server.url):
+            self.expect_success("one", "--no-stream")
+        self.expect_success("-c", "two", script=["x"])
+        sent = self.server.requests[0].json["messages"]
+        self.assertEqual(sent[1], {"role": "assistant", "content": "Let me see"})
 
     def test_without_a_key_chat_asked_on_for_every_line(self):
         with mock.patch.dict(os.environ):
@@ -5325,8 +5394,11 @@ class TalkTests(CommandLineCase):
 
     def test_options_that_make_no_sense_together_were_ignored(self):
         for argv in (["--out", "x", "hi"], ["--refresh"], ["--batch", "x", "hi"], ["--batch", "x", "-c"],
-                     ["--chat", "--json"], ["-c", "--conversation", "x", "hi"]):  # fmt: skip
+                     ["--chat", "--json"], ["-c", "--conversation", "x", "hi"], ["--key", "hi"],
+                     ["--concurrency", "3", "hi"]):  # fmt: skip
             self.assertRegex(self.expect_failure(2, *argv), "go(es)? with")
+        for option in ("--schema", "--out", "--conversation", "--save", "--batch", "--db"):
+            self.assertIn(f"{option} is empty", self.expect_failure(2, option, ""))
 
     def test_an_error_ended_the_chat(self):
         lines = "second\n/save\n/save /no/such/folder/x\n"
@@ -5450,6 +5522,65 @@ class BatchTests(CommandLineCase):
         self.assertIn("lacks 'a'", lines[1]["error"])
         self.assertRegex(err, "\u2588.* 1 of 2, 0 failed, \\$0.5, .*/s, .* s left")
 
+    def test_a_refused_key_dropped_what_others_had_answered(self):
+        refused = json_answer(error_body("No auth credentials found", 401), 401)
+
+        def reply(seen):
+            asked = seen.json["messages"][0]["content"]
+            wait = {"slow": 5.0, "bad": 0.15}.get(asked, 0.0)
+            return Pieces(wait, *(refused if asked == "bad" else json_answer(answer(asked))).pieces)
+
+        for lines, kept in [(("bad", "b", "c"), ["b", "c"]), (("slow", "b", "bad", "d"), ["b", "d"])]:
+            out = self.path.parent / "".join(lines)
+            argv = ["--out", str(out), "--no-log", "--concurrency", "4"]
+            self.batch(self.serve(*[reply] * 4), *lines, argv=argv, code=3)
+            self.assertEqual([json.loads(line)["content"] for line in out.read_text().splitlines()], kept)
+            self.assertIn("No auth credentials found", self.err)
+
+    def test_lines_that_ask_the_same_were_added_at_every_run(self):
+        out = self.path.parent / "out.jsonl"
+        server = self.serve(self.A)
+        for _ in range(3):
+            self.batch(server, "same", "same", argv=["--out", str(out)])
+            self.assertEqual([json.loads(line)["id"] for line in out.read_text().splitlines()], [1, 2])
+
+    def test_half_of_a_surrogate_pair_ended_a_batch(self):
+        out = self.path.parent / "out.jsonl"
+        server = self.serve(json_answer(answer("half \ud83d")), self.B)
+        self.batch(server, "one", '{"id": "\\ud800", "prompt": "two"}', argv=["--out", str(out), "--no-log"])
+        self.assertEqual([json.loads(line)["content"] for line in out.read_text().splitlines()], ["half ?", "B"])
+
+    @unittest.skipIf(os.name == "nt", "Windows has no fcntl")
+    def test_two_batches_wrote_into_one_file(self):
+        import fcntl
+
+        out = self.path.parent / "out.jsonl"
+        with open(out, "ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self.batch(self.serve(), "one", argv=["--out", str(out)], code=2)
+        self.assertIn("another batch writes to", self.err)
+
+    def test_images_and_refusals_came_back_from_the_log_as_empty_answers(self):
+        picture = {"image_url": {"url": "data:image/png;base64," + base64.b64encode(b"\x89PNG").decode()}}
+        sound = {"data": base64.b64encode(b"RIFF0000WAVE").decode()}
+        server = self.serve(
+            json_answer(answer("", images=[picture], audio=sound)), json_answer(answer(None, refusal="No."))
+        )
+        folder = str(self.path.parent / "saved")
+        first = self.batch(server, "one", "two", argv=["--save", folder])
+        self.assertEqual(len(first[0]["files"]), 2)
+        again = self.batch(server, "one", "two", argv=["--save", folder])
+        self.assertRegex(again[0]["files"][0], r"^\[image/png, 4 bytes, sha256 ")
+        self.assertRegex(again[0]["files"][1], r"^\[audio/x, 12 bytes, sha256 ")
+        self.assertEqual(again[1], first[1])
+
+    def test_a_batch_read_every_answer_that_was_ever_logged(self):
+        server = self.serve(self.A, self.B)
+        self.batch(server, "one", "two")
+        self.assertEqual(len(orm._answered(Llm().config, {"none"})), 0)
+        keys = {line["key"] for line in self.batch(server, "one", "two")[:1]}
+        self.assertEqual([c.content for c in orm._answered(Llm().config, keys).values()], ["A"])
+
     @unittest.skipIf(os.name == "nt", "Windows has no way to send Ctrl-C to oneself")
     def test_ctrl_c_keeps_what_is_done(self):
         server = self.serve(self.A, Pieces(b"HTTP/1.1 200 OK\r\n", end="hang"), self.B)
@@ -5507,7 +5638,7 @@ class FilesAndKeyTests(CommandLineCase):
         text, link, *paths = out.splitlines()
         self.assertEqual((text, link), ("Here", "https://x/y.png"))
         self.assertEqual([Path(p).read_bytes() for p in paths], [picture, sound])
-        self.assertEqual([os.path.basename(p) for p in paths], ["gen-1-1.png", "gen-1-2.wav"])
+        self.assertEqual([os.path.basename(p) for p in paths], ["gen-1-2.png", "gen-1-3.wav"])
         out, err = self.run_on([reply], "draw", "--json")
         self.assertEqual(json.loads(out)["id"], "gen-1")
         kept = Path(err.splitlines()[-1])
@@ -5516,7 +5647,7 @@ class FilesAndKeyTests(CommandLineCase):
         torn = json_answer(answer("Here", audio={"data": "abc"}))
         out, err = self.run_on([torn], "draw")
         self.assertEqual((out, err.count("is torn")), ("Here\n", 1))
-        self.run_on([], "draw", "--save", str(self.path.parent / "new" / "folder" / "gen-1-1.png"), code=1)
+        self.run_on([], "draw", "--save", str(self.path.parent / "new" / "folder" / "gen-1-2.png"), code=2)
 
     def test_schema_prints_json(self):
         schema = self.path.parent / "schema.json"

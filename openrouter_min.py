@@ -5421,7 +5421,7 @@ def _remark(completion: Completion) -> None:
     """Say what an answer's text does not show: a refusal, a cut, a tool call."""
     if completion.refusal:
         _say(f"note: the model refused: {completion.refusal}")
-    if completion.truncated and completion.content:
+    if completion.truncated and (completion.content or completion.tool_calls):
         _say("note: the token limit cut the answer; raise --max-tokens")
     elif completion.truncated:
         _say("note: reasoning used up the token limit before any text; raise --max-tokens")

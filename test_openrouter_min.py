@@ -5260,6 +5260,7 @@ class CommandLineTests(CommandLineCase):
             ({"content": None, "reasoning": "hm"}, "length", "used up"),
             ({"content": None, "refusal": "I can't"}, "stop", "refused: I can't"),
             ({"content": None, "tool_calls": [call]}, "tool_calls", "asks for f({})"),
+            ({"content": None, "tool_calls": [call]}, "length", "cut the answer"),
         ]:
             server = self.serve(json_answer(answer(finish=finish, **message)))
             with mock.patch.object(MockOpenRouter, "url", server.url):

@@ -5629,23 +5629,29 @@ def _batch(options: Any, llm: Llm, history: list[Json]) -> int:
 
         many = _Many(llm, map(_question, todo.values()), options.concurrency or 8, {}, landed)
         results = many.results()
+        put = progress.aside()(write)
         try:
             for item in items:
-                if item["key"] not in answers:
-                    answers[item["key"]] = next(results, None)
-                if refusals and not isinstance(answers[item["key"]], (Completion, dict)):
-                    raise refusals[0]
-                with progress.aside():
-                    write(item, answers[item["key"]])
-        except BaseException:
+                put(item, _answer_to(item["key"], answers, results, refusals))
+        except BaseException as error:
             results.close()
             for index, answer in many.done_behind():  # paid for, though not in turn
                 with contextlib.suppress(OSError):
-                    write(list(todo.values())[index], answer)
-            progress.end("stopped; the same command again asks for the rest only")
+                    put(list(todo.values())[index], answer)
+            if not isinstance(error, BrokenPipeError):  # `| head` has seen enough
+                progress.end("stopped; the same command again asks for the rest only")
             raise
     progress.end("done")
     return EXIT_OTHER_ERROR if progress.failed else 0
+
+
+def _answer_to(key: str, answers: dict[str, Any], results: Iterator[Any], refusals: list[AuthenticationError]) -> Any:
+    """Return the answer known or next in turn; raises the refusal of the key, which has ended all."""
+    if key not in answers:
+        answers[key] = next(results, None)
+    if refusals and not isinstance(answers[key], (Completion, dict)):
+        raise refusals[0]
+    return answers[key]
 
 
 def _question(item: Json) -> Json:

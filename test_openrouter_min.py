@@ -5287,12 +5287,15 @@ class CommandLineTests(CommandLineCase):
         self.assertEqual(len(LlmOperationCollector.from_db(folder / "log.db")), 1)
 
     def test_a_closed_pipe_is_silent(self):
-        process = self.run_process("--models")
-        process.stdout.readline()
-        process.stdout.close()
-        self.assertEqual(process.stderr.read().count(b"Traceback"), 0)
-        process.stderr.close()
-        self.assertEqual(process.wait(timeout=20), 0)
+        prompts = self.path.parent / "prompts.txt"
+        prompts.write_text("\n".join(map(str, range(300))))
+        for argv in (["--models"], ["--mock", "--no-log", "--batch", str(prompts)]):
+            process = self.run_process(*argv)
+            process.stdout.readline()
+            process.stdout.close()
+            self.assertIsNone(re.search(b"Traceback|stopped", process.stderr.read()))
+            process.stderr.close()
+            self.assertEqual(process.wait(timeout=20), 0)
 
 
 class TalkTests(CommandLineCase):

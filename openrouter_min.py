@@ -5328,7 +5328,7 @@ def _fields(options: Any) -> Json:
         if not equals or not name:
             raise ConfigError(f"-o {pair!r} is no KEY=VALUE", hint='-o top_p=0.9 -o \'reasoning={"effort": "low"}\'')
         try:
-            fields[name] = json.loads(value)
+            fields[name] = json.loads(value, parse_constant=str)  # NaN is no JSON, but may be a text
         except ValueError:
             fields[name] = value
     return fields

@@ -2284,6 +2284,11 @@ class Structure(_Value):
             if wanted.get("type") == "json_schema" or "json_schema" in wanted:
                 raise ConfigError("schema is a whole response_format", hint="response_format={...} takes it as it is")
             encode_body(wanted)
+            try:
+                for sample in ({}, [None], ""):
+                    misfit(sample, wanted)
+            except (AttributeError, TypeError, RecursionError) as error:
+                raise ConfigError(f"schema is no JSON Schema: {error}", hint="{'type': 'object', ...}") from None
             return cls(wanted)
         if not isinstance(wanted, type) or not _has_fields(wanted):
             raise ConfigError(f"schema={wanted!r}", hint="a dataclass (the class itself) or a JSON Schema dict")

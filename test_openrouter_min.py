@@ -3026,6 +3026,11 @@ class StructuredTests(Case):
                 self.llm(self.serve(reply(text))).complete("hi", schema=ANY_OBJECT)
             self.assertIn(words, str(caught.exception))
 
+    def test_a_broken_schema_was_noticed_when_the_answer_was_paid(self):
+        for schema in ({"required": None}, {"type": 5}, {"$ref": "#"}, {"items": {"minItems": "x"}, "maxItems": "y"}):
+            with self.assertRaisesRegex(ConfigError, "schema is no JSON Schema: "):
+                self.llm(self.serve()).complete("hi", schema=schema)
+
     def test_an_answer_that_does_not_fit_says_where_and_keeps_the_text(self):
         torn = json.dumps(TRIP)[:50]
         for text, finish, words in [

@@ -2285,8 +2285,8 @@ class Structure(_Value):
                 raise ConfigError("schema is a whole response_format", hint="response_format={...} takes it as it is")
             encode_body(wanted)
             try:
-                for sample in ({}, [None], ""):
-                    misfit(sample, wanted)
+                misfit({}, wanted)
+                misfit([None], wanted)
             except (AttributeError, TypeError, RecursionError) as error:
                 raise ConfigError(f"schema is no JSON Schema: {error}", hint="{'type': 'object', ...}") from None
             return cls(wanted)

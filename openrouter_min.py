@@ -4068,6 +4068,7 @@ class _ToolLoop(_Asked):
         self._messages_between: list[Json] = []
         self._lock = threading.Lock()
         self._own_loop: Any = None
+        self._is_over = threading.Event()
         self._operation = begin(messages, None)
         self.call = self._operation.call
 
@@ -4100,8 +4101,12 @@ class _ToolLoop(_Asked):
             raise
         finally:
             self._llm._forget(self)
-            if self._own_loop is not None:
-                self._own_loop.call_soon_threadsafe(self._own_loop.stop)
+            with self._lock:
+                self._is_over.set()
+                loop, self._own_loop = self._own_loop, None
+            if loop is not None:
+                with contextlib.suppress(RuntimeError):  # it saw that all is over before it began
+                    loop.call_soon_threadsafe(loop.stop)
 
     def _rounds(self) -> Iterator[Json]:
         while True:
@@ -4177,10 +4182,16 @@ class _ToolLoop(_Asked):
             except (KeyboardInterrupt, SystemExit) as error:  # which would end the loop before it tells anybody
                 return None, error
 
-        future = asyncio.run_coroutine_threadsafe(result(), self._loop())
+        loop = self._loop()
+        if loop is None:  # a function that nobody waits for any more
+            getattr(awaitable, "close", str)()
+            raise concurrent.futures.CancelledError
+        future = asyncio.run_coroutine_threadsafe(result(), loop)
         try:
-            while not concurrent.futures.wait([future], self._slice()).done and not self.call.is_cancelled:
+            while not concurrent.futures.wait([future], self._slice()).done:
                 self.call.check_deadline()
+                if self.call.is_cancelled or self._is_over.is_set():
+                    break
         finally:
             future.cancel()  # which does nothing to one that is done
         value, end = future.result()
@@ -4192,18 +4203,20 @@ class _ToolLoop(_Asked):
         return max(0.0, min(WAIT_SLICE, self.call.time_left()))
 
     def _loop(self) -> Any:
-        """Return the loop for coroutines: one for all, since what they use may be bound to it."""
+        """Return the loop for coroutines: one for all, since what they use may be bound to it; None after the end."""
         import asyncio
 
         with self._lock:
+            if self._is_over.is_set():
+                return None
             if self.call.loop is None and self._own_loop is None:
                 self._own_loop = asyncio.new_event_loop()
-                _thread(_run_loop, self._own_loop)
+                _thread(_run_loop, self._own_loop, self._is_over)
             return self.call.loop or self._own_loop
 
 
-def _run_loop(loop: Any) -> None:
-    """Run a loop until somebody stops it; what still runs in it then is cancelled."""
+def _run_loop(loop: Any, is_over: threading.Event) -> None:
+    """Run a loop until all is over; what still runs in it then is cancelled."""
     import asyncio
 
     async def end() -> None:
@@ -4214,7 +4227,9 @@ def _run_loop(loop: Any) -> None:
         await loop.shutdown_asyncgens()
 
     try:
-        loop.run_forever()
+        while not is_over.is_set():  # a task may stop it, or exit
+            with contextlib.suppress(KeyboardInterrupt, SystemExit):
+                loop.run_forever()
         loop.run_until_complete(end())
     finally:
         loop.close()
@@ -4555,8 +4570,10 @@ class _Many:
 
     def results(self) -> Generator[Completion | Exception, None, None]:
         """Start the threads and yield the results in order."""
-        threads = [_thread(self._work) for _ in range(self._concurrency)]
+        threads: list[threading.Thread] = []
         try:
+            for _ in range(self._concurrency):
+                threads.append(_thread(self._work))
             while self._wait_for_next():
                 yield self._results.pop(self._given - 1)
             if self._failure:
@@ -5789,7 +5806,7 @@ def _batch_cells(item: Json, answer: Completion | Exception, folder: str | None)
         "completion_tokens": answer.usage.completion_tokens,
         "cost": answer.cost,
     }
-    if "schema" in item and not answer.tool_calls:
+    if item.get("schema") is not None and not answer.tool_calls:
         cells["parsed"] = decode_fenced(answer.content)
     return cells
 

@@ -2693,6 +2693,40 @@ class ToolTests(Case):
         self.llm(server).complete("hi", tools=[fail])
         self.assertEqual(said(server), ["Error: Broken"])
 
+    def test_an_exit_in_a_task_of_a_coroutine_hung_the_call(self):
+        async def leave() -> None:
+            """Leave."""
+            await asyncio.ensure_future(exit_soon())
+
+        async def exit_soon():
+            sys.exit(3)
+
+        with self.assertRaises(SystemExit):
+            self.llm(self.serve(asking("", name="leave"))).complete("hi", tools=[leave])
+
+    def test_a_late_coroutine_left_a_loop_behind(self):
+        def late() -> Any:
+            """Return a coroutine when nobody waits any more."""
+            time.sleep(0.15)
+            return asyncio.sleep(0)
+
+        server = self.serve(asking("", "", name="late"))
+        with self.assertRaises(APITimeoutError):
+            self.llm(server, deadline=0.05).complete("hi", tools=[late])
+        time.sleep(0.2)
+        ours = [t for t in threading.enumerate() if t.name == "openrouter_min"]
+        self.assertTrue(wait_until(lambda: not any(t.is_alive() for t in ours), 2), ours)
+
+    def test_a_second_reading_after_coroutines_said_that_a_loop_is_closed(self):
+        async def nothing() -> None:
+            """Do nothing."""
+
+        stream = self.llm(self.serve(asking("", name="nothing"), reply("Done"))).stream("hi", tools=[nothing])
+        self.assertEqual(list(stream), ["Done"])
+        time.sleep(0.05)
+        with self.assertRaisesRegex(ConfigError, "a stream can be read once"):
+            list(stream)
+
     def test_an_echo_of_a_server_tool_cost_one_more_round(self):
         call = [("openrouter:web_search", "{}")]
         server = self.serve(reply("Found", call, finish="stop"))
@@ -3466,6 +3500,21 @@ class MapTests(Case):
         threading.Timer(0.1, llm.close).start()
         made = list(llm.map(["a", "b", "c"], concurrency=2))
         self.assertEqual([type(r) for r in made], [StreamInterruptedError, StreamInterruptedError, ConfigError])
+
+    def test_threads_that_could_not_all_start_went_on_asking(self):
+        started, start = [], threading.Thread.start
+
+        def start_some(thread):
+            started.append(thread)
+            if len(started) > 3:
+                raise RuntimeError("can't start new thread")
+            start(thread)
+
+        with MockOpenRouter() as server, self.llm(server, log=False) as llm:
+            with mock.patch.object(threading.Thread, "start", start_some):
+                with self.assertRaisesRegex(RuntimeError, "can't start"):
+                    list(llm.map(["x"] * 10_000, concurrency=9))
+            self.assertTrue(wait_until(lambda: not any(t.is_alive() for t in started), 2))
 
     def test_prompts_are_taken_as_they_are_needed_and_their_own_error_comes_last(self):
         def prompts():
@@ -5463,6 +5512,10 @@ class BatchTests(CommandLineCase):
         self.assertEqual([line["content"] for line in again], ["C", "A", "B", "A"])
         self.assertIn("4 of 4, 0 failed, $0.5, 3 of them known before", self.err)
         self.assertEqual([r.json["messages"][0]["content"] for r in server.requests], ["one", "two", "{three}", "two"])
+
+    def test_a_schema_of_null_was_a_traceback(self):
+        done = self.batch(self.serve(self.A), '{"prompt": "one", "schema": null}')
+        self.assertEqual((done[0]["content"], "parsed" in done[0]), ("A", False))
 
     def test_other_parameters_are_another_question(self):
         server = self.serve(self.A, self.B, self.C)

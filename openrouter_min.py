@@ -2503,7 +2503,7 @@ class _Log:
             self._abandoned.append(self._connection)
         self._connection = None
         self._is_unusable = self._has_warned = False
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         _FORK_SENSITIVE.add(self)
 
     def disconnect(self) -> None:
@@ -2969,7 +2969,7 @@ class _Call:
         self.ends = self._expires = math.inf
         self.is_cancelled = False  # read twice a receive, where an Event would cost a call
         self._cancelled = threading.Event()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._sock: socket.socket | None = None
         self.loop: Any = None  # the asyncio loop in which somebody waits for the call
 
@@ -3232,7 +3232,7 @@ class _Transport:
     def renew(self) -> None:
         """Start with no connection, as a forked child must: its parent uses the old ones."""
         self._idle.clear()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         _FORK_SENSITIVE.add(self)
 
     def close(self) -> None:
@@ -4066,7 +4066,7 @@ class _ToolLoop(_Asked):
         self._max_rounds = max_rounds
         self._completions: list[Completion] = []
         self._messages_between: list[Json] = []
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._own_loop: Any = None
         self._is_over = threading.Event()
         self._operation = begin(messages, None)
@@ -4270,7 +4270,8 @@ class Llm:
 
     def renew(self) -> None:
         """Hold what a forked child can use: no lock that a thread of its parent may have taken, nothing that runs."""
-        self._lock = threading.Lock()
+        # RLock, here and above: garbage collection, at any moment, may end a stream that this thread has left.
+        self._lock = threading.RLock()
         self._running: set[_Asked] = set()
         _FORK_SENSITIVE.add(self)
 
@@ -4480,8 +4481,9 @@ class Llm:
 
     def _add_usage(self, completion: Completion) -> None:
         if completion.raw.get("usage"):
+            usage = dataclasses.replace(completion.usage, cost=completion.cost)
             with self._lock:
-                self._usage += dataclasses.replace(completion.usage, cost=completion.cost)
+                self._usage += usage
 
 
 def _check_params(params: Json) -> None:

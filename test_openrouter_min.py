@@ -4214,6 +4214,23 @@ class CancelTests(Case):
         self.assertEqual([(r["status"], r["response"] or "") for r in rows], [("cancelled", text)])
         self.assertTrue(wait_until(lambda: client_threads() <= self.threads), "a thread is left")
 
+    def test_garbage_collected_while_a_lock_is_held_hung_the_thread(self):
+        server = self.serve(*[sse_answer(event(chunk("Hel")), end="hang", last=b"")] * 3)
+        llm = self.llm(server, log=self.log)
+        for lock in (llm._lock, llm._log._lock, llm._transport._lock):
+            reader = iter(llm.stream("hi"))
+            next(reader)
+
+            def collect():
+                with lock:  # noqa: B023
+                    reader.close()  # noqa: B023
+
+            thread = threading.Thread(target=collect, daemon=True)
+            thread.start()
+            thread.join(2)
+            self.assertFalse(thread.is_alive())
+        self.assertEqual([r["status"] for r in LlmOperationCollector.from_db(self.log)], ["cancelled"] * 3)
+
     def test_every_cancel_at_every_moment(self):
         self.threads = client_threads()
         gc.collect()  # what others have left is not ours

@@ -3438,7 +3438,19 @@ def _tunnel(sock: socket.socket, target: str, proxy_auth: str | None, call: _Cal
     plain.receiver.call = None
 
 
-_TLS_LOCK = threading.Lock()
+class _ForkSafeLock:
+    """A lock that a forked child finds open, whoever held it in its parent."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Make the lock anew."""
+        self.lock = threading.Lock()
+        _FORK_SENSITIVE.add(self)
+
+
+_TLS = _ForkSafeLock()
 # The one context, and whether it trusts the CAs of the file too.
 _TLS_CONTEXTS: list[tuple[ssl.SSLContext, bool]] = []
 
@@ -3466,7 +3478,7 @@ def _tls_context(*, with_file: bool = False) -> tuple[ssl.SSLContext, bool]:
     """Return the verifying context and whether it trusts all that Python trusts by default, not the folder alone."""
     import ssl
 
-    with _TLS_LOCK:
+    with _TLS.lock:
         if not _TLS_CONTEXTS or with_file and not _TLS_CONTEXTS[0][1]:
             folder = None if with_file else _ca_folder()
             context = ssl.create_default_context(capath=folder)
@@ -5690,6 +5702,10 @@ def _written(file: Any) -> list[Json]:
     """Return the lines that earlier runs wrote; the half of one that a kill left is cut off."""
     file.seek(0)
     whole, newline, torn = file.read().rpartition(b"\n")
+    with contextlib.suppress(ValueError):
+        if "key" in _dict(decode_json(torn.decode())):  # whole but for its end, which an editor dropped
+            file.write(b"\n")
+            whole, newline, torn = whole + newline + torn, b"\n", b""
     try:
         lines = [decode_json(line) for line in whole.decode().split("\n") if line]
         if not all(isinstance(line["key"], str) for line in lines) or not torn.startswith(_LINE_START[: len(torn)]):
@@ -6792,7 +6808,8 @@ z-ai/glm-5v-turbo-20260401 z-ai/glm-5v-turbo
 
 if __name__ == "__main__":
     exit_code = main()
-    _close_logs()
+    with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C
+        _close_logs()
     # Python would look through all objects for cycles before it ends; all that has to be closed is closed.
     gc.freeze()
     raise SystemExit(exit_code)

@@ -4408,6 +4408,18 @@ class KeptConnectionTests(Case):
             self.assertEqual(len(server.requests), 2)
 
     @unittest.skipUnless(hasattr(os, "fork"), "no fork")
+    def test_a_child_waited_for_a_lock_that_its_parent_held(self):
+        code = """if True:
+            import os, openrouter_min as orm
+            with orm._TLS.lock:
+                child = os.fork()
+                if not child:
+                    os._exit(0 if orm._TLS.lock.acquire(timeout=1) else 1)
+            assert os.waitpid(child, 0)[1] == 0
+            """
+        self.assertEqual(run_python(code).communicate(timeout=20), (b"", b""))
+
+    @unittest.skipUnless(hasattr(os, "fork"), "no fork")
     def test_a_fork_starts_with_no_connection_and_leaves_its_parent_s_alone(self):
         server = self.serve(*[Pieces(SIZED + JSON_BODY)] * 4)
         code = """if True:
@@ -5551,6 +5563,15 @@ class BatchTests(CommandLineCase):
         written = [json.loads(line) for line in out.read_text("utf-8").split("\n") if line]
         self.assertEqual([(w["id"], w["content"]) for w in written], [(1, "A\u2028"), (2, "B"), ("again", "B")])
         self.assertIn("3 of 3, 0 failed, $0.5, 2 of them known before", self.err)
+
+    def test_out_cut_off_a_last_line_that_lacked_its_end(self):
+        out = self.path.parent / "out.jsonl"
+        argv = ["--no-log", "--out", str(out)]
+        server = self.serve(self.A, self.B)
+        self.batch(server, "one", argv=argv)
+        out.write_bytes(out.read_bytes()[:-1])
+        self.batch(server, "one", "two", argv=argv)
+        self.assertEqual([json.loads(line)["content"] for line in out.read_text().splitlines()], ["A", "B"])
 
     def test_out_destroyed_what_no_batch_had_written(self):
         out = self.path.parent / "notes.txt"

@@ -677,7 +677,7 @@ class LlmConfig(_Value):
     """Settings of an Llm; use keywords. A bad value raises ConfigError that names field and fix.
 
     Times are seconds. ``timeout`` counts time without data (keep-alive comments and padding
-    blanks are no data), ``deadline`` the whole operation with its retries and waits.
+    blanks are no data), ``deadline`` the whole call with its retries, waits and rounds of functions.
     ``api_key``: argument, then OPENROUTER_API_KEY. ``model``: argument, then OPENROUTER_MODEL,
     then "openrouter/auto". ``base_url``: argument, then OPENROUTER_BASE_URL, then OpenRouter.
     ``params`` holds further body fields. ``log``: None is the default path, False is off.
@@ -4321,8 +4321,10 @@ class Llm:
         """Answer many prompts, ``concurrency`` at a time; yield the results in order, as they come.
 
         A prompt is a str, a list of messages, or a dict with ``prompt`` or ``messages`` and what
-        else holds for it alone. What one fails with stands in its place; the others go on. To
-        stop early, also by Ctrl-C, cancels what runs, and asks no more.
+        else holds for it alone. What one fails with stands in its place; the others go on. Not
+        more than 4 times ``concurrency`` answers wait for a slow reader. To stop early, also by
+        Ctrl-C, cancels what runs, and asks no more. Raises ConfigError at once for what is wrong
+        for all, and what the iterable itself raises, after the answers before it.
         """
         return _Many(self, prompts, concurrency, params).results()
 

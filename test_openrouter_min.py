@@ -3,9 +3,8 @@
     python test_openrouter_min.py              all of them
     python test_openrouter_min.py -k Stream    those whose name holds a word
     python test_openrouter_min.py bench        figures beside those of plain http.client (--quick, --peers)
-    python test_openrouter_min.py prices       make the price table of the module anew (this one goes online)
 
-.ci/replay.py replays recorded traffic.
+.ci/replay.py replays recorded traffic, .ci/prices.py makes the price table of the module anew.
 """
 
 from __future__ import annotations
@@ -5897,50 +5896,6 @@ class HonestyTests(Case):
         self.assertIn('version = { attr = "openrouter_min.__version__" }', (HERE / "pyproject.toml").read_text())
 
 
-# --- The price table made anew --------------------------------------------------------------
-
-
-def price_rows(listing, old, named):
-    """Return the rows of the price table for a live listing; what the page names keeps its last row."""
-    made = {cells: [] for cells in (9, 6, 2)}
-    for line in orm.rows_from_listing(listing):
-        made[line.count(" ") + 1].append(line)
-    rows = {line.split(" ")[0]: line for line in made[9]}
-    for name in named:
-        rows.setdefault(name, old[name])
-    return sorted(rows.values()), sorted(made[6]), sorted(a for a in made[2] if a.split()[0] not in rows)
-
-
-def make_prices_anew(url=orm.BASE_URL):
-    """Ask the live catalogue (no key is needed) and rewrite the price table of the module."""
-    listing = Llm(base_url=url, log=False).request("GET", "/models")["data"]
-    old = {line.split(" ")[0]: line for line in orm.PRICE_ROWS.split("\n") if line}
-    tables = price_rows(listing, old, re.findall(r"`([\w-]+/[\w.-]+)`", PAGE_MODELS))
-    path = HERE / "openrouter_min.py"
-    source = path.read_text(encoding="utf-8")
-    for name, rows in zip(("PRICE_ROWS", "TIER_ROWS", "ALIAS_ROWS"), tables):
-        text = "\n".join(rows)
-        source = re.sub(rf'(?s)^{name} = """\n.*?^"""', lambda m, t=f'{name} = """\n{text}\n"""': t, source, flags=re.M)  # noqa: B023
-    source = re.sub(r'PRICES_AS_OF = ".*?"', f'PRICES_AS_OF = "{time.strftime("%Y-%m-%d", time.gmtime())}"', source)
-    path.write_text(source, encoding="utf-8")
-    print(f"{len(tables[0])} models, {len(tables[1])} tiers, {len(tables[2])} aliases")
-
-
-class PricesAnewTests(Case):
-    def test_the_bundled_table_is_what_its_own_listing_would_make(self):
-        listing = [orm._listing_of(METADATA[i]) for i in METADATA]
-        rows, _, _ = price_rows(listing, {}, [])
-        for new, old in zip(rows, sorted(line for line in orm.PRICE_ROWS.split("\n") if line)):
-            self.assertEqual(orm.model_from_row(new).pricing, METADATA[old.split()[0]].pricing)
-        self.assertEqual(len(rows), len(METADATA))
-
-    def test_batch_and_floating_rows_stay_out_and_named_ones_stay(self):
-        listing = [{"id": "a/b", "canonical_slug": "a/b-2026", "pricing": {"prompt": "0.0000005"}}, {"id": "~a/latest"}]
-        rows, tiers, aliases = price_rows([*listing, {"id": "a/b:batch"}], {"x/y": "x/y 1 2 - - - - - -"}, ["x/y"])
-        self.assertEqual(rows, ["a/b 0.5 - - - - - - -", "x/y 1 2 - - - - - -"])
-        self.assertEqual((tiers, aliases), ([], ["a/b-2026 a/b"]))
-
-
 # --- Benchmark ------------------------------------------------------------------------------
 # Every figure comes from a fresh process that holds nothing but the source of the functions it
 # runs, so that neither this file nor the server is in it. Contestants of a race take turns.
@@ -6519,7 +6474,5 @@ def run_bench(options: list[str]) -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["bench"]:
         run_bench(sys.argv[2:])
-    elif sys.argv[1:2] == ["prices"]:
-        make_prices_anew(*sys.argv[2:])
     else:
         unittest.main()

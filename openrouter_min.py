@@ -10,26 +10,35 @@
 
 On the command line: ``python -m openrouter_min "prompt"``; ``--mock`` needs neither key nor network.
 
-Map of the file; a section uses only what stands above it:
+Map of the file. A section uses only what stands above it. Read the core first; everything after it is optional.
 
-    Defaults             URLs, times and sizes, each with its reason
-    Errors               the tree below, and what to do about each
-    Models and prices    Pricing, ModelInfo, METADATA, the cost of a usage
-    Configuration        LlmConfig
-    Results              Usage, ToolCall, Attempt, Completion, Chunk, Embeddings
-    Wire format          bytes and dicts in, values out: bodies, SSE, chunks, errors
-    Policy               is it worth a retry, how long to wait, which model next
-    Operation log        one SQLite row per operation, and helpers to read them
-    Transport            the only place that knows sockets, TLS and urllib
-    Client               Llm and Stream join all of the above
-    Mock server          MockOpenRouter speaks the real wire format on loopback
-    Command line         main()
-    Price table          the rows, as text
+    Core
+      Defaults             URLs, times and sizes, each with its reason
+      Errors               the tree below
+      Models and prices    Pricing, ModelInfo, METADATA, the cost of a usage
+      Configuration        LlmConfig, and what a call may carry
+      Results              Usage, ToolCall, Attempt, Completion, Chunk, Embeddings
+      Wire format          request bodies, server-sent events, chunks put together, AnswerReader
+      Service errors       one decoder for every shape of error, and the table of hints
+      Policy               whether to try again, after how long, with which model
+      Operation log        one SQLite row per operation, and helpers to read them
+      Transport            the only place that knows sockets, TLS and proxies
+      Operation            one question from request to result; Stream; the bridge to asyncio
+    Optional
+      Tools and schemas    type hints to JSON Schema and back; the tool loop
+      Attachments          what a file is, and the content part that carries it
+      Many prompts         map and amap
+      Client               Llm joins all of the above
+      Mock server          MockOpenRouter speaks the real wire format on loopback
+      Report               the HTML page about a log
+      Command line         main()
+      Price table          the rows, as text
 
 Errors:
 
     OpenRouterError                    message, hint, attempts, partial
       ConfigError (ValueError)         nothing was sent: fix the argument it names
+      BudgetError                      nothing was sent: max_cost or max_cost_per_day is used up
       APIConnectionError               no answer; .sent says whether it may have been billed
         APITimeoutError
       APIStatusError                   the server said no: status, error_type, retry_after, ...
@@ -43,10 +52,12 @@ Errors:
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import dataclasses
 import functools
 import gc
 import io
+import itertools
 import json
 import math
 import operator
@@ -56,48 +67,42 @@ import sys
 import threading
 import time
 import weakref
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-# Type checkers take any name TYPE_CHECKING as true; `import typing` would cost its milliseconds.
+# Type checkers take any name TYPE_CHECKING as true. `import typing` would cost 3 ms at import; at run time the names
+# below are only there so that typing.get_type_hints can read the annotations.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import http.client
     import socket
     import sqlite3
     import ssl
-    import urllib.request
-    from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
-    from typing import Any, Generic, TypeVar, Union
+    from typing import Any, Union
 
     Json = dict[str, Any]
     Row = dict[str, Any]
-    T = TypeVar("T")
+    Event = tuple[Json, Json]
     LogTarget = Union[None, bool, str, os.PathLike[str]]
     Moment = Union[str, datetime]
-    _ModelMapping = Mapping[str, "ModelInfo"]
     _RowList = list[Row]
     _VectorList = list[list[float]]
+    _HeaderDict = dict[str, str]
 else:
-    from collections.abc import Mapping as _ModelMapping
-
+    Any = LogTarget = Moment = object
+    Json = Row = _HeaderDict = dict
+    Event = tuple
     _RowList = _VectorList = list
-    T = None
 
-    class Generic:
-        """Stand-in for typing.Generic."""
-
-        def __class_getitem__(cls, item):
-            return cls
-
-
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # fmt: off
 __all__ = [
-    "OpenRouterError", "ConfigError", "APIConnectionError", "APITimeoutError", "APIStatusError", "BadRequestError",
-    "AuthenticationError", "InsufficientCreditsError", "PermissionDeniedError", "ModelNotFoundError",
-    "RateLimitError", "ProviderError", "APIResponseError", "StreamInterruptedError",
+    "OpenRouterError", "ConfigError", "BudgetError", "APIConnectionError", "APITimeoutError", "APIStatusError",
+    "BadRequestError", "AuthenticationError", "InsufficientCreditsError", "PermissionDeniedError",
+    "ModelNotFoundError", "RateLimitError", "ProviderError", "APIResponseError", "StreamInterruptedError",
     "Pricing", "ModelInfo", "METADATA",
     "LlmConfig",
     "Usage", "ToolCall", "Attempt", "Completion", "Chunk", "Embeddings",
@@ -110,7 +115,8 @@ __all__ = [
 
 
 # --- Defaults -------------------------------------------------------------------------------
-# Numbers and names that are decisions. Nothing here may depend on anything else.
+# Numbers and names that are decisions, each with its unit and its reason.
+# This section depends on nothing else.
 
 BASE_URL = "https://openrouter.ai/api/v1"
 KEYS_URL = "https://openrouter.ai/keys"
@@ -119,49 +125,57 @@ PRIVACY_URL = "https://openrouter.ai/settings/privacy"
 MODELS_URL = "https://openrouter.ai/models"
 
 DEFAULT_MODEL = "openrouter/auto"
-PROGRESS_TIMEOUT = 300.0  # s without data; reasoning models are silent for minutes
-CONNECT_TIMEOUT = 10.0  # s for TCP and TLS; a distant region needs under 1
+PROGRESS_TIMEOUT = 300.0  # s of waiting without data; reasoning models are silent for minutes
+CONNECT_TIMEOUT = 10.0  # s for DNS, TCP and TLS; a distant region needs under 1
 MAX_RETRIES = 2  # requests after the first; OpenRouter has tried other providers already
 RETRY_WAIT_MAX = 60.0  # s; a script that waits longer looks hung
+RETRY_WAIT_MIN = 0.1  # s; a server that asks for no wait at all is still under load
 BACKOFF_FIRST = 0.5  # s before the first retry, doubled each time
 BACKOFF_MAX = 8.0  # s
 MODELS_PER_REQUEST = 3  # longer `models` lists are answered 400
 
 MAX_HEAD = 256 * 1024  # bytes of status line and headers, informational answers included
-MAX_EVENT = 16 * 1024 * 1024  # bytes of one event; images travel as base64 in one
-MAX_BODY = 128 * 1024 * 1024  # bytes of one answer
+MAX_BODY = 128 * 1024 * 1024  # bytes of one answer; images and sound travel inside as base64
 MAX_ATTACHMENT = 64 * 1024 * 1024  # bytes of one file; base64 makes a third more of it
 MAX_TOOL_ROUNDS = 10  # times that functions run for one question; a model may ask for ever
 READ_SIZE = 64 * 1024  # bytes asked of the socket at once
+SEND_SIZE = 256 * 1024  # bytes given to the socket at once, so that progress is seen
 SHOWN_BODY = 200  # characters of an unreadable body that an error shows
+JSON_STARTS = 1000  # brackets tried as the start of JSON among a model's words
 
-WAIT_SLICE = 0.5  # s; Windows delivers Ctrl-C only between receives
+WAIT_SLICE = 0.5  # s; Windows delivers Ctrl-C only between waits
+POLL_SLICE = 0.05  # s between two looks at the cancel switch while a coroutine of the caller runs
 IDLE_LIMIT = 30.0  # s a kept connection may be idle; servers give up after a minute or so
 END_GRACE = 0.02  # s for the last framing bytes after [DONE], so that a connection can be kept
+ERROR_GRACE = 1.0  # s of waiting for the usage that may follow an error frame
 CANCEL_GRACE = 0.4  # s that a cancelled coroutine leaves its thread to write the log row
-MAP_AHEAD = 4  # times the concurrency: answers that may wait for a slow reader, or behind a slow one
+MAP_AHEAD = 4  # times the concurrency: answers held for a slow reader
+BACKLOG_SLICE = 0.01  # s between two looks at a full backlog
 ASYNC_BACKLOG = 1024  # chunks that may wait for a slow consumer before the reader pauses
 
 LOG_BUSY_TIMEOUT = 10.0  # s to wait for another process that writes the log
+LOG_BUSY_AGAIN = 0.25  # s to wait after one such wait was in vain: lose a row, not the time
 LOG_ENV = "OPENROUTER_MIN_LOG"
 LOG_CONTENT_ENV = "OPENROUTER_MIN_LOG_CONTENT"
 KEY_ENV = "OPENROUTER_API_KEY"
 MODEL_ENV = "OPENROUTER_MODEL"
 BASE_URL_ENV = "OPENROUTER_BASE_URL"
+PLAIN_HTTP_ENV = "OPENROUTER_ALLOW_PLAIN_HTTP"
+DAY_LIMIT_ENV = "OPENROUTER_MAX_COST_PER_DAY"
 
 
 # --- Errors ---------------------------------------------------------------------------------
-# What can go wrong, split by what the caller would do about it. No I/O, no decoding.
+# What can go wrong, split by what the caller would do about it. Every error has a hint.
+# This section does no I/O and decodes nothing.
 
-
-# Patterns are texts: re compiles and keeps each at its first use, which most programs spare themselves.
+# Patterns are texts: re compiles and keeps each at its first use, which most programs never reach.
 _KEY_SHAPE = r"sk-or-[A-Za-z0-9_-]{8,}"
 REDACTED = "sk-or-[hidden]"
 SECRET_LENGTH = 8  # characters; "test" as a key must not black out every test in a text
 
 
 def redact(text: str, key: str | None) -> str:
-    """Return the text without the key: by its value, also cut off at its end, and by the shape of OpenRouter's."""
+    """Return the text without the key, whole or cut off, and without anything shaped like a key."""
     if key and len(key) >= SECRET_LENGTH:
         head = key[: max(SECRET_LENGTH, len(key) // 2)]
         at = text.find(head)
@@ -177,30 +191,39 @@ class OpenRouterError(Exception):
     ``attempts`` holds one Attempt per request, ``partial`` the Completion so far where there is one.
     """
 
-    partial: "Completion | None" = None
+    partial: Completion | None = None
+    default_hint = "read the message; the same call may work later"
 
     def __init__(self, message: str, *, hint: str = "", **fields: Any) -> None:
         self.message = redact(message, None)
-        self.hint = redact(hint, None)
+        self.hint = redact(hint or self.default_hint, None)
         super().__init__(self.message)
-        self.attempts: list["Attempt"] = []
+        self.attempts: list[Attempt] = []
         for name, value in fields.items():
             if not hasattr(type(self), name):
                 raise TypeError(f"{type(self).__name__} has no field {name!r}")
             setattr(self, name, value)
 
     def __str__(self) -> str:
-        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+        return f"{self.message}\n  {self.hint}"
 
 
 class ConfigError(OpenRouterError, ValueError):
     """A bad argument or setting; nothing was sent."""
 
+    default_hint = "correct what the message names"
+
+
+class BudgetError(OpenRouterError):
+    """What ``max_cost`` or ``max_cost_per_day`` allows is used up; nothing was sent."""
+
 
 class APIConnectionError(OpenRouterError):
-    """No answer came back; with ``sent`` the request had left whole and may have been billed."""
+    """No answer came back. If ``sent``, the request had left whole and may have been billed."""
 
     sent: bool = False
+    retryable: bool = True  # False: no wait can cure it, such as a certificate that does not verify
+    default_hint = "is the network up? try again later"
 
 
 class APITimeoutError(APIConnectionError):
@@ -210,7 +233,7 @@ class APITimeoutError(APIConnectionError):
 class APIStatusError(OpenRouterError):
     """The server answered with an error, by HTTP status or inside a 200."""
 
-    status: int = 0  # the HTTP status, or the error's own code
+    status: int = 0  # the error's own code, or the HTTP status
     error_type: str | None = None
     body: Any = None  # the decoded answer, or its text
     metadata: Mapping[str, Any] = {}
@@ -234,7 +257,7 @@ class InsufficientCreditsError(APIStatusError):
 
 
 class PermissionDeniedError(APIStatusError):
-    """403: moderation, a guardrail, a budget, a region, or a key without the right."""
+    """403: moderation, a policy, a guardrail, a budget, a region, or a key without the right."""
 
 
 class ModelNotFoundError(APIStatusError):
@@ -253,6 +276,7 @@ class APIResponseError(OpenRouterError):
     """An answer that is no answer: not JSON, no choices, an empty generation."""
 
     retryable: bool = False
+    default_hint = "is base_url OpenRouter, or a gateway that changes answers?"
 
 
 class StreamInterruptedError(OpenRouterError):
@@ -260,72 +284,66 @@ class StreamInterruptedError(OpenRouterError):
 
     status: int | None = None  # these two from the error frame, where there was one
     error_type: str | None = None
-
-
-ERROR_CLASSES: dict[int, type[APIStatusError]] = {
-    400: BadRequestError,
-    401: AuthenticationError,
-    402: InsufficientCreditsError,
-    403: PermissionDeniedError,
-    404: ModelNotFoundError,
-    408: ProviderError,
-    429: RateLimitError,
-}
-
-# The stable discriminator of OpenRouter's error bodies, for answers that carry no status.
-ERROR_TYPE_STATUS = {
-    name: status
-    for status, names in {
-        400: "context_length_exceeded max_tokens_exceeded token_limit_exceeded string_too_long invalid_request"
-        " invalid_prompt content_policy_violation refusal",
-        401: "authentication",
-        402: "payment_required",
-        403: "permission_denied",
-        404: "not_found image_not_found",
-        412: "precondition_failed",
-        413: "payload_too_large",
-        422: "unprocessable",
-        429: "rate_limit_exceeded",
-        500: "server server_error unmapped",
-        502: "provider_unavailable",
-        503: "provider_overloaded",
-        504: "timeout",
-    }.items()
-    for name in names.split()
-}
-
-
-def error_class(status: int) -> type[APIStatusError]:
-    """Return the class that the one table gives for a status."""
-    return ProviderError if 500 <= status <= 599 else ERROR_CLASSES.get(status, APIStatusError)
+    default_hint = "the text so far is in .partial; it may have been billed"
 
 
 # --- Models and prices ----------------------------------------------------------------------
-# What a model costs and can do. Pure; the rows stand at the end of the file as text.
+# What a model costs and can do. The rows stand at the end of the file, as text.
+# This section is pure; it knows nothing of networks and files.
 
 
-class _Value:
-    """What dataclass() would write into each frozen class anew, which a program pays at each import."""
-
-    def _cells(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, f.name) for f in dataclasses.fields(self) if f.compare)  # type: ignore[arg-type]
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Value) or type(other) is not type(self):
-            return NotImplemented
-        return self._cells() == other._cells()
-
-    def __hash__(self) -> int:
-        return hash(self._cells())
-
-    def __repr__(self) -> str:
-        fields = dataclasses.fields(self)  # type: ignore[arg-type]
-        shown = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields if f.repr)
-        return f"{type(self).__qualname__}({shown})"
+# Readers of what a network may send in place of a dict, a list or a number.
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Pricing(_Value):
+def _dict(value: object) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _dicts(value: object) -> list[Json]:
+    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
+
+
+def _str(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _str_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _number_or_none(value: object) -> float | None:
+    """Keep a number as it came (0 stays the integer 0); read one from a string; else None."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return value if isinstance(value, int) or math.isfinite(value) else None
+
+
+def _int_or_none(value: object) -> int | None:
+    number = None if isinstance(value, str) else _number_or_none(value)
+    return None if number is None else int(number)
+
+
+def _count(counters: Json, name: str) -> int:
+    return max(0, _int_or_none(_number_or_none(counters.get(name))) or 0)
+
+
+def _amount(value: object) -> float | None:
+    """Return a sum of money; a negative one stands for an unknown one."""
+    number = _number_or_none(value)
+    return None if number is None or number < 0 else number
+
+
+@dataclass(frozen=True)
+class Pricing:
     """Prices in USD per 1,000,000 tokens; None is unknown, 0 is free."""
 
     input: float | None = None
@@ -344,8 +362,8 @@ class Pricing(_Value):
         return None if self.output is None else self.output / 100
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class ModelInfo(_Value):
+@dataclass(frozen=True)
+class ModelInfo:
     """A model of the catalogue: lengths in tokens, None where the catalogue does not say."""
 
     id: str
@@ -363,68 +381,101 @@ class ModelInfo(_Value):
         return next((tier for above, tier in reversed(self.tiers) if prompt_tokens > above), self.pricing)
 
 
-# These suffixes choose among providers and have no price of their own; the others do.
-_ROUTING_SUFFIX = r":(?:nitro|floor|online|exacto)(?=:|$)"
+def model_from_row(row: str, tiers: Iterable[str] = ()) -> ModelInfo:
+    """Decode ``id input output cache_read cache_write context max_out modalities tools`` and the rows of its tiers."""
+
+    def pricing(cells: Sequence[str]) -> Pricing:
+        return Pricing(*(None if cell == "-" else float(cell) for cell in cells))
+
+    model_id, *prices, context, max_out, modalities, tools = row.split(" ")
+    tier_cells = [tier.split(" ") for tier in tiers]
+    return ModelInfo(
+        model_id,
+        model_id,
+        None if context == "-" else int(context),
+        None if max_out == "-" else int(max_out),
+        () if modalities == "-" else tuple(modalities.split(",")),
+        None if tools == "-" else tools == "1",
+        pricing(prices),
+        tuple((int(threshold), pricing(prices)) for _, threshold, *prices in tier_cells),
+    )
+
+
+LISTED_PRICES = ("prompt", "completion", "input_cache_read", "input_cache_write")
+
+
+def model_from_listing(entry: Json) -> ModelInfo:
+    """Decode one entry of GET /models; nothing but ``id`` is needed."""
+
+    def per_million(value: object) -> float | None:
+        # USD per token, as a decimal string; "-1" is unknown. Moving the decimal point keeps all digits.
+        number, _, exponent = str(value).lower().partition("e")
+        try:
+            price = float(f"{number}e{int(exponent or 0) + 6}")
+        except ValueError:
+            return None
+        return price if 0 <= price < math.inf else None
+
+    listed = _dict(entry.get("pricing"))
+    tiers = [
+        (threshold, Pricing(*(per_million(override.get(k, listed.get(k))) for k in LISTED_PRICES)))
+        for override in _dicts(listed.get("overrides"))
+        for threshold in [_int_or_none(override.get("min_prompt_tokens"))]
+        if threshold is not None and "utc_start" not in override
+    ]
+    supported = entry.get("supported_parameters")
+    return ModelInfo(
+        id=str(entry.get("id", "")),
+        name=str(entry.get("name") or entry.get("id", "")),
+        context_length=_int_or_none(entry.get("context_length")),
+        max_completion_tokens=_int_or_none(_dict(entry.get("top_provider")).get("max_completion_tokens")),
+        input_modalities=tuple(map(str, _list(_dict(entry.get("architecture")).get("input_modalities")))),
+        tools="tools" in supported if isinstance(supported, list) else None,
+        pricing=Pricing(*(per_million(listed.get(k)) for k in LISTED_PRICES)),
+        tiers=tuple(tiers),
+    )
+
+
+# Suffixes without a price of their own: those that choose among providers, and the old name for unmoderated models.
+_FREE_SUFFIX = r":(?:nitro|floor|online|exacto|beta)(?=:|$)"
+_DATE_SUFFIX = r"-20\d{6}(?=:|$)"  # answers name the model with the day of its release
 _PROVIDER_PREFIX = "^openrouter-"
 
 
-class _Catalogue(_ModelMapping):
-    """A read-only mapping of model id to ModelInfo; a row of the price table is parsed when it is looked up.
-
-    Rows that ``stored()`` returns (after a line with their date) are preferred to the bundled ones.
-    """
-
-    stored: Callable[[], str] = str
+class _Catalogue(Mapping):  # type: ignore[type-arg] # Python 3.8 knows no Mapping[...]
+    """A read-only mapping of model id to ModelInfo; a row of the price table is parsed when it is looked up."""
 
     def __init__(self) -> None:
         self._models: dict[str, ModelInfo] = {}
 
     @functools.cached_property
-    def _stored(self) -> list[str]:
-        return self.stored().splitlines()
-
-    @functools.cached_property
     def _rows(self) -> dict[str, str]:
-        lines = [*PRICE_ROWS.splitlines(), *(line for line in self._stored if line.count(" ") == _ROW_CELLS - 1)]
-        return {line.partition(" ")[0]: line for line in lines if line}
+        return {line.partition(" ")[0]: line for line in PRICE_ROWS.splitlines() if line}
 
     @functools.cached_property
     def _aliases(self) -> dict[str, str]:
-        lines = [*ALIAS_ROWS.splitlines(), *(line for line in self._stored if line.count(" ") == _ALIAS_CELLS - 1)]
-        return dict(line.split(" ") for line in lines if line)
+        return dict(line.split(" ") for line in ALIAS_ROWS.splitlines() if line)
 
     @property
     def as_of(self) -> str:
         """The day of the prices."""
-        return self._stored[0] if self._stored else PRICES_AS_OF
+        return PRICES_AS_OF
 
     def _find(self, name: object) -> ModelInfo | None:
         if not isinstance(name, str):
             return None
-        name = re.sub(_PROVIDER_PREFIX, "", name)
-        plain = re.sub(_ROUTING_SUFFIX, "", name)
-        ids = (name, self._aliases.get(name), plain, self._aliases.get(plain))
-        return next((self._model(i) for i in ids if i in self._rows), None)
-
-    def _model(self, model_id: str) -> ModelInfo:
-        found = self._models.get(model_id)
-        if found is None:
-            row, start = self._rows[model_id], f"{model_id} "
-            lines = self._stored if row in self._stored else TIER_ROWS.splitlines()
-            tiers = [line for line in lines if line.startswith(start) and line.count(" ") == _TIER_CELLS - 1]
-            try:
-                made = model_from_row(row, tiers)
-            except ValueError:  # a stored row that somebody has changed
-                made = ModelInfo(model_id)
+        if name not in self._models:
+            slug = re.sub(_PROVIDER_PREFIX, "", name)
+            plain = re.sub(_FREE_SUFFIX, "", slug)
+            forms = (slug, plain, re.sub(_DATE_SUFFIX, "", plain))
+            found = next((i for form in forms for i in (form, self._aliases.get(form)) if i in self._rows), None)
+            if found is None:
+                return None
+            tiers = [line for line in TIER_ROWS.splitlines() if line.startswith(f"{found} ")]
             # setdefault: threads that parse the same row get one and the same model
-            found = self._models.setdefault(model_id, made)
-        return found
-
-    def renew(self) -> None:
-        """Forget all that was read, and read it anew at the next look-up."""
-        for name in ("_stored", "_rows", "_aliases"):
-            self.__dict__.pop(name, None)
-        self._models = {}
+            model = self._models.setdefault(found, model_from_row(self._rows[found], tiers))
+            self._models.setdefault(name, model)
+        return self._models[name]
 
     def __getitem__(self, name: str) -> ModelInfo:
         found = self._find(name)
@@ -461,98 +512,11 @@ class _Catalogue(_ModelMapping):
 
 METADATA = _Catalogue()
 
-_ROW_CELLS, _TIER_CELLS, _ALIAS_CELLS = 9, 6, 2
 
-
-def rows_from_listing(listing: Iterable[Json]) -> list[str]:
-    """Return the rows of the price table for entries of GET /models: of models, of their tiers, of aliases."""
-    rows, extra = [], []
-    for entry in listing:
-        model, slug = model_from_listing(entry), _str(entry.get("canonical_slug"))
-        if not re.fullmatch(r"[\w.-]+/[\w.:-]+", model.id) or model.id.endswith(":batch"):
-            continue
-        lengths = [_cell(model.context_length), _cell(model.max_completion_tokens)]
-        tools = "-" if model.tools is None else str(int(model.tools))
-        modalities = ",".join(model.input_modalities) or "-"
-        rows.append(" ".join([model.id, *_price_cells(model.pricing), *lengths, modalities, tools]))
-        extra += [" ".join([model.id, str(threshold), *_price_cells(tier)]) for threshold, tier in model.tiers]
-        if slug != model.id and ":" not in model.id and re.fullmatch(r"\S+", slug):
-            extra.append(f"{slug} {model.id}")
-    return rows + extra
-
-
-def _price_cells(pricing: Pricing) -> list[str]:
-    return [_cell(price) for price in dataclasses.astuple(pricing)]
-
-
-def _cell(number: float | None) -> str:
-    return "-" if number is None else f"{number:.12g}"
-
-
-def model_from_row(row: str, tiers: Iterable[str] = ()) -> ModelInfo:
-    """Decode ``id input output cache_read cache_write context max_out modalities tools`` and the rows of its tiers."""
-    model_id, *prices, context, max_out, modalities, tools = row.split(" ")
-    tier_cells = [tier.split(" ") for tier in tiers]
-    return ModelInfo(
-        model_id,
-        model_id,
-        None if context == "-" else int(context),
-        None if max_out == "-" else int(max_out),
-        () if modalities == "-" else tuple(modalities.split(",")),
-        None if tools == "-" else tools == "1",
-        Pricing(*map(_price, prices)),
-        tuple((int(threshold), Pricing(*map(_price, prices))) for _, threshold, *prices in tier_cells),
-    )
-
-
-def _price(cell: str) -> float | None:
-    return None if cell == "-" else float(cell)
-
-
-def _per_million(value: object) -> float | None:
-    """Turn a price of GET /models (USD per token, a decimal string; "-1" is unknown) into USD/M."""
-    try:
-        price = float(str(value))
-    except ValueError:
-        return None
-    return round(price * 1e6, 9) if price >= 0 else None
-
-
-def model_from_listing(entry: Json) -> ModelInfo:
-    """Decode one entry of GET /models; nothing but ``id`` is needed."""
-    pricing = _dict(entry.get("pricing"))
-    top = _dict(entry.get("top_provider"))
-    supported = entry.get("supported_parameters")
-    return ModelInfo(
-        id=str(entry.get("id", "")),
-        name=str(entry.get("name") or entry.get("id", "")),
-        context_length=_int_or_none(entry.get("context_length")),
-        max_completion_tokens=_int_or_none(top.get("max_completion_tokens")),
-        input_modalities=tuple(map(str, _list(_dict(entry.get("architecture")).get("input_modalities")))),
-        tools="tools" in supported if isinstance(supported, list) else None,
-        pricing=_listed_prices(pricing),
-        tiers=tuple(_listed_tiers(pricing)),
-    )
-
-
-_LISTED_PRICES = ("prompt", "completion", "input_cache_read", "input_cache_write")
-
-
-def _listed_prices(pricing: Json, base: Json | None = None) -> Pricing:
-    return Pricing(*(_per_million(pricing.get(k, (base or {}).get(k))) for k in _LISTED_PRICES))
-
-
-def _listed_tiers(pricing: Json) -> Iterator[tuple[int, Pricing]]:
-    for override in _dicts(pricing.get("overrides")):
-        threshold = _int_or_none(override.get("min_prompt_tokens"))
-        if threshold is not None and "utc_start" not in override:
-            yield threshold, _listed_prices(override, pricing)
-
-
-def estimate_cost(model: str | None, usage: "Usage") -> float | None:
+def estimate_cost(model: str | None, usage: Usage) -> float | None:
     """Return USD by the price table, or None where the model or its price is unknown.
 
-    Cached and freshly written tokens are inside prompt_tokens; Gemini counts a fresh write as
+    Cached and freshly written tokens are inside prompt_tokens. Gemini counts a fresh write as
     cached too, which would make the plain part negative. A blank cache price is the prompt's.
     """
     info = METADATA.get(model or "")
@@ -569,7 +533,7 @@ def estimate_cost(model: str | None, usage: "Usage") -> float | None:
     return round((total + usage.completion_tokens * price.output) / 1e6, 12)
 
 
-def cost_of(model: str | None, usage: "Usage") -> tuple[float | None, str | None]:
+def cost_of(model: str | None, usage: Usage) -> tuple[float | None, str | None]:
     """Return (USD, source): what the server reported, else an estimate, else (None, None).
 
     With a provider key of your own (BYOK) ``usage.cost`` is only OpenRouter's fee; the provider
@@ -582,82 +546,65 @@ def cost_of(model: str | None, usage: "Usage") -> tuple[float | None, str | None
     return cost, None if cost is None else "estimated"
 
 
-# Decoders of what a network may send in place of a dict, a list or a number.
-
-
-def _dict(value: object) -> Json:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _dicts(value: object) -> list[Json]:
-    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
-
-
-def _int_or_none(value: object) -> int | None:
-    number = None if isinstance(value, str) else _number_or_none(value)
-    return None if number is None else int(number)
-
-
-def _number_or_none(value: object) -> float | None:
-    """Keep a number as it came (0 stays the integer 0); read one from a string; else None."""
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return value if isinstance(value, int) or math.isfinite(value) else None
-
-
-def _count(counters: Json, name: str) -> int:
-    return max(0, _int_or_none(_number_or_none(counters.get(name))) or 0)
-
-
-def _amount(value: object) -> float | None:
-    """Return a sum of money; a negative one stands for an unknown one."""
-    number = _number_or_none(value)
-    return None if number is None or number < 0 else number
-
-
-def _str_or_none(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _str(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
 # --- Configuration --------------------------------------------------------------------------
-# LlmConfig and its checks: every bad value is named with its fix before anything is sent.
-# The environment is read in one place, _environment.
+# LlmConfig, and the one table of what a call may carry. A bad value is named with its fix before
+# anything is sent. The environment is read in one place, _environment; nothing else is touched.
 
 _OFF = ("0", "off", "false", "no")  # in the environment
-# The body fields of POST /chat/completions, to recognise a near miss; others pass as they are.
-BODY_FIELDS = frozenset(
-    "messages prompt model models stream stream_options usage max_tokens max_completion_tokens temperature top_p top_k"
-    " min_p top_a frequency_penalty presence_penalty repetition_penalty seed logit_bias logprobs top_logprobs stop"
-    " response_format structured_outputs tools tool_choice parallel_tool_calls max_tool_calls stop_server_tools_when"
-    " reasoning reasoning_effort include_reasoning verbosity plugins provider route preset service_tier speed"
-    " session_id prompt_cache_key prompt_cache_options cache_control user metadata trace prediction modalities"
-    " image_config audio web_search_options x_search_filter debug transforms n".split()
-)
-# What one call may set anew; all other settings belong to the Llm.
-CALL_SETTINGS = frozenset(
-    "model fallbacks headers temperature max_tokens system_prompt timeout connect_timeout deadline max_retries"
-    " retry_wait_max session_id workspace agent_id log_content".split()
-)
-# What one call may carry that is neither a setting nor a body field.
-CALL_ONLY = frozenset({"action_id", "schema", "attachments", "max_tool_rounds"})
-# Body fields that are settings as well.
-SETTING_FIELDS = ("temperature", "max_tokens", "session_id")
+_ON = ("1", "on", "true", "yes")
+
+# Where each known name belongs. An unknown name is taken for a new body field, unless it is a near miss.
+# "body": sent as it stands. "both": a setting that is sent. "setting": of the Llm, or of one call.
+# "call": of one call only. "client": of the Llm only.
+WHERE = {
+    name: where
+    for where, names in {
+        "body": "messages prompt models stream stream_options usage max_completion_tokens top_p top_k min_p top_a"
+        " frequency_penalty presence_penalty repetition_penalty seed logit_bias logprobs top_logprobs stop"
+        " response_format structured_outputs tools tool_choice parallel_tool_calls max_tool_calls"
+        " stop_server_tools_when reasoning reasoning_effort include_reasoning verbosity plugins provider route preset"
+        " service_tier speed prompt_cache_key prompt_cache_options cache_control user metadata trace prediction"
+        " modalities image_config audio web_search_options x_search_filter deferred_tools debug transforms n"
+        " safe_prompt raw_mode",
+        "both": "temperature max_tokens session_id",
+        "setting": "model fallbacks headers system_prompt timeout connect_timeout deadline max_retries retry_wait_max"
+        " workspace agent_id log_content",
+        "call": "action_id schema schema_retries attachments max_tool_rounds",
+        "client": "api_key base_url params log allow_plain_http max_cost max_cost_per_day",
+    }.items()
+    for name in names.split()
+}
+
+# Names of other libraries, and what does the same here.
+_FOREIGN_NAMES = {
+    "system": "system_prompt='...'",
+    "system_message": "system_prompt='...'",
+    "instructions": "system_prompt='...'",
+    "max_retry": "max_retries=...",
+    "retries": "max_retries=...",
+    "num_retries": "max_retries=...",
+    "images": "attachments=[...]",
+    "image": "attachments=[...]",
+    "files": "attachments=[...]",
+    "extra_body": "give its fields to the call directly, as in complete('hi', top_k=5)",
+    "extra_headers": "headers={...}",
+    "request_timeout": "timeout=...",
+    "timeout_s": "timeout=...",
+    "max_output_tokens": "max_tokens=...",
+    "max_new_tokens": "max_tokens=...",
+    "stop_sequences": "stop=[...]",
+    "functions": "tools=[...]",
+    "tool": "tools=[...]",
+    "function_call": "tool_choice=...",
+    "json_schema": "schema=...",
+    "response_model": "schema=...",
+    "fallback_models": "fallbacks=[...]",
+    "api_base": "Llm(base_url=...)",
+}
 
 _URL = r"(?i)(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(/[!-\"$->@-~]*)?"
-_LOOPBACK = r"(?i)(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])"
+# As a target, 0.0.0.0 and [::] are this machine.
+_LOOPBACK = r"(?i)(?:localhost|127(?:\.\d{1,3}){3}|0\.0\.0\.0|\[::1?\])"
 _HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _CONTROL = r"[\x00-\x08\x0a-\x1f\x7f]"
 _NOT_IN_HEADER = _CONTROL + r"|[^\x00-\xff]"
@@ -666,22 +613,172 @@ OWN_HEADERS = frozenset(
     "host content-length transfer-encoding connection authorization proxy-authorization accept-encoding".split()
 )
 
+# What can be checked without knowing the model: (types, lowest, highest, the rule in words)
+_NONE = type(None)
+_RULES: dict[str, tuple[tuple[type, ...], float, float, str]] = {
+    "temperature": ((int, float, _NONE), 0, 2, "lies between 0 and 2"),
+    "top_p": ((int, float, _NONE), 0, 1, "lies between 0 and 1"),
+    "max_tokens": ((int, _NONE), 1, math.inf, "is a whole number from 1"),
+    "max_completion_tokens": ((int, _NONE), 1, math.inf, "is a whole number from 1"),
+    "timeout": ((int, float), 0.001, 1e9, "is a positive number of seconds"),
+    "connect_timeout": ((int, float), 0.001, 1e9, "is a positive number of seconds"),
+    "deadline": ((int, float, _NONE), 0.001, 1e9, "is a positive number of seconds, or None"),
+    "max_retries": ((int,), 0, 1000, "is a whole number from 0"),
+    "retry_wait_max": ((int, float), 0, 1e9, "is a number of seconds from 0"),
+    "max_tool_rounds": ((int,), 1, 1000, "is a whole number from 1"),
+    "schema_retries": ((int,), 0, 10, "is a whole number from 0 to 10"),
+    "max_cost": ((int, float, _NONE), 0, 1e9, "is a sum of USD, or None"),
+    "max_cost_per_day": ((int, float, _NONE), 0, 1e9, "is a sum of USD, or None"),
+    **dict.fromkeys(("system_prompt", "session_id", "workspace", "agent_id", "action_id"), ((str, _NONE), 0, 0,
+                                                                                           "is a str")),
+    **dict.fromkeys(("log_content", "allow_plain_http"), ((bool,), 0, 1, "is True or False")),
+    **dict.fromkeys(("tools", "attachments"), ((list, tuple, _NONE), 0, 0, "is a list: [...]")),
+}  # fmt: skip
+
 
 def _environment(name: str) -> str | None:
     """Read a default from the environment: the one place where settings are taken from it."""
     return os.environ.get(name, "").strip() or None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class LlmConfig(_Value):
+def type_name(value: object) -> str:
+    """Return "a str", "an int" or "None": what a value is, for a message."""
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+def _near_name(name: str) -> str | None:
+    """Return the known name that this one misses by other joints, other case or one slip of the fingers."""
+    plain = re.sub(r"[-_]", "", name).lower()
+    for known in sorted(WHERE):
+        a, b = plain, known.replace("_", "")
+        if a == b:
+            return known
+        start = len(os.path.commonprefix([a, b]))
+        end = len(os.path.commonprefix([a[start:][::-1], b[start:][::-1]]))
+        left, right = a[start : len(a) - end], b[start : len(b) - end]
+        is_swap = len(left) == 2 and left == right[::-1]
+        if len(a) > 4 and (is_swap or max(len(left), len(right)) <= 1):  # of short names too many are one slip apart
+            return known
+    return None
+
+
+def check_value(name: str, value: Any) -> None:
+    """Raise ConfigError for a value of the wrong type or out of its range."""
+    if name not in _RULES:
+        return
+    types, low, high, rule = _RULES[name]
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        raise ConfigError(f"{name} is {type_name(value)}", hint=f"{name} {rule}")
+    if isinstance(value, (int, float)) and not low <= value <= high:
+        raise ConfigError(f"{name}={value!r} is out of range", hint=f"{name} {rule}")
+
+
+def check_params(params: Mapping[str, Any], *, of_call: bool = True) -> None:
+    """Raise ConfigError for what a call (or, if not ``of_call``, ``LlmConfig.params``) can't carry."""
+    for name, value in params.items():
+        if not isinstance(name, str):
+            raise ConfigError(f"{name!r} is no name of a body field", hint="names are strings")
+        where = WHERE.get(name)
+        if name == "messages":
+            raise ConfigError("messages is no option", hint="it is the argument of chat() and stream()")
+        if where == "client":
+            raise ConfigError(f"{name} can't be set per call", hint=f"Llm(..., {name}=...); body fields go in directly")
+        if not of_call and (where == "setting" or name == "model"):
+            raise ConfigError(f"params: {name} is a setting of its own", hint=f"Llm({name}=..., params={{...}})")
+        if not of_call and where == "call":
+            raise ConfigError(f"params: {name} belongs to one call", hint=f"complete(..., {name}=...)")
+        if name in _FOREIGN_NAMES:
+            raise ConfigError(f"{name!r} is not known here", hint=_FOREIGN_NAMES[name])
+        near = None if where else _near_name(name)
+        if near:
+            hint = f"did you mean {near}? Llm.request sends any body as it stands"
+            raise ConfigError(f"{name!r} is no field of the API", hint=hint)
+        check_value(name, value)
+        if name == "provider" and not isinstance(value, (dict, _NONE)):
+            hint = "provider={'only': ['openai']} or provider={'sort': 'price'}"
+            raise ConfigError(f"provider={value!r}: per call it is OpenRouter's routing object", hint=hint)
+    if params.get("schema") is not None and "response_format" in params:
+        raise ConfigError("both schema and response_format are given", hint="they are one thing: keep schema")
+
+
+def _checked_key(key: object) -> str | None:
+    key = _environment(KEY_ENV) if key is None else key
+    if key is None:
+        return None
+    if not isinstance(key, str):
+        raise ConfigError(f"api_key is {type_name(key)}, not a str", hint=f"keys: {KEYS_URL}")
+    key = key.strip(" \t")
+    if not key or not re.fullmatch(r"[!-~]+", key):
+        problem = "is empty" if not key else "holds a line break, blank or non-ASCII character"
+        raise ConfigError(f"api_key {problem}", hint=f"copy it anew from {KEYS_URL}, or set {KEY_ENV}")
+    return key
+
+
+def checked_model(name: str, value: object) -> str:
+    """Return the name of a model; raise ConfigError for what can't be one."""
+    if not isinstance(value, str) or not re.fullmatch(r"\S+", value) or re.search(_CONTROL, value):
+        raise ConfigError(f"{name}={value!r} is no model name", hint="a name is maker/model, such as 'openai/gpt-4'")
+    return value
+
+
+def _checked_mapping(name: str, value: Any, example: str) -> dict[Any, Any]:
+    if value is None:
+        return {}
+    if not hasattr(value, "items"):
+        raise ConfigError(f"{name} is {type_name(value)}, not a dict", hint=f"{name}={example}")
+    return dict(value.items())
+
+
+def checked_headers(value: object) -> dict[str, str]:
+    """Return request headers; raise ConfigError for what can't be one."""
+    headers = _checked_mapping("headers", value, "{'X-Title': 'My app'}")
+    for name, text in headers.items():
+        if not isinstance(name, str) or not re.fullmatch(_HEADER_NAME, name):
+            raise ConfigError(f"headers: {name!r} is no header name", hint="letters, digits and - only")
+        if name.lower() in OWN_HEADERS:
+            fix = "pass the key as api_key" if "auth" in name.lower() else "it is set for you"
+            raise ConfigError(f"headers: {name} can't be set here", hint=fix)
+        bad = re.search(_NOT_IN_HEADER, text) if isinstance(text, str) else None
+        if bad or not isinstance(text, str):
+            problem = f"holds {bad.group()!r}" if bad else f"is {type_name(text)}"
+            hint = "a header is one line of Latin-1 text, without a line break or control character"
+            raise ConfigError(f"headers: the value of {name} {problem}", hint=hint)
+    return headers
+
+
+def _checked_url(value: object, *, allow_plain_http: bool) -> str:
+    match = re.fullmatch(_URL, value.strip()) if isinstance(value, str) else None
+    if not match or int((match.group(3) or ":1")[1:]) not in range(1, 65536):
+        hint = f"leave it out, or write scheme, host and path like {BASE_URL}"
+        raise ConfigError(f"base_url={redact(repr(value), None)} is no http(s) URL", hint=hint)
+    scheme, host, path = match.group(1).lower(), match.group(2), (match.group(4) or "").rstrip("/")
+    if scheme == "http" and not re.fullmatch(_LOOPBACK, host) and not allow_plain_http:
+        hint = f"use https; for a gateway inside your own network set {PLAIN_HTTP_ENV}=1 or allow_plain_http=True"
+        raise ConfigError(f"base_url would send the key unencrypted to {host}", hint=hint)
+    if path.endswith("/completions"):
+        hint = "base_url ends before it, as in https://openrouter.ai/api/v1; each call adds its own path"
+        raise ConfigError(f"base_url ends in {path[-30:]}, which is the path of one endpoint", hint=hint)
+    return f"{scheme}://{host.lower()}{match.group(3) or ''}{path}"
+
+
+@dataclass(frozen=True)
+class LlmConfig:
     """Settings of an Llm; use keywords. A bad value raises ConfigError that names field and fix.
 
-    Times are seconds. ``timeout`` counts time without data (keep-alive comments and padding
-    blanks are no data), ``deadline`` the whole call with its retries, waits and rounds of functions.
+    Times are seconds. ``timeout`` counts the time that a call waits without data: keep-alive
+    comments and padding blanks are no data, and pauses of the caller do not count.
+    ``deadline`` bounds the whole call with its retries, waits and rounds of functions.
     ``api_key``: argument, then OPENROUTER_API_KEY. ``model``: argument, then OPENROUTER_MODEL,
     then "openrouter/auto". ``base_url``: argument, then OPENROUTER_BASE_URL, then OpenRouter.
     ``params`` holds further body fields. ``log``: None is the default path, False is off.
     ``log_content=False`` (or OPENROUTER_MIN_LOG_CONTENT=0) keeps prompt and answer text out of the log.
+    ``allow_plain_http=True`` (or OPENROUTER_ALLOW_PLAIN_HTTP=1) lets the key travel over http.
+    ``max_cost``: USD that this Llm may spend. ``max_cost_per_day`` (or OPENROUTER_MAX_COST_PER_DAY):
+    USD that all programs that share the log may spend in a local day. When the sum is used up,
+    BudgetError is raised before anything is sent; calls that are in flight then may exceed it.
     """
 
     provider: str = "openrouter"
@@ -698,6 +795,8 @@ class LlmConfig(_Value):
     deadline: float | None = None
     max_retries: int = MAX_RETRIES
     retry_wait_max: float = RETRY_WAIT_MAX
+    max_cost: float | None = None
+    max_cost_per_day: float | None = None
     params: Mapping[str, Any] | None = None
     log: LogTarget = None
     log_content: bool = True
@@ -707,12 +806,11 @@ class LlmConfig(_Value):
     agent_id: str | None = None
 
     def __new__(cls, *args: Any, **settings: Any) -> LlmConfig:
-        known = [f.name for f in dataclasses.fields(cls)]
-        for name in settings:
-            if name not in known:  # said before the generated __init__ could say TypeError without a fix
-                near = _near_name(name, known)
+        for name in settings:  # the generated __init__ would raise a TypeError that names no fix
+            if name not in cls.__dataclass_fields__:
+                near = _near_name(name)
                 hint = f"did you mean {near}?" if near else "body fields of the API go into params={...} or the call"
-                raise ConfigError(f"LlmConfig has no setting {name!r}", hint=hint)
+                raise ConfigError(f"LlmConfig has no setting {name!r}", hint=_FOREIGN_NAMES.get(name, hint))
         return super().__new__(cls)
 
     def __post_init__(self) -> None:
@@ -722,25 +820,28 @@ class LlmConfig(_Value):
         put = object.__setattr__  # the way to fill a frozen dataclass while it is being made
         put(self, "api_key", _checked_key(self.api_key))
         model = self.model if self.model is not None else _environment(MODEL_ENV) or DEFAULT_MODEL
-        put(self, "model", _checked_model("model", model))
-        put(self, "fallbacks", _checked_fallbacks(self.fallbacks))
-        put(self, "headers", _checked_headers(self.headers))
-        url = self.base_url if self.base_url is not None else _environment(BASE_URL_ENV) or BASE_URL
-        put(self, "base_url", _checked_url(url, self.allow_plain_http))
+        put(self, "model", checked_model("model", model))
+        if isinstance(self.fallbacks, str) or not hasattr(self.fallbacks, "__iter__"):
+            raise ConfigError(f"fallbacks={self.fallbacks!r} is no list", hint="fallbacks=['openai/gpt-4', ...]")
+        put(self, "fallbacks", tuple(checked_model("fallbacks", v) for v in self.fallbacks))
+        put(self, "headers", checked_headers(self.headers))
         put(self, "params", _checked_mapping("params", self.params, "{'top_p': 0.9}"))
-        for name in self.params or {}:
-            if name == "model" or name in CALL_SETTINGS - BODY_FIELDS:
-                raise ConfigError(f"params: {name} is a setting of its own", hint=f"Llm({name}=..., params={{...}})")
-            if name in CALL_ONLY:
-                raise ConfigError(f"params: {name} belongs to one call", hint=f"complete(..., {name}=...)")
-        check_body_fields(self.params or {})
+        check_params(self.params or {}, of_call=False)
+        day_limit = _environment(DAY_LIMIT_ENV)
+        if self.max_cost_per_day is None and day_limit:
+            if _number_or_none(day_limit) is None:
+                raise ConfigError(f"{DAY_LIMIT_ENV}={day_limit} is no number", hint="a sum of USD, such as 2.50")
+            put(self, "max_cost_per_day", _number_or_none(day_limit))
         if (_environment(LOG_CONTENT_ENV) or "").lower() in _OFF:
             put(self, "log_content", False)
-        for name in _RULES:
-            if hasattr(self, name):
-                _check_rule(name, getattr(self, name))
+        if (_environment(PLAIN_HTTP_ENV) or "").lower() in _ON:
+            put(self, "allow_plain_http", True)
+        for name in self.__dataclass_fields__:
+            check_value(name, getattr(self, name))
+        url = self.base_url if self.base_url is not None else _environment(BASE_URL_ENV) or BASE_URL
+        put(self, "base_url", _checked_url(url, allow_plain_http=self.allow_plain_http))
         if not isinstance(self.log, (bool, str, _NONE)) and not hasattr(self.log, "__fspath__"):
-            raise ConfigError(f"log is {_kind(self.log)}", hint="a path, None for the default one, or False")
+            raise ConfigError(f"log is {type_name(self.log)}", hint="a path, None for the default one, or False")
 
     def __repr__(self) -> str:
         shown = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
@@ -750,140 +851,98 @@ class LlmConfig(_Value):
 
     @property
     def key_source(self) -> str:
-        """Say where the key came from, without showing it."""
+        """Where the key came from, without showing it."""
         if self.api_key and self.api_key == _environment(KEY_ENV):
             return f"the environment variable {KEY_ENV}"
         return "the api_key argument" if self.api_key else "nowhere"
 
 
-def _near_name(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that this one misses by a typo, other case or other joints."""
-    import difflib
-
-    plain = re.sub(r"[-_]", "", name).lower()
-    by_plain = {k.replace("_", ""): k for k in sorted(known)}
-    close = difflib.get_close_matches(plain, list(by_plain), n=1, cutoff=0.8)
-    return by_plain[close[0]] if close else None
-
-
-def _checked_key(key: object) -> str | None:
-    if key is None:
-        key = _environment(KEY_ENV)
-    if key is None:
-        return None
-    if not isinstance(key, str):
-        raise ConfigError(f"api_key is {_kind(key)}, not a str", hint=f"keys: {KEYS_URL}")
-    key = key.strip(" \t")
-    if not key or not re.fullmatch(r"[!-~]+", key):
-        problem = "is empty" if not key else "holds a line break, blank or non-ASCII character"
-        raise ConfigError(f"api_key {problem}", hint=f"copy it anew from {KEYS_URL}, or set {KEY_ENV}")
-    return key
-
-
-def _checked_model(name: str, value: object) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"\S+", value) or re.search(_CONTROL, value):
-        raise ConfigError(f"{name}={value!r} is no model name", hint="a name is maker/model, such as 'openai/gpt-4'")
-    return value
-
-
-def _checked_fallbacks(value: object) -> tuple[str, ...]:
-    if isinstance(value, str) or not hasattr(value, "__iter__"):
-        raise ConfigError(f"fallbacks={value!r} is no list", hint="fallbacks=['openai/gpt-4', ...]")
-    return tuple(_checked_model("fallbacks", v) for v in value)
-
-
-def _checked_mapping(name: str, value: Any, example: str) -> dict[Any, Any]:
-    if value is None:
-        return {}
-    if not hasattr(value, "items"):
-        raise ConfigError(f"{name} is {_kind(value)}, not a dict", hint=f"{name}={example}")
-    return dict(value.items())
-
-
-def _checked_headers(value: object) -> dict[str, str]:
-    headers = _checked_mapping("headers", value, "{'X-Title': 'My app'}")
-    for name, text in headers.items():
-        if not isinstance(name, str) or not re.fullmatch(_HEADER_NAME, name):
-            raise ConfigError(f"headers: {name!r} is no header name", hint="letters, digits and - only")
-        if name.lower() in OWN_HEADERS:
-            fix = "pass the key as api_key" if "auth" in name.lower() else "it is set for you"
-            raise ConfigError(f"headers: {name} can't be set here", hint=fix)
-        bad = re.search(_NOT_IN_HEADER, text) if isinstance(text, str) else None
-        if bad or not isinstance(text, str):
-            problem = f"holds {bad.group()!r}" if bad else f"is {_kind(text)}"
-            hint = "a header is one line of Latin-1 text, without a line break or control character"
-            raise ConfigError(f"headers: the value of {name} {problem}", hint=hint)
-    return headers
-
-
-def _checked_url(value: object, allow_plain_http: bool) -> str:
-    match = re.fullmatch(_URL, value.strip()) if isinstance(value, str) else None
-    if not match or int((match.group(3) or ":1")[1:]) not in range(1, 65536):
-        hint = f"leave it out, or write scheme, host and path like {BASE_URL}"
-        raise ConfigError(f"base_url={redact(repr(value), None)} is no http(s) URL", hint=hint)
-    scheme, host = match.group(1).lower(), match.group(2)
-    if scheme == "http" and not re.fullmatch(_LOOPBACK, host) and not allow_plain_http:
-        hint = "use https, or set allow_plain_http=True for a gateway inside your own network"
-        raise ConfigError(f"base_url would send the key unencrypted to {host}", hint=hint)
-    return f"{scheme}://{host.lower()}{match.group(3) or ''}{(match.group(4) or '').rstrip('/')}"
-
-
-def check_body_fields(given: Mapping[str, Any]) -> None:
-    """Raise ConfigError for a near miss of a known body field, or a value out of its range."""
-    for name, value in given.items():
-        if not isinstance(name, str):
-            raise ConfigError(f"{name!r} is no name of a body field", hint="names are strings")
-        if name == "messages":
-            raise ConfigError("messages is no option", hint="it is the argument of chat() and stream()")
-        if name in _RULES:
-            _check_rule(name, value)
-        if name not in BODY_FIELDS | CALL_ONLY:
-            near = _near_name(name, BODY_FIELDS | CALL_SETTINGS | CALL_ONLY | {"concurrency"})
-            if near:
-                hint = f"did you mean {near}? Llm.request sends any body as it stands"
-                raise ConfigError(f"{name!r} is no field of the API", hint=hint)
-
-
-# What can be checked without knowing the model: (types, lowest, highest, the rule in words)
-_NONE = type(None)
-_RULES: dict[str, tuple[tuple[type, ...], float, float, str]] = {
-    "temperature": ((int, float, _NONE), 0, 2, "lies between 0 and 2"),
-    "top_p": ((int, float, _NONE), 0, 1, "lies between 0 and 1"),
-    "max_tokens": ((int, _NONE), 1, math.inf, "is a whole number from 1"),
-    "max_completion_tokens": ((int, _NONE), 1, math.inf, "is a whole number from 1"),
-    "timeout": ((int, float), 0.001, 1e9, "is a positive number of seconds"),
-    "connect_timeout": ((int, float), 0.001, 1e9, "is a positive number of seconds"),
-    "deadline": ((int, float, _NONE), 0.001, 1e9, "is a positive number of seconds, or None"),
-    "max_retries": ((int,), 0, 1000, "is a whole number from 0"),
-    "retry_wait_max": ((int, float), 0, 1e9, "is a number of seconds from 0"),
-    "max_tool_rounds": ((int,), 1, 1000, "is a whole number from 1"),
-    **dict.fromkeys(("system_prompt", "session_id", "workspace", "agent_id"), ((str, _NONE), 0, 0, "is a str")),
-    **dict.fromkeys(("log_content", "allow_plain_http"), ((bool,), 0, 1, "is True or False")),
-}
-
-
-def _check_rule(name: str, value: Any) -> None:
-    types, low, high, rule = _RULES[name]
-    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-        raise ConfigError(f"{name} is {_kind(value)}", hint=f"{name} {rule}")
-    if isinstance(value, (int, float)) and not low <= value <= high:
-        raise ConfigError(f"{name}={value!r} is out of range", hint=f"{name} {rule}")
-
-
-def _kind(value: object) -> str:
-    return "None" if value is None else f"{'an' if type(value).__name__[0] in 'aeiou' else 'a'} {type(value).__name__}"
-
-
 # --- Results --------------------------------------------------------------------------------
-# Frozen values that cross to the caller. They know how to read a decoded answer, not the wire.
+# Frozen values that cross to the caller, and what the bytes of a file say that it is.
+# They read decoded answers; they know nothing of sockets. Only Completion.save writes files.
+
+_DECODER = json.JSONDecoder(parse_constant=lambda name: None)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Usage(_Value):
+def decode_json(text: str) -> Any:
+    """Decode JSON text; raise ValueError, also for what is nested too deep."""
+    # NaN and Infinity are no JSON, but one of them in a counter must not cost a paid answer.
+    try:
+        return _DECODER.decode(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def decode_base64(text: str) -> bytes:
+    """Decode base64 with line breaks, without its padding, or joined from pieces that are padded each."""
+    import base64
+
+    runs = re.findall(r"[^=]+", re.sub(r"\s+", "", text))
+    return b"".join(base64.b64decode(run + "=" * (-len(run) % 4), validate=True) for run in runs)
+
+
+def data_of_url(url: str) -> bytes:
+    """Return what a data URL (RFC 2397) holds; raise ValueError where it is torn."""
+    from urllib.parse import unquote_to_bytes
+
+    head, comma, text = url.partition(",")
+    if not comma:
+        raise ValueError("a data URL without a comma")
+    return decode_base64(text) if head.endswith(";base64") else unquote_to_bytes(text)
+
+
+# (part of a message, media type or audio format, first bytes, endings of names). Where the bytes fit several rows,
+# the ending of the name decides.
+MEDIA = (
+    ("image", "image/png", rb"\x89PNG", "png"),
+    ("image", "image/jpeg", rb"\xff\xd8\xff", "jpg jpeg"),
+    ("image", "image/gif", rb"GIF8", "gif"),
+    ("image", "image/webp", rb"RIFF....WEBP", "webp"),
+    ("file", "application/pdf", rb"%PDF-", "pdf"),
+    ("audio", "wav", rb"RIFF....WAVE", "wav"),
+    ("audio", "mp3", rb"ID3|\xff[\xe2-\xe7\xf2-\xf7\xfa\xfb]", "mp3"),
+    ("audio", "flac", rb"fLaC", "flac"),
+    ("audio", "ogg", rb"OggS", "ogg oga opus"),
+    ("audio", "aiff", rb"FORM....AIF", "aiff aif"),
+    ("audio", "aac", rb"\xff[\xf0\xf1\xf8\xf9]", "aac"),
+    ("audio", "m4a", rb"....ftypM4A", "m4a"),
+    ("video", "video/mov", rb"....ftypqt", "mov"),
+    ("video", "video/mp4", rb"....ftyp(?!hei|hev|mif|msf|avi)", "mp4 m4v"),  # not an HEIC or AVIF picture
+    ("audio", "m4a", rb"....ftyp(?!hei|hev|mif|msf|avi)", "m4a"),
+    ("video", "video/webm", rb"\x1aE\xdf\xa3", "webm"),
+    ("video", "video/mpeg", rb"\x00\x00\x01[\xb3\xba]", "mpeg mpg"),
+)
+
+
+def media_rows(data: bytes) -> list[tuple[str, str, bytes, str]]:
+    """Return the rows of MEDIA that the first bytes of a file fit."""
+    return [row for row in MEDIA if re.match(row[2], data, re.S)]
+
+
+class Headers(_HeaderDict):
+    """The headers of an answer: a dict that is looked up in any letter case."""
+
+    def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
+        super().__init__((str(name).lower(), value) for name, value in items)
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name.lower())
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(str(name).lower())
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the value of a header, or the default."""
+        return super().get(name.lower(), default)
+
+
+@dataclass(frozen=True)
+class Usage:
     """Tokens and money of one answer, or the sum of several.
 
     Cached and written tokens are inside prompt_tokens, reasoning tokens inside
-    completion_tokens. ``cost`` is USD as the server sent it, None where it did not.
+    completion_tokens. ``cost`` is USD as the server sent it, None where it did not. In a sum it
+    is the known part, and ``unpriced`` counts the answers whose cost is not in it.
     """
 
     prompt_tokens: int = 0
@@ -895,6 +954,7 @@ class Usage(_Value):
     cost: float | None = None
     is_byok: bool = False
     upstream_cost: float | None = None
+    unpriced: int = 0
 
     @classmethod
     def from_wire(cls, value: object) -> Usage:
@@ -919,18 +979,17 @@ class Usage(_Value):
     def __add__(self, other: Usage) -> Usage:
         if not isinstance(other, Usage):
             return NotImplemented
-        pairs = zip(self._cells(), other._cells())
-        return Usage(*(_sum_known(a, b) for a, b in pairs))
+
+        def known_sum(a: Any, b: Any) -> Any:
+            if a is None or b is None:
+                return b if a is None else a
+            return a or b if isinstance(a, bool) else a + b
+
+        return Usage(*(known_sum(getattr(self, name), getattr(other, name)) for name in self.__dataclass_fields__))
 
 
-def _sum_known(a: Any, b: Any) -> Any:
-    if a is None or b is None:
-        return b if a is None else a
-    return a or b if isinstance(a, bool) else a + b
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class ToolCall(_Value):
+@dataclass(frozen=True)
+class ToolCall:
     """A function that the model asks for; ``arguments`` is its string, '' where there was none."""
 
     id: str
@@ -947,8 +1006,8 @@ class ToolCall(_Value):
             raise APIResponseError(f"the arguments of {self.name} are not JSON: {error}", hint=hint) from None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Attempt(_Value):
+@dataclass(frozen=True)
+class Attempt:
     """One request of an operation: HTTP status or None, what failed, and the wait after it."""
 
     models: tuple[str, ...]
@@ -960,9 +1019,23 @@ class Attempt(_Value):
 # What providers call "the token limit was hit"; finish_reason may say tool_calls all the same.
 _LIMIT_REASONS = frozenset({"length", "max_tokens", "max_output_tokens"})
 
+# Fields of a message that Completion.message builds itself; all others go back as they came.
+_MESSAGE_FIELDS = ("role", "content", "tool_calls", "reasoning_details", "reasoning", "refusal", "annotations", "audio")
+_SHOWN_CONTENT = 80  # characters of the text in a repr, which should fit on three lines
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Completion(_Value):
+
+def _message(choice: Json) -> Json:
+    return _dict(choice.get("message") or choice.get("delta"))
+
+
+def first_choice(body: Json) -> Json:
+    """Return the choice of index 0, or the first there is, or {}: ``choices`` may be empty."""
+    choices = _dicts(body.get("choices"))
+    return next((c for c in choices if not c.get("index")), choices[0] if choices else {})
+
+
+@dataclass(frozen=True)
+class Completion:
     """A whole answer; ``str()`` is its text. None: not sent; lists are empty where nothing came.
 
     ``model`` is the one that served, ``provider`` the upstream, ``cost`` USD by ``cost_source``
@@ -997,10 +1070,28 @@ class Completion(_Value):
     logprobs: Json | None = None
     parsed: Any = None
     rounds: list[Json] = field(default_factory=list, repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    headers: Mapping[str, str] = field(default_factory=Headers, repr=False, compare=False)
     raw: Json = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:
+        return self.content
+
+    def __repr__(self) -> str:
+        text = self.content if len(self.content) <= _SHOWN_CONTENT else self.content[:_SHOWN_CONTENT] + "..."
+        about = {
+            "tool_calls": [call.name for call in self.tool_calls],
+            "files": len(self.files),
+            "model": self.model,
+            "finish_reason": self.finish_reason,
+            "tokens": self.usage.total_tokens,
+            "cost": self.cost,
+            "id": self.id,
+        }
+        shown = [repr(text), *(f"{name}={value!r}" for name, value in about.items() if value)]
+        return f"Completion({', '.join(shown)})"
+
+    def _repr_markdown_(self) -> str:
+        """Show as its text in notebooks."""
         return self.content
 
     @property
@@ -1015,6 +1106,31 @@ class Completion(_Value):
         sound = _str(_dict(self.audio).get("data"))
         return [*self.images, *([f"data:audio/x;base64,{sound}"] if sound else [])]
 
+    def save(self, folder: Any) -> list[str]:
+        """Write the images and the sound that came back into a folder, and return the paths.
+
+        A file that the answer only links to is not fetched: its URL stands in place of a path.
+        The folder is made where there is none. Raises OSError, and ValueError for a torn file.
+        """
+        saved = []
+        os.makedirs(folder, exist_ok=True)
+        for number, url in enumerate(self.files, 1):
+            if not url.startswith("data:"):
+                saved.append(url)
+                continue
+            data = data_of_url(url)
+            endings = [row[3].split()[0] for row in media_rows(data)]
+            ending = endings[0] if endings else "svg" if b"<svg" in data[:1000] else "bin"
+            stem, copy = re.sub("[^A-Za-z0-9_-]", "_", self.id or "answer"), 1
+            path = os.path.join(folder, f"{stem}-{number}.{ending}")
+            while os.path.exists(path):  # a gateway that gives every answer one id
+                copy += 1
+                path = os.path.join(folder, f"{stem}-{number}-{copy}.{ending}")
+            with open(path, "wb") as file:
+                file.write(data)
+            saved.append(path)
+        return saved
+
     @property
     def messages(self) -> list[Json]:
         """What to add to the history: the rounds of functions, where there were some, and the message."""
@@ -1022,22 +1138,32 @@ class Completion(_Value):
 
     @property
     def message(self) -> Json:
-        """The assistant message for the history: tool calls and reasoning unchanged."""
-        functions = [(call.id, {"name": call.name, "arguments": call.arguments}) for call in self.tool_calls]
-        parts = {
-            "tool_calls": [{"id": i, "type": "function", "function": function} for i, function in functions],
+        """The assistant message for the history, with every field that the service may want back."""
+        raw = _message(first_choice(self.raw))
+        raw_calls = _dicts(raw.get("tool_calls"))
+        if len(raw_calls) != len(self.tool_calls):
+            raw_calls = [{}] * len(self.tool_calls)
+        calls = []
+        for call, came in zip(self.tool_calls, raw_calls):
+            function = {**_dict(came.get("function")), "name": call.name, "arguments": call.arguments}
+            extra = {k: v for k, v in came.items() if k != "index" and v is not None}
+            calls.append({**extra, "id": call.id, "type": came.get("type") or "function", "function": function})
+        sound_id = _dict(self.audio).get("id")
+        fields = {
+            "tool_calls": calls,
             "reasoning_details": self.reasoning_details,
-            "reasoning": None if self.reasoning_details else self.reasoning,
+            "reasoning": None if self.reasoning_details else raw.get("reasoning"),
             "refusal": self.refusal,
             "annotations": self.annotations,
-            "images": _list(_message(_first_choice(self.raw)).get("images")),
+            "audio": {"id": sound_id} if sound_id else None,  # the service keeps the sound under its id
+            **{k: v for k, v in raw.items() if k not in _MESSAGE_FIELDS},
         }
-        return {"role": "assistant", "content": self.content, **{k: v for k, v in parts.items() if v}}
+        return {"role": "assistant", "content": self.content, **{k: v for k, v in fields.items() if v}}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Chunk(_Value):
-    """One event of a stream as it came; ``tool_calls`` are fragments, merged in the Completion."""
+@dataclass(frozen=True)
+class Chunk:
+    """One event of a stream; ``tool_calls`` are fragments, which the Completion puts together."""
 
     content: str = ""
     reasoning: str = ""
@@ -1050,74 +1176,53 @@ class Chunk(_Value):
 class Embeddings(_VectorList):
     """A list of vectors in the order of the inputs, with what they cost."""
 
-    usage = Usage()
-    cost: float | None = None
-    cost_source: str | None = None
-    model: str | None = None
-    raw: Json
-
-    def __init__(self, vectors: Iterable[list[float]], **about: Any) -> None:
+    def __init__(
+        self,
+        vectors: Iterable[list[float]],
+        *,
+        usage: Usage | None = None,
+        cost: float | None = None,
+        cost_source: str | None = None,
+        model: str | None = None,
+        raw: Json | None = None,
+    ) -> None:
         super().__init__(vectors)
-        self.__dict__.update(about)
+        self.usage = usage or Usage()
+        self.cost = cost
+        self.cost_source = cost_source
+        self.model = model
+        self.raw: Json = raw or {}
 
 
-def _choice_zero(body: Json) -> Json:
-    """Return the choice of index 0, or {}: ``choices`` may be empty, and there may be others."""
-    for choice in _list(body.get("choices")):  # no generator: this runs for every chunk
-        if isinstance(choice, dict) and not choice.get("index"):
-            return choice
-    return {}
+def join_surrogates(text: str, alone: str = "surrogatepass") -> str:
+    """Join the halves of characters that were cut into two JSON strings.
 
-
-def _first_choice(body: Json) -> Json:
-    """Return the choice of index 0, or the first there is, or {}."""
-    return _choice_zero(body) or next(iter(_dicts(body.get("choices"))), {})
-
-
-def _message(choice: Json) -> Json:
-    return _dict(choice.get("message") or choice.get("delta"))
-
-
-# NaN and Infinity are no JSON, but one of them in a counter must not cost a paid answer.
-_DECODER = json.JSONDecoder(parse_constant=lambda name: None)
-
-
-def decode_json(text: str) -> Any:
-    """Decode JSON text; raises ValueError also for what is nested too deep."""
+    ``alone``: what the codec does with a half that stays alone; "replace" makes U+FFFD of it.
+    """
     try:
-        return _DECODER.decode(text)
-    except RecursionError:
-        raise ValueError("nested too deep") from None
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", alone)
+    return text
 
 
 def text_of(content: object) -> str:
     """Return the text of a message content: a string, a list of parts, or null."""
     if isinstance(content, str):
         return content
-    return "".join(_str(part.get("text")) for part in _dicts(content))
+    return join_surrogates("".join(_str(part.get("text")) for part in _dicts(content)))
 
 
 # --- Wire format ----------------------------------------------------------------------------
-# Bytes and dicts in, values out. No clock, no socket, no file: all of it can be fed by a test.
+# Dicts to request bodies, and bytes to decoded answers.
+# This section is pure: no clock, no socket, no file. A test can feed all of it.
 
 
-def messages_of(prompt: object, system_prompt: str | None) -> list[Json]:
-    """Return the messages of a prompt or a history; raise ConfigError for what can't be sent."""
-    if isinstance(prompt, str):
-        if not prompt.strip():
-            raise ConfigError("the prompt is empty", hint="pass some text")
-        messages: list[Json] = [{"role": "user", "content": prompt}]
-    else:
-        messages = _checked_messages(prompt)
-    if system_prompt and not any(m["role"] in ("system", "developer") for m in messages):
-        messages.insert(0, {"role": "system", "content": system_prompt})
-    return messages
-
-
-def _checked_messages(value: object) -> list[Json]:
+def checked_messages(value: object) -> list[Json]:
+    """Return a history as a list; raise ConfigError for what can't be sent."""
     if not isinstance(value, (list, tuple)):
         hint = "messages=[{'role': 'user', 'content': '...'}]; for a plain prompt use complete()"
-        raise ConfigError(f"messages is {_kind(value)}, not a list", hint=hint)
+        raise ConfigError(f"messages is {type_name(value)}, not a list", hint=hint)
     if not value:
         raise ConfigError("messages is empty", hint="give at least one {'role': 'user', 'content': '...'}")
     for i, message in enumerate(value):
@@ -1129,11 +1234,12 @@ def _checked_messages(value: object) -> list[Json]:
 
 def build_body(config: LlmConfig, messages: list[Json], params: Json, *, stream: bool) -> Json:
     """Return the body of POST /chat/completions: what was asked for and nothing else."""
-    fields: Json = {name: getattr(config, name) for name in SETTING_FIELDS if name not in params}
+    sent_settings = [name for name, where in WHERE.items() if where == "both"]
+    fields: Json = {name: getattr(config, name) for name in sent_settings if name not in params}
     fields.update(config.params or {}, **({"stream": True} if stream else {}))
-    fields.update((k, v) for k, v in params.items() if k not in CALL_SETTINGS or k in SETTING_FIELDS)
+    fields.update((k, v) for k, v in params.items() if WHERE.get(k, "body") in ("body", "both"))
     body: Json = {"model": config.model, "messages": messages}
-    body.update((k, v) for k, v in fields.items() if v is not None or k not in SETTING_FIELDS)
+    body.update((k, v) for k, v in fields.items() if v is not None or k not in sent_settings)
     if "models" in body:
         if config.fallbacks:
             raise ConfigError("both fallbacks and models are given", hint="they are one thing: keep fallbacks")
@@ -1151,28 +1257,24 @@ def with_models(body: Json, models: Sequence[str]) -> Json:
 
 def encode_body(body: object) -> bytes:
     """Encode compactly in the given key order; raise ConfigError that names what is no JSON."""
+
+    def unencodable() -> str:
+        for name, value in _dict(body).items():
+            try:
+                json.dumps(value, allow_nan=False)
+            except (TypeError, ValueError, RecursionError):
+                return str(name)
+        return "the body"
+
     try:
         text = json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         hint = "use strings, numbers, booleans, None, lists and dicts"
-        raise ConfigError(f"{_unencodable(body)} can't be sent as JSON: {error}", hint=hint) from None
+        raise ConfigError(f"{unencodable()} can't be sent as JSON: {error}", hint=hint) from None
     try:
         return text.encode()
     except UnicodeEncodeError:  # half of a surrogate pair: JSON can say it, UTF-8 can't
         return json.dumps(body, separators=(",", ":")).encode()
-
-
-def _unencodable(body: object) -> str:
-    for name, value in _dict(body).items():
-        try:
-            json.dumps(value, allow_nan=False)
-        except (TypeError, ValueError, RecursionError):
-            return str(name)
-    return "the body"
-
-
-class LimitError(ValueError):
-    """The other side sent more than a named limit allows."""
 
 
 class SSEDecoder:
@@ -1183,10 +1285,10 @@ class SSEDecoder:
     whole, so that a caller can tell data from keep-alive comments.
     """
 
-    def __init__(self, max_event: int = MAX_EVENT) -> None:
-        self._max_event = max_event
+    def __init__(self) -> None:
         self._line: list[bytes] = []  # the pieces of a line whose end has not come
         self._line_size = 0
+        self._name = ""
         self._data: list[bytes] = []
         self._data_size = 0
         self._after_cr = False
@@ -1198,8 +1300,8 @@ class SSEDecoder:
         is_data = bool(self._line) and b"data".startswith(b"".join(self._line[:2])[:4])
         return self._data_size + (self._line_size if is_data else 0)
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """Return the data of each event that this piece completes; raises LimitError."""
+    def feed(self, data: bytes) -> list[tuple[str, bytes]]:
+        """Return (name, data) of each event that this piece completes."""
         if self._after_cr and data:
             data = data[1:] if data[:1] == b"\n" else data
             self._after_cr = False
@@ -1207,240 +1309,107 @@ class SSEDecoder:
             self._after_cr = data.endswith(b"\r")
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         head, newline, tail = data.rpartition(b"\n")
-        if not newline:
-            self._hold(data)
-            return []
-        if self._line:
+        if newline and self._line:
             head = b"".join(self._line) + head
-        self._line, self._line_size = [], 0
-        events = self._events(head.split(b"\n"))
-        self._hold(tail)
+        events = self._events(head.split(b"\n")) if newline else []
+        if newline:
+            self._line, self._line_size = [], 0
+        self._line_size += len(tail)
+        if self._line and len(tail) < 1024 and len(self._line[-1]) < 1024:
+            self._line[-1] += tail  # a drip of single bytes must not become a list of them
+        elif tail:
+            self._line.append(tail)
         return events
 
-    def _hold(self, piece: bytes) -> None:
-        self._line_size += len(piece)
-        if self._line_size + self._data_size > self._max_event:
-            raise LimitError(f"an event of more than {self._max_event:,} bytes")
-        if self._line and len(piece) < 1024 and len(self._line[-1]) < 1024:
-            self._line[-1] += piece  # a drip of single bytes must not become a list of them
-        elif piece:
-            self._line.append(piece)
-
-    def _events(self, lines: list[bytes]) -> list[bytes]:
+    def _events(self, lines: list[bytes]) -> list[tuple[str, bytes]]:
         if self._at_start and lines[0][:3] == b"\xef\xbb\xbf":
             lines[0] = lines[0][3:]
         self._at_start = False
         events = []
         for line in lines:
             name, _, value = line.partition(b":")
-            if name == b"data":
-                value = value[1:] if value[:1] == b" " else value
-                self._data.append(value)
+            if name == b"data" or name == b"error":  # llama.cpp writes an error as a field of its own
+                self._data.append(value[1:] if value[:1] == b" " else value)
                 self._data_size += len(value) + 1
-                self._hold(b"")  # which looks at the size
-            elif not line and self._data:
-                events.append(b"\n".join(self._data))
-                self._data, self._data_size = [], 0
+                if name == b"error":
+                    self._name = "error"
+            elif name == b"event":
+                self._name = str(value.strip(), "utf-8", "replace")
+            elif not line:
+                if self._data:
+                    events.append((self._name, b"\n".join(self._data)))
+                    self._data, self._data_size = [], 0
+                self._name = ""
         return events
-
-
-class LengthFraming:
-    """An HTTP body of known length, or (None) one that ends with the connection."""
-
-    def __init__(self, length: int | None) -> None:
-        self.left = length
-        self.done = length == 0
-        self.rest = b""
-        self.failure = None
-
-    def feed(self, data: bytes) -> bytes:
-        """Return the body bytes of this piece."""
-        if self.left is None:
-            return data
-        body, self.rest = data[: self.left], data[self.left :]
-        self.left -= len(body)
-        self.done = self.left == 0
-        return body
-
-    def end(self) -> bool:
-        """Take note that the connection ended; return whether the body is whole."""
-        self.done = self.done or self.left is None
-        return self.done
-
-
-class ChunkedFraming:
-    """An HTTP body in chunks (RFC 9112, section 7.1), from bytes cut anywhere."""
-
-    MAX_LINE = 8192  # bytes of a chunk's head or a trailer line
-
-    def __init__(self) -> None:
-        self.done = False
-        self.rest = b""
-        self.failure: ValueError | None = None
-        self._chunk_left = 0
-        self._held = b""
-        self._state = "head"  # head, data, gap (the line end after data), trailer
-
-    def feed(self, data: bytes) -> bytes:
-        """Return the body bytes of this piece; where it is no longer chunked, ``failure`` says why."""
-        data = self._held + data if self._held else data
-        out: list[bytes] = []
-        at = 0
-        while not self.done:
-            if self._state == "data":
-                piece = data[at : at + self._chunk_left]
-                out.append(piece)
-                at += len(piece)
-                self._chunk_left -= len(piece)
-                if self._chunk_left:
-                    break
-                self._state = "gap"
-            end = data.find(b"\n", at)
-            if end < 0:
-                break
-            self._line(data[at:end].rstrip(b"\r"))
-            at = end + 1
-            if self.failure:
-                break
-        self._held = b"" if self.done else data[at:]
-        self.rest = data[at:] if self.done else b""
-        if len(self._held) > self.MAX_LINE and not self.failure:
-            self.failure = LimitError("a chunk head of more than 8 KiB")
-        return out[0] if len(out) == 1 else b"".join(out)
-
-    def _line(self, line: bytes) -> None:
-        if self._state == "head":
-            size = line.split(b";", 1)[0].strip()
-            if not 0 < len(size) < 16 or size.strip(b"0123456789abcdefABCDEF"):  # int() takes more than digits
-                self.failure = ValueError(f"a chunk head {line[:40]!r}")
-                return
-            self._chunk_left = int(size, 16)
-            self._state = "data" if self._chunk_left else "trailer"
-        elif self._state == "gap":
-            if line:
-                self.failure = ValueError(f"{line[:40]!r} after a chunk")
-            self._state = "head"
-        elif not line:
-            self.done = True
-
-    def end(self) -> bool:
-        """Take note that the connection ended; return whether the body is whole."""
-        return self.done
 
 
 # How the pieces of a delta grow into the value of a message. What is not named here: the last
 # value that is not null wins.
-_LAST_EVENTS = ("response.completed", "response.incomplete", "message_stop")
 _TEXT_KEYS = ("content", "reasoning", "reasoning_content", "refusal")
-_LIST_KEYS = ("images", "annotations")
 _OUTPUT_KEYS = frozenset([*_TEXT_KEYS, "tool_calls", "reasoning_details", "images", "audio"])
 _GROWING_KEYS = frozenset(["text", "summary", "data", "transcript"])  # of reasoning blocks and audio
+_LAST_EVENTS = ("response.completed", "response.incomplete", "message_stop")  # of /responses and /messages
 
 
-class ChunkAssembler:
-    """Put the chunks of a stream together into the body that a plain answer would have had."""
+def is_half(character: str) -> bool:
+    """Say whether this is the first half of a surrogate pair."""
+    return "\ud800" <= character <= "\udbff"
 
-    def __init__(self) -> None:
-        self._envelope: Json = {}
-        self._choices: dict[int, Json] = {}
-        self._is_over = False
-        self.has_output = False
 
-    @property
-    def has_finish(self) -> bool:
-        """Whether every answer that has begun (``n`` may be several) has come to its end."""
-        return self._is_over or bool(self._choices) and all(c["finish_reason"] for c in self._choices.values())
+def _argument_text(arguments: object) -> str:
+    """Return the arguments of a call as JSON text; some upstreams forget to make them a string."""
+    return arguments if isinstance(arguments, str) else "" if arguments is None else json.dumps(arguments)
 
-    def add(self, chunk: Json) -> None:
-        """Take one chunk; odd types are kept out of the message, never fatal."""
-        for key, value in chunk.items():
-            if key == "choices":
-                for choice in _dicts(value):
-                    self._add_choice(choice)
-            elif value is not None:
-                self._envelope[key] = value
-        if "type" in chunk:  # an event of /responses or /messages, which carry their answer inside
-            self._is_over = self._is_over or chunk["type"] in _LAST_EVENTS
-            self._envelope.update(_dict(chunk.get("response")) or _dict(chunk.get("message")))
 
-    def _add_choice(self, delta_choice: Json) -> None:
-        index = _int_or_none(delta_choice.get("index")) or 0
-        begun: Json = {"index": index, "message": {"role": "assistant"}, "finish_reason": None}
-        choice = self._choices.setdefault(index, begun)
-        for key, value in delta_choice.items():
-            if value is None or key == "index":
-                continue
-            if key in ("delta", "message"):
-                self._add_delta(choice["message"], _dict(value))
-            elif key == "logprobs":
-                _merge(choice.setdefault(key, {}), _dict(value))
-            elif key in ("finish_reason", "native_finish_reason"):
-                choice[key] = choice.get(key) or value  # the first; it may come twice
-            else:
-                choice[key] = value
+def _is_json(text: str) -> bool:
+    try:
+        decode_json(text)
+    except ValueError:
+        return False
+    return True
 
-    def _add_delta(self, message: Json, delta: Json) -> None:
-        for key, value in delta.items():
-            new = text_of(value) if key in _TEXT_KEYS else value
-            if not new or key == "role":
-                continue
-            if key in _TEXT_KEYS:
-                message.setdefault(key, []).append(new)  # joined at the end
-            elif key == "tool_calls":
-                merge_tool_calls(message.setdefault(key, []), new)
-            elif key == "reasoning_details":
-                _merge_reasoning(message.setdefault(key, []), new)
-            elif key in _LIST_KEYS:
-                message.setdefault(key, []).extend(_list(new))
-            elif key == "audio":
-                _merge(message.setdefault(key, {}), _dict(new))
-            else:
-                message[key] = new
-            self.has_output = self.has_output or key in _OUTPUT_KEYS
 
-    def body(self) -> Json:
-        """Return the answer so far in the shape of a plain one."""
-        choices = []
-        for _, choice in sorted(self._choices.items()):
-            message = {k: "".join(v) if k in _TEXT_KEYS else v for k, v in choice["message"].items()}
-            message.setdefault("content", "")
-            if "tool_calls" in message:
-                message["tool_calls"] = sorted(message["tool_calls"], key=lambda call: call["index"])
-            choices.append({**choice, "message": message})
-        return {**self._envelope, "choices": choices}
+def _is_begun(call: Json) -> bool:
+    """Whether the arguments of a call have begun and are not whole."""
+    arguments = call["function"]["arguments"]
+    return bool(arguments) and not _is_json(arguments)
 
 
 def merge_tool_calls(calls: list[Json], fragments: object) -> None:
-    """Merge fragments by ``index``; a later null or empty id or name never overwrites the first."""
-    for fragment in _dicts(fragments):
-        call_id, function = _str(fragment.get("id")), _dict(fragment.get("function"))
-        index = _int_or_none(fragment.get("index"))
-        if index is None:  # without a number: a new call with a new id, else the one of that id, or the last
-            known = [c for c in calls if not call_id or c["id"] == call_id]
-            index = known[-1]["index"] if known else calls[-1]["index"] + 1 if calls else 0
-        call = next((c for c in calls if c["index"] == index), None)
-        if call is None:
-            call = {"index": index, "id": "", "type": "function", "function": {"name": "", "arguments": ""}}
-            calls.append(call)
-        call["id"] = call["id"] or call_id
-        call["type"] = _str(fragment.get("type")) or call["type"]
-        target = call["function"]
-        target["name"] = target["name"] or _str(function.get("name"))
-        target["arguments"] += _str(function.get("arguments"))
+    """Merge fragments into calls. A new id or name begins a new call, whatever ``index`` says.
 
-
-def _merge_reasoning(details: list[Json], fragments: object) -> None:
-    """Merge pieces by (type, index), in order of first sight; what has no index stays as it is.
-
-    Two types may share one index. A Claude block is many texts and a signature that comes last.
+    A fragment without a name belongs to the call of its index, or to the last one, whose
+    arguments it goes on with if they are not whole. Without ids, a name that comes again begins a
+    new call once the arguments so far are whole.
     """
     for fragment in _dicts(fragments):
-        index, kind = fragment.get("index"), fragment.get("type")
-        same = [d for d in details if d.get("index") == index and d.get("type") == kind]
-        if not isinstance(index, int) or not same:
-            same = [{}]
-            details += same
-        _merge(same[-1], fragment)
+        call_id, function = _str(fragment.get("id")), _dict(fragment.get("function"))
+        name, arguments = _str(function.get("name")), _argument_text(function.get("arguments"))
+        index = _int_or_none(fragment.get("index"))
+        same = [c for c in calls if index is None or c["index"] == index]
+        if call_id and index is None:
+            same = [c for c in calls if c["id"] == call_id] or same
+        call = same[-1] if same else None
+        if not name and arguments and calls and call in (None, calls[-1]) and _is_begun(calls[-1]):
+            call = calls[-1]  # some servers count the index up, or make a new id, with each piece
+        elif call is not None:
+            held = call["function"]
+            is_other_id = bool(call_id and call["id"] and call["id"] != call_id)
+            is_other_name = bool(name and held["name"] and held["name"] != name)
+            is_again = bool(name and held["name"] == name and not call_id and arguments and _is_json(held["arguments"]))
+            if is_other_id or is_other_name or is_again:
+                known = [c for c in same if call_id and c["id"] == call_id and not is_other_name]
+                call = known[-1] if known else None
+        if call is None:
+            place = index if index is not None else calls[-1]["index"] + 1 if calls else 0
+            call = {"index": place, "id": "", "type": "function", "function": {"name": "", "arguments": ""}}
+            calls.append(call)
+        held = call["function"]
+        held.update((k, v) for k, v in function.items() if k not in held and v is not None)
+        held["name"] = held["name"] or name
+        held["arguments"] += arguments
+        call["id"] = call["id"] or call_id
+        call.update((k, v) for k, v in fragment.items() if k not in ("index", "id", "function") and v)
 
 
 def _merge(target: Json, piece: Json) -> None:
@@ -1455,6 +1424,189 @@ def _merge(target: Json, piece: Json) -> None:
             target[key] = list(value) if isinstance(value, list) else value
 
 
+def _merge_reasoning(details: list[Json], fragments: object) -> None:
+    """Merge pieces by (type, index, id), in order of first sight; what has no index stays as it is.
+
+    Two types may share one index, and so may the encrypted blocks of two calls, which differ in
+    their id. A Claude block is many texts and a signature that comes last.
+    """
+    for fragment in _dicts(fragments):
+        index, detail_type, detail_id = fragment.get("index"), fragment.get("type"), fragment.get("id")
+        same = [d for d in details if d.get("index") == index and d.get("type") == detail_type]
+        same = [d for d in same if not detail_id or d.get("id") in (None, detail_id)]
+        if not isinstance(index, int) or not same:
+            same = [{}]
+            details += same
+        _merge(same[-1], fragment)
+
+
+def _joined(message: Json) -> Json:
+    """Return a message whose grown values are whole: texts, arguments and base64."""
+    whole: Json = {k: join_surrogates("".join(v), "replace") if k in _TEXT_KEYS else v for k, v in message.items()}
+    whole.setdefault("content", "")
+    if "tool_calls" in whole:
+        for call in whole["tool_calls"]:
+            call["function"]["arguments"] = join_surrogates(call["function"]["arguments"])
+        whole["tool_calls"] = sorted(whole["tool_calls"], key=lambda call: call["index"])
+    for grown in (*_dicts(whole.get("reasoning_details")), _dict(whole.get("audio"))):
+        grown.update((k, join_surrogates(v)) for k, v in grown.items() if k in _GROWING_KEYS and isinstance(v, str))
+    sound = _str(_dict(whole.get("audio")).get("data"))
+    if "=" in sound.rstrip("="):  # pieces that were padded each
+        import base64
+
+        with contextlib.suppress(ValueError):
+            whole["audio"] = {**whole["audio"], "data": base64.b64encode(decode_base64(sound)).decode()}
+    return whole
+
+
+_FINISH_KEYS = ("finish_reason", "native_finish_reason")
+
+
+class ChunkAssembler:
+    """Put the chunks of a stream together into the body that a plain answer would have had.
+
+    ``is_single``: one answer was asked for. Then the index of a choice says nothing, and some
+    servers count it up with each chunk.
+    """
+
+    def __init__(self, *, is_single: bool = True) -> None:
+        self._is_single = is_single
+        self._envelope: Json = {}
+        self._choices: dict[int, Json] = {}
+        self._is_over = False
+        self._halves: dict[str, str] = {}  # by field: the first half of a character whose second has not come
+        self._has_wide_text = False  # only then can a character have been cut
+        self._has_deltas = False
+        self._last_index = 0
+        self._has_mixed = False
+        self.has_output = False
+
+    @property
+    def has_finish(self) -> bool:
+        """Whether every answer that has begun (``n`` may be several) has come to its end."""
+        return self._is_over or bool(self._choices) and all(c["finish_reason"] for c in self._choices.values())
+
+    @property
+    def problem(self) -> str:
+        """Why the answer can't be put together; '' if it can."""
+        return "the server mixed several answers, where one was asked for" if self._has_mixed else ""
+
+    def add(self, chunk: Json) -> Json:
+        """Take one chunk and return what it adds to the first answer; odd types are never fatal."""
+        new: Json = {}
+        for key, value in chunk.items():
+            if key == "choices":
+                for choice in _list(value):  # no generator: this runs for every chunk
+                    if isinstance(choice, dict):
+                        new = self._add_choice(choice) or new
+            elif value is not None:
+                self._envelope[key] = value
+        if "type" in chunk:  # an event of /responses or /messages, which carry their answer inside
+            self._is_over = self._is_over or chunk["type"] in _LAST_EVENTS
+            self._envelope.update(_dict(chunk.get("response")) or _dict(chunk.get("message")))
+        return new
+
+    def _add_choice(self, piece: Json) -> Json:
+        index = piece.get("index") or 0
+        index = index if isinstance(index, int) and index > 0 else 0
+        choice = self._choices.get(index)
+        if choice is None:
+            choice = self._choices[index] = {"index": index, "message": {"role": "assistant"}, "finish_reason": None}
+        message, new = choice["message"], _dict(piece.get("delta"))
+        if new:
+            self._has_deltas = True
+            self._add_delta(message, new)
+        if "message" in piece:  # a snapshot of the answer so far
+            new = {**new, **self._add_snapshot(message, _dict(piece["message"]))}
+        if self._is_single and index != self._last_index and not _OUTPUT_KEYS.isdisjoint(new):
+            self._has_mixed = self._has_mixed or index < self._last_index
+            self._last_index = max(index, self._last_index)
+        for key, value in piece.items():
+            if value is None or key in ("index", "delta", "message"):
+                continue
+            if key == "logprobs":
+                _merge(choice.setdefault(key, {}), _dict(value))
+            elif key in ("finish_reason", "native_finish_reason"):
+                choice[key] = choice.get(key) or value  # the first; it may come twice
+            else:
+                choice[key] = value
+        if not self._is_single and index:
+            return {}
+        return self._whole_characters(new) if self._has_wide_text else new
+
+    def _add_delta(self, message: Json, delta: Json) -> None:
+        for key, value in delta.items():
+            new = text_of(value) if key in _TEXT_KEYS else value
+            if not new or key == "role":
+                continue
+            if key in _TEXT_KEYS:
+                message.setdefault(key, []).append(new)  # joined at the end
+                self._has_wide_text = self._has_wide_text or not new.isascii()
+            elif key == "tool_calls":
+                merge_tool_calls(message.setdefault(key, []), new)
+            elif key == "reasoning_details":
+                _merge_reasoning(message.setdefault(key, []), new)
+            elif key in ("images", "annotations"):
+                message.setdefault(key, []).extend(_list(new))
+            elif key == "audio":
+                _merge(message.setdefault(key, {}), _dict(new))
+            else:
+                message[key] = new
+            self.has_output = self.has_output or key in _OUTPUT_KEYS
+
+    def _add_snapshot(self, message: Json, snapshot: Json) -> Json:
+        """Take what a snapshot has and the deltas had not; return it as a delta."""
+        new: Json = {}
+        for key, value in snapshot.items():
+            held = message.get(key)
+            if key in _TEXT_KEYS:
+                text, so_far = text_of(value), "".join(held or ())
+                # Beside deltas a snapshot may only add what they left out; alone it may be one more piece.
+                if is_half(so_far[-1:]) and text.startswith(so_far[:-1]) and not text.startswith(so_far):
+                    so_far = so_far[:-1]  # the snapshot has the whole character
+                    message[key][-1] = message[key][-1][:-1]
+                    self._halves.pop(key, None)
+                if not text.startswith(so_far):
+                    text = so_far + ("" if self._has_deltas else text)
+                if len(text) > len(so_far):
+                    new[key] = text[len(so_far) :]
+            elif not held:
+                new[key] = value
+        self._add_delta(message, new)
+        return new
+
+    def _whole_characters(self, delta: Json) -> Json:
+        """Hold the first half of a cut character back until its second half has come."""
+        delta = dict(delta)
+        for key in _TEXT_KEYS:
+            text = self._halves.pop(key, "") + text_of(delta.get(key))
+            if is_half(text[-1:]):
+                self._halves[key], text = text[-1], text[:-1]
+            if text or delta.get(key):
+                delta[key] = join_surrogates(text)
+        return delta
+
+    def body(self) -> Json:
+        """Return the answer so far in the shape of a plain one."""
+        choices = [c for _, c in sorted(self._choices.items())]
+        if self._is_single and len(choices) > 1 and not self._has_mixed:
+            first, *others = choices
+            message: Json = dict(first["message"])
+            for other in others:
+                for key, value in other["message"].items():
+                    message[key] = [*message.get(key, []), *value] if isinstance(value, list) else value
+            reasons = {k: next((c[k] for c in choices if c.get(k)), None) for k in _FINISH_KEYS}
+            choices = [{**first, **{k: v for k, v in reasons.items() if v}, "message": message}]
+        return {**self._envelope, "choices": [{**c, "message": _joined(c["message"])} for c in choices]}
+
+
+def _reasoning_text(message: Json, details: list[Json]) -> str | None:
+    for key in ("reasoning", "reasoning_content"):
+        if isinstance(message.get(key), str):
+            return str(message[key])
+    return "".join(_str(d.get("text")) or _str(d.get("summary")) for d in details) or None
+
+
 def decode_completion(
     body: Json,
     *,
@@ -1465,7 +1617,17 @@ def decode_completion(
     headers: Mapping[str, str] | None = None,
 ) -> Completion:
     """Read a plain or an assembled answer; unknown fields stay in ``raw``."""
-    choice = _first_choice(body)
+
+    def image_url(image: object) -> str:
+        url = _dict(image).get("image_url")
+        return _str(url) or _str(_dict(url).get("url"))
+
+    def tool_call(number: int, call: Json) -> ToolCall:
+        function = _dict(call.get("function"))
+        call_id = _str(call.get("id")) or f"call_{number}"  # the answer to it needs one
+        return ToolCall(call_id, _str(function.get("name")), _argument_text(function.get("arguments")))
+
+    choice = first_choice(body)
     message = _message(choice)
     usage = Usage.from_wire(body.get("usage"))
     model = _str_or_none(body.get("model"))
@@ -1474,7 +1636,7 @@ def decode_completion(
     return Completion(
         content=text_of(message.get("content")),
         reasoning=_reasoning_text(message, details),
-        tool_calls=[_tool_call(c) for c in _dicts(message.get("tool_calls"))],
+        tool_calls=[tool_call(i, c) for i, c in enumerate(_dicts(message.get("tool_calls")))],
         model=model,
         requested_model=requested_model,
         provider=_str_or_none(body.get("provider")),
@@ -1488,54 +1650,36 @@ def decode_completion(
         latency_ms=latency_ms,
         first_token_ms=first_token_ms,
         attempts=list(attempts),
-        images=[url for url in map(_image_url, _list(message.get("images"))) if url],
+        images=[url for url in map(image_url, _list(message.get("images"))) if url],
         audio=message.get("audio") if isinstance(message.get("audio"), dict) else None,
         annotations=_dicts(message.get("annotations")),
         reasoning_details=details,
         refusal=_str_or_none(message.get("refusal")),
         logprobs=choice.get("logprobs") if isinstance(choice.get("logprobs"), dict) else None,
-        headers=headers or {},
+        headers=headers or Headers(),
         raw=body,
     )
 
 
-def _tool_call(call: Json) -> ToolCall:
-    function = _dict(call.get("function"))
-    arguments = function.get("arguments")
-    if isinstance(arguments, (dict, list)):  # an upstream that forgot to make it a string
-        arguments = json.dumps(arguments)
-    return ToolCall(_str(call.get("id")), _str(function.get("name")), _str(arguments))
-
-
-def _reasoning_text(message: Json, details: list[Json]) -> str | None:
-    for key in ("reasoning", "reasoning_content"):
-        if isinstance(message.get(key), str):
-            return str(message[key])
-    return "".join(_str(d.get("text")) or _str(d.get("summary")) for d in details) or None
-
-
-def _image_url(image: object) -> str:
-    url = _dict(image).get("image_url")
-    return _str(url) or _str(_dict(url).get("url"))
-
-
-def decode_chunk(chunk: Json) -> Chunk:
+def decode_chunk(event: Event) -> Chunk:
     """Read one event of a stream for the caller."""
-    delta = _message(_choice_zero(chunk))
+    chunk, delta = event
     usage = chunk.get("usage")
+    choice = next((c for c in _dicts(chunk.get("choices")) if not c.get("index")), {})
     return Chunk(
         content=text_of(delta.get("content")),
         reasoning=_reasoning_text(delta, _dicts(delta.get("reasoning_details"))) or "",
         tool_calls=_dicts(delta.get("tool_calls")),
-        finish_reason=_str_or_none(_choice_zero(chunk).get("finish_reason")),
+        finish_reason=_str_or_none(choice.get("finish_reason")),
         usage=Usage.from_wire(usage) if isinstance(usage, dict) else None,
         raw=chunk,
     )
 
 
-def chunk_text(chunk: Json) -> str:
-    """Return the text that a chunk adds to the answer."""
-    return text_of(_message(_choice_zero(chunk)).get("content"))
+def chunk_text(event: Event) -> str:
+    """Return the text that an event adds to the answer."""
+    content = event[1].get("content")
+    return content if isinstance(content, str) else text_of(content)
 
 
 def answer_text(completion: Completion) -> str | None:
@@ -1543,6 +1687,17 @@ def answer_text(completion: Completion) -> str | None:
     body = completion.raw
     inside = [text_of(item.get("content")) for item in _dicts(body.get("output"))]
     return completion.content or completion.refusal or "".join(inside) or text_of(body.get("content")) or None
+
+
+_EMPTY_HINT = "it may be starting up, and it is not billed: try again in a minute, or name fallbacks"
+
+
+def shown_body(text: str) -> str:
+    """Return the head of an unreadable body on one line; of an HTML page its words."""
+    if re.match(r"\s*<", text):
+        text = re.sub(r"(?is)<(script|style).*?</\1>|<[^>]*>", " ", text[: 64 * 1024])
+    text = " ".join(text[: 16 * SHOWN_BODY].split())
+    return text if len(text) <= SHOWN_BODY else text[:SHOWN_BODY] + "..."
 
 
 def check_generation(completion: Completion) -> None:
@@ -1554,55 +1709,40 @@ def check_generation(completion: Completion) -> None:
     """
     output = "content reasoning tool_calls refusal images audio reasoning_details finish_reason".split()
     if not _list(completion.raw.get("choices")):
-        said = "the answer has no choices: " + shown_body(json.dumps(completion.raw))
-        raise APIResponseError(said, hint="nothing was generated; try again, or name fallbacks", retryable=True)
+        problem = "the answer has no choices: " + shown_body(json.dumps(completion.raw))
+        raise APIResponseError(problem, hint="nothing was generated; try again, or name fallbacks", retryable=True)
     if not completion.usage.completion_tokens and not any(getattr(completion, name) for name in output):
-        said = "the model generated nothing (no text, no tokens, no finish_reason)"
-        hint = "it may be starting up, and it is not billed: try again in a minute, or name fallbacks"
-        raise APIResponseError(said, hint=hint, retryable=True)
+        problem = "the model generated nothing (no text, no tokens, no finish_reason)"
+        raise APIResponseError(problem, hint=_EMPTY_HINT, retryable=True)
 
 
 def decode_embeddings(body: Json, requested_model: str | None, count: int) -> Embeddings:
     """Read the answer of POST /embeddings; base64 vectors (little-endian float32) are decoded."""
+
+    def vector(value: object) -> list[float]:
+        if not isinstance(value, str):
+            return _list(value)
+        import struct
+
+        try:
+            data = decode_base64(value)
+            return list(struct.unpack(f"<{len(data) // 4}f", data))
+        except (ValueError, struct.error):
+            return []
+
     entries = _dicts(body.get("data"))
     if all(isinstance(entry.get("index"), int) for entry in entries):
         entries.sort(key=lambda entry: entry["index"])
     usage = Usage.from_wire(body.get("usage"))
     model = _str_or_none(body.get("model"))
     cost, source = cost_of(model or requested_model, usage)
-    vectors = [_vector(entry.get("embedding")) for entry in entries]
+    vectors = [vector(entry.get("embedding")) for entry in entries]
     if len(vectors) != count or not all(vectors):
         raise APIResponseError(
             f"the answer holds {sum(map(bool, vectors))} embeddings for {count} texts: {shown_body(json.dumps(body))}",
             hint="send fewer texts at once, or another model",
         )
     return Embeddings(vectors, usage=usage, cost=cost, cost_source=source, model=model, raw=body)
-
-
-def _vector(value: object) -> list[float]:
-    if isinstance(value, str):
-        import base64
-        import struct
-
-        try:
-            data = base64.b64decode(value, validate=True)
-            return list(struct.unpack(f"<{len(data) // 4}f", data))
-        except (ValueError, struct.error):
-            return []
-    return _list(value)
-
-
-# Errors on the wire: one decoder for an HTTP status, an ``error`` in a 200 body, a per-choice
-# error and an error frame in a stream.
-
-_UNKNOWN_MODEL = r"(?i)(\S+) is not a valid model ID|Model (\S+) does not exist"
-_DAILY_LIMIT = r"(?i)per[- ]day|daily limit"
-# Failures of one model: another one may do. The others end at once.
-_MODEL_BOUND_TYPES = frozenset({"content_policy_violation", "refusal", "not_found"})
-_MODEL_BOUND_CODES = frozenset(
-    "model_not_found no_endpoints model_deprecated model_unavailable_upstream capacity_exhausted"
-    " temporarily_unavailable region_restricted privacy_restricted constraint_filtered free_variant_ended".split()
-)
 
 
 def find_error(body: object) -> Json | None:
@@ -1613,7 +1753,8 @@ def find_error(body: object) -> Json | None:
         return body
     for choice in _dicts(body.get("choices")):
         if choice.get("error") or choice.get("finish_reason") == "error":
-            return {"error": choice.get("error") or {"message": "the provider ended the answer with an error"}}
+            said = {"code": 502, "message": "the provider ended the answer with an error"}
+            return {"error": choice.get("error") or said, "usage": body.get("usage")}
     if body.get("type") in ("error", "response.failed"):  # /messages and /responses
         return {"error": _dict(body.get("response")).get("error") or body}
     if "choices" not in body and "code" in body and isinstance(body.get("message"), str):  # a gateway's own
@@ -1621,63 +1762,8 @@ def find_error(body: object) -> Json | None:
     return None
 
 
-def decode_error(
-    body: object, *, status: int, headers: Mapping[str, str], models: Sequence[str], key_note: str, now: float
-) -> APIStatusError:
-    """Turn an error answer into its class, with the server's words and a hint.
-
-    ``body`` is decoded JSON or text, ``models`` what was asked for, ``now`` epoch seconds.
-    """
-    error = _dict(body).get("error", body if _dict(body).get("message") else None)
-    fields = _dict(error)
-    metadata, availability = _dict(fields.get("metadata")), _dict(fields.get("availability"))
-    kind = metadata.get("error_type") or fields.get("error_type") or _dict(body).get("error_type") or fields.get("type")
-    code = _error_status(status, fields, kind)
-    message = _error_message(error, body, f"HTTP {code}" if status == code else f"error {code}")
-    is_unknown = re.search(_UNKNOWN_MODEL, message) or availability.get("code") == "model_not_found"
-    made = (ModelNotFoundError if code == 400 and is_unknown else error_class(code))(
-        message,
-        status=code,
-        error_type=_str_or_none(kind) or _str_or_none(fields.get("code")),
-        body=body,
-        metadata=metadata,
-        retry_after=_retry_after(availability, headers, metadata, now),
-        retryable=_is_retryable(code, message, availability),
-        fallback_models=[m for m in _list(availability.get("fallback_models")) if isinstance(m, str)],
-        generation_id=headers.get("X-Generation-Id") or _str_or_none(_dict(body).get("id")),
-        availability=availability,
-    )
-    made.hint = hint_for(made, models=models, key_note=key_note, now=now)
-    return made
-
-
-def _error_status(status: int, fields: Json, kind: object) -> int:
-    if not 200 <= status <= 299:
-        return status
-    for value in (fields.get("code"), fields.get("http_status"), ERROR_TYPE_STATUS.get(str(kind))):
-        number = _int_or_none(_number_or_none(value))
-        if number and 300 <= number <= 599:
-            return number
-    return ERROR_TYPE_STATUS.get(str(fields.get("code")), 502)
-
-
-def _error_message(error: object, body: object, label: str) -> str:
-    fields = _dict(error)
-    words = _str(error) or _str(fields.get("message"))
-    if not words.strip():
-        said = body if isinstance(body, str) else json.dumps(body) if body else ""
-        return f"{label}: {shown_body(said)}" if said else f"{label} without a word"
-    metadata = _dict(fields.get("metadata"))
-    provider, upstream = _str(metadata.get("provider_name")), _upstream_text(metadata.get("raw"))
-    words += f" ({provider})" if provider else ""
-    detail = _str(_dict(_dict(fields.get("availability")).get("constraint")).get("detail"))
-    for more in (upstream, detail):
-        words += f": {more}" if more not in words else ""
-    return f"{label}: {words}"
-
-
 def _upstream_text(raw: object) -> str:
-    """Return the words of the upstream's own error: of JSON in any shape its message, else the text."""
+    """Return the words of an upstream's own error: of JSON in any shape its message, else the text."""
     if isinstance(raw, str):
         try:
             return _upstream_text(decode_json(raw)) or raw
@@ -1691,30 +1777,265 @@ def _upstream_text(raw: object) -> str:
     return json.dumps(raw) if fields else ""
 
 
-def shown_body(text: str) -> str:
-    """Return the head of an unreadable body on one line; of an HTML page its words."""
-    if re.match(r"\s*<", text):
-        text = re.sub(r"(?is)<(script|style).*?</\1>|<[^>]*>", " ", text[: 64 * 1024])
-    text = " ".join(text[: 16 * SHOWN_BODY].split())
-    return text if len(text) <= SHOWN_BODY else text[:SHOWN_BODY] + "..."
+def _error_event(value: Any) -> Json:
+    """Return the error that stands under ``event: error``, whatever its shape."""
+    if isinstance(value, dict) and value.get("error"):
+        return value
+    if isinstance(value, dict):
+        return {"error": {**value, "message": _upstream_text(value)}, "usage": value.get("usage")}
+    return {"error": {"message": value if isinstance(value, str) else json.dumps(value)}}
 
 
-def _is_retryable(status: int, message: str, availability: Json) -> bool:
-    told = availability.get("retryable")
-    is_daily = status == 429 and re.search(_DAILY_LIMIT, message)
-    return told if isinstance(told, bool) else not is_daily and error_class(status) in (RateLimitError, ProviderError)
+def _usage_in(body: object) -> Json | None:
+    """Return the usage in or beside an error."""
+    error = _dict(_dict(body).get("error"))
+    for holder in (_dict(body), error, _dict(error.get("metadata"))):
+        if isinstance(holder.get("usage"), dict):
+            return _dict(holder["usage"])
+    return None
 
 
-def _retry_after(availability: Json, headers: Mapping[str, str], metadata: Json, now: float) -> float | None:
-    for asked in (availability.get("retry_after"), headers.get("Retry-After")):
-        wait = parse_retry_after(asked, now)
-        if wait is not None:
-            return wait
-    inside = {str(k).lower(): v for k, v in _dict(metadata.get("headers")).items()}
-    return parse_reset(headers.get("X-RateLimit-Reset") or inside.get("x-ratelimit-reset"), now)
+class AnswerReader:
+    """Read one answer: bytes go in, decoded events come out, and end() says what the end means.
+
+    An event is (chunk, delta): the decoded JSON as it came, and what it adds to the first answer.
+    Of a plain body there is one event, the body. ``is_completion``: the answer of a chat, whose
+    form is told by its first bytes where the content type is missing or wrong; else the content
+    type decides, and what is neither JSON nor events is returned as bytes.
+    """
+
+    def __init__(self, content_type: str, *, is_completion: bool, is_single: bool = True) -> None:
+        self._content_type = content_type.lower()
+        self._is_completion = is_completion
+        self._assembler = ChunkAssembler(is_single=is_single)
+        self._decoder = SSEDecoder()
+        self._parts: list[bytes] = []  # of a plain body, or of what came before its form is known
+        self._plain: Json = {}
+        self._has_begun = False
+        self.is_stream: bool | None = None  # None: not known yet
+        self.is_done = False  # whether [DONE] has come
+        self.has_data = False  # whether the last piece held more than keep-alive
+        self.has_output = False
+        self.error: Json | None = None  # the body of an error that came, in whatever place
+        self.is_error_late = False  # whether output had come before the error
+        self.result: Any = None  # after end(): the body, decoded or as bytes
+
+    @property
+    def has_finish(self) -> bool:
+        """Whether every answer that has begun has come to its end."""
+        return self._assembler.has_finish
+
+    def body(self) -> Json:
+        """Return the answer so far in the shape of a plain one."""
+        return self._plain or self._assembler.body()
+
+    def text(self) -> str:
+        """Return what came of a plain body, as text."""
+        return str(b"".join(self._parts), "utf-8-sig", "replace")
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Return the events that this piece completes."""
+        if not self.is_stream:
+            self._parts.append(data)
+            self.has_data = bool(data.strip())
+            if self.is_stream is None and self.has_data:
+                data = b"".join(self._parts)
+                self.is_stream = self._looks_like_stream(data)
+            if not self.is_stream:
+                return []
+            self._parts = []
+        held = self._decoder.pending
+        events = self._take(self._decoder.feed(data), is_torn=False)
+        self.has_data = bool(events) or self._decoder.pending > held
+        return events
+
+    def _looks_like_stream(self, data: bytes) -> bool | None:
+        """Judge by the content type and by the first bytes that are not blank; None: too few have come."""
+        start = data.lstrip(b"\xef\xbb\xbf \t\r\n")
+        if "text/event-stream" in self._content_type:
+            return start[:1] not in (b"{", b"[", b"<")
+        if not self._is_completion or start[:1] in (b"{", b"[", b"<"):
+            return False
+        if re.match(rb"(data|event|id|retry|error)?:", start):
+            return True
+        return None if any(name.startswith(start) for name in (b"data", b"event", b"id", b"retry", b"error")) else False
+
+    def _take(self, events: list[tuple[str, bytes]], *, is_torn: bool) -> list[Event]:
+        taken: list[Event] = []
+        for name, data in events:
+            if self.is_done:
+                break
+            if data.strip() == b"[DONE]":
+                self.is_done = True
+            elif data.strip():  # else one more way to keep a connection alive
+                event = self._take_event(name, data, is_torn=is_torn)
+                if event is not None:
+                    taken.append(event)
+        return taken
+
+    def _take_event(self, name: str, data: bytes, *, is_torn: bool) -> Event | None:
+        """Decode an event and add it; None for one that says nothing, or that the end of the connection tore."""
+        try:
+            chunk = decode_json(str(data, "utf-8", "replace"))
+        except ValueError:
+            if name == "error":
+                chunk = str(data, "utf-8", "replace")
+            elif name not in ("", "message") or is_torn or self._assembler.has_finish or self.error:
+                return None
+            else:
+                words = shown_body(str(data[: 16 * SHOWN_BODY], "utf-8", "replace"))
+                raise APIResponseError(f"an event of the stream is no JSON object: {words}") from None
+        if name == "error":
+            self._note_error(_error_event(chunk))
+            return None
+        if not isinstance(chunk, dict):
+            return None
+        is_ours = name in ("", "message") or not self._is_completion or "choices" in chunk or "error" in chunk
+        if not is_ours and "usage" not in chunk:
+            return None
+        self._has_begun = True
+        if self.error is not None:
+            usage = _usage_in(chunk)
+            if usage:  # it was billed all the same
+                self._assembler.add({"usage": usage})
+            return None
+        delta = self._assembler.add(chunk)
+        self.has_output = self._assembler.has_output or self.has_output
+        found = find_error(chunk)
+        if found is not None:
+            self._note_error(found)
+            return None
+        if not self._is_completion:  # no chunk of a chat: the caller is about to have it
+            self.has_output = True
+        return chunk, delta
+
+    def _note_error(self, found: Json) -> None:
+        if self.error is None:
+            self.error, self.is_error_late = found, self.has_output
+        usage = _usage_in(found)
+        if usage:
+            self._assembler.add({"usage": usage})
+
+    def end(self, *, is_cut: bool = False, has_proof: bool = True) -> list[Event]:
+        """Take note that the body is over; return the last events, after which ``result`` is set.
+
+        ``is_cut``: the connection broke before the end that was announced. Without ``has_proof``
+        only the end of the connection says that the body is over. Raises what the end means; an
+        error that the answer itself tells of is left in ``error``.
+        """
+        if self.is_stream:
+            return self._end_stream(is_cut=is_cut)
+        body = b"".join(self._parts)
+        is_event_stream = "text/event-stream" in self._content_type
+        if is_event_stream and not body.strip():
+            self.is_stream = True
+            return self._end_stream(is_cut=is_cut)
+        if is_cut:
+            raise APIConnectionError("the connection was closed before the answer was whole", sent=True)
+        is_vague = not self._content_type or self._content_type.startswith("text/plain")
+        is_json = "json" in self._content_type or "html" in self._content_type or is_event_stream
+        if not (self._is_completion or is_json or is_vague and body.lstrip()[:1] in (b"{", b"[")):
+            self.result = body
+            return []
+        value = self._decode_plain(body, has_proof=has_proof)
+        self.result = value
+        if isinstance(value, dict):
+            self._plain = value
+            self.error = find_error(value)
+            usage = _usage_in(self.error)
+            if usage:
+                self._plain = {**value, "usage": usage}
+        elif self._is_completion:
+            raise APIResponseError(f"the answer is no JSON object: {shown_body(json.dumps(value))}")
+        message = _message(first_choice(self._plain))
+        return [(value, message)]
+
+    def _decode_plain(self, body: bytes, *, has_proof: bool) -> Any:
+        try:
+            return decode_json(str(body, "utf-8", "replace").lstrip("\ufeff \t\r\n"))
+        except ValueError as error:
+            body = body.strip()
+            if not body:
+                raise APIResponseError("the answer has an empty body", hint="is base_url right?") from None
+            if not has_proof and body[:1] in (b"{", b"["):
+                raise APIConnectionError("the answer was cut off", sent=True) from None
+            words = shown_body(str(body[: 64 * 1024], "utf-8", "replace"))
+            raise APIResponseError(f"the answer is not JSON ({error}): {words}", hint="is base_url right?") from None
+
+    def _end_stream(self, *, is_cut: bool) -> list[Event]:
+        has_begun = self._has_begun or self._decoder.pending > 0
+        events = self._take(self._decoder.feed(b"\n\n"), is_torn=True)  # a last event may lack its blank line
+        self.result = self.body()
+        if self.error is not None or self.is_done or self.has_finish:
+            problem = "" if self.error is not None else self._assembler.problem
+            if problem:
+                raise StreamInterruptedError(problem, hint="ask for several with n=..., or name another model")
+            return events
+        if not has_begun and not is_cut:
+            raise APIResponseError("the stream ended before anything came", hint=_EMPTY_HINT, retryable=True)
+        hint = "" if self.has_output else "nothing had come yet; it may have been billed all the same"
+        raise StreamInterruptedError("the stream ended without finish_reason or [DONE]", hint=hint)
 
 
+# --- Service errors -------------------------------------------------------------------------
+# One decoder for every place that an error can stand in: an HTTP status, an ``error`` in a 200 body,
+# a per-choice error, an error frame, an ``event: error``. What the tables do not know is not retried.
+# This section is pure; it does not know how an answer arrived.
+
+ERROR_CLASSES: dict[int, type[APIStatusError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    402: InsufficientCreditsError,
+    403: PermissionDeniedError,
+    404: ModelNotFoundError,
+    408: ProviderError,
+    429: RateLimitError,
+}
+
+# The names of errors, for answers that carry no status: OpenRouter's own first, then what OpenAI, Anthropic and
+# gateways in front of them write as ``type`` or ``code``.
+ERROR_TYPE_STATUS = {
+    name: status
+    for status, names in {
+        400: "context_length_exceeded max_tokens_exceeded token_limit_exceeded string_too_long invalid_request"
+        " invalid_prompt invalid_image image_too_large image_too_small unsupported_image_format image_download_failed"
+        " invalid_request_error string_above_max_length unsupported_parameter unsupported_value unknown_parameter"
+        " missing_required_parameter invalid_type invalid_value bad_request invalid_image_format",
+        401: "authentication authentication_error invalid_api_key incorrect_api_key unauthorized",
+        402: "payment_required insufficient_quota insufficient_credits billing_error billing_hard_limit_reached"
+        " billing_not_active",
+        403: "permission_denied permission_error content_policy_violation refusal forbidden"
+        " unsupported_country_region_territory",
+        404: "not_found image_not_found not_found_error model_not_found deployment_not_found",
+        412: "precondition_failed",
+        413: "payload_too_large request_too_large",
+        422: "unprocessable",
+        429: "rate_limit_exceeded rate_limit_error rate_limit too_many_requests tokens requests",
+        500: "server server_error unmapped api_error internal_error internal_server_error",
+        502: "provider_unavailable bad_gateway upstream_error",
+        503: "provider_overloaded overloaded_error overloaded engine_overloaded server_overloaded service_unavailable",
+        504: "timeout timeout_error gateway_timeout",
+    }.items()
+    for name in names.split()
+}
+
+# Waiting does not cure these, whatever the status; nor does another model.
+_FINAL_NAMES = frozenset("insufficient_quota billing_error billing_hard_limit_reached billing_not_active".split())
+
+# Failures of one model: another one may do. The others end at once.
+_MODEL_BOUND_NAMES = frozenset(
+    "content_policy_violation refusal not_found model_not_found no_endpoints model_deprecated"
+    " model_unavailable_upstream capacity_exhausted temporarily_unavailable region_restricted privacy_restricted"
+    " constraint_filtered free_variant_ended".split()
+)
+_UNKNOWN_MODEL = r"(?i)(\S+) is not a valid model ID|Model (\S+) does not exist"
+_DAILY_LIMIT = r"(?i)per[- ]day|daily limit"
 _FOR_EVER = 1e9  # s; 31 years, which a date can still hold
+
+
+def error_class(status: int) -> type[APIStatusError]:
+    """Return the class that the one table gives for a status."""
+    return ProviderError if 500 <= status <= 599 else ERROR_CLASSES.get(status, APIStatusError)
 
 
 def parse_retry_after(value: object, now: float) -> float | None:
@@ -1743,39 +2064,48 @@ def parse_reset(value: object, now: float) -> float | None:
     return min(max(0.0, (epoch / 1000 if epoch > 1e11 else epoch) - now), _FOR_EVER)
 
 
-def other_model_may_help(error: OpenRouterError) -> bool:
-    """Say whether the failure belongs to the model, so that a fallback can cure it."""
-    if isinstance(error, APIResponseError):
-        return error.retryable
-    if not isinstance(error, APIStatusError) or error.partial is not None:
-        return False
-    if isinstance(error, (ModelNotFoundError, RateLimitError, ProviderError)):
-        return True
-    if error.error_type in _MODEL_BOUND_TYPES or error.availability.get("code") in _MODEL_BOUND_CODES:
-        return True
-    return error.status == 403 and ("flagged_input" in error.metadata or "reasons" in error.metadata)
+def _retry_after(metadata: Json, headers: Mapping[str, str], availability: Json, now: float) -> float | None:
+    inside = {str(k).lower(): v for k, v in _dict(metadata.get("headers")).items()}
+    asked = (
+        metadata.get("retry_after_seconds"),
+        inside.get("retry-after"),
+        headers.get("Retry-After"),
+        availability.get("retry_after"),
+    )
+    waits = [wait for wait in (parse_retry_after(value, now) for value in asked) if wait is not None]
+    return waits[0] if waits else parse_reset(headers.get("X-RateLimit-Reset") or inside.get("x-ratelimit-reset"), now)
 
 
-def unknown_model(error: OpenRouterError, models: Sequence[str]) -> str | None:
-    """Return which of the models the server does not know, if that is what it says."""
-    if not isinstance(error, ModelNotFoundError) or error.status != 400:
-        return None
-    named = re.search(_UNKNOWN_MODEL, error.message)
-    name = (named.group(1) or named.group(2)).strip("'\"`") if named else ""
-    return name if name in models else models[0] if models else None
+def _error_message(error: object, body: object, label: str) -> str:
+    fields = _dict(error)
+    words = _str(error) or _str(fields.get("message"))
+    if not words.strip():
+        shown = body if isinstance(body, str) else json.dumps(body)
+        return f"{label}: {shown_body(shown)}" if shown else f"{label} without a word"
+    metadata = _dict(fields.get("metadata"))
+    provider, upstream = _str(metadata.get("provider_name")), _upstream_text(metadata.get("raw"))
+    words += f" ({provider})" if provider else ""
+    detail = _str(_dict(_dict(fields.get("availability")).get("constraint")).get("detail"))
+    for more in (upstream, detail):
+        words += f": {more}" if more not in words else ""
+    return f"{label}: {words}"
 
 
 _RATE_HINT = (
     "OpenRouter or the provider limits the rate: send less at once, name fallbacks, add a provider key of your own,"
     " or consider upgrading"
 )
-# Hints: (status, what the server's words and codes hold, what to do now). The first row is taken that
-# fits and whose facts are known. 404 is every unknown or unavailable model.
-
 _HINTS = (
+    ("404", "", "%(address)s"),
+    ("402", "in flight", "running requests hold the budget: wait %(wait)s s, send less at once, or set max_tokens"),
+    ("402", "in flight", "running requests hold the budget: wait a minute, send less at once, or set max_tokens"),
+    ("402", "weight exceeds budget", f"this request alone is over the budget: lower max_tokens or add credits at"
+     f" {CREDITS_URL}"),
+    ("402", "key limit", f"the key's own limit is used up: raise it at {KEYS_URL}, or wait until it resets"),
     ("402", "", f"set max_tokens=%(afford)s or less, or add credits at {CREDITS_URL}"),
     ("429", _DAILY_LIMIT, "the free daily limit resets at %(reset)s UTC; waiting seconds or more keys will not"
      " help: use the paid model (without :free), or buy 10 credits once, which raises it from 50 to 1000 a day"),
+    ("429", "insufficient quota|billing", "the account of this key has no quota left: add credits, or use another key"),
     ("404", "data policy", f"your data policy excluded every provider: allow more at {PRIVACY_URL}, or drop"
      " data_collection='deny' / zdr from provider={...}"),
     ("404", "zdr", f"zero data retention excluded every provider: relax zdr in provider={{...}} or at {PRIVACY_URL}"),
@@ -1794,16 +2124,19 @@ _HINTS = (
     ("404", "", f"did you mean %(near)s? names are maker/model-name: {MODELS_URL}"),
     ("404", "deprecated", f"%(asked)s is no longer served: choose its successor at {MODELS_URL}"),
     ("404", "", f"check the exact name %(asked)s (maker/model-name) at {MODELS_URL}, and your provider settings"),
-    ("404", "", "check the path and the id in it; the record of a generation comes some seconds after its answer"),
+    ("404", "", "check the path and the id in it; the record of a generation comes some minutes after its answer"),
     ("401", "", f"verify your key at {KEYS_URL}; %(key_note)s"),
+    ("401", "", f"verify your key at {KEYS_URL}"),
     ("403", "", "moderation flagged the input (%(reasons)s): change it, or name a fallback"),
     ("403", "flagged|moderation", "moderation flagged the input: change it, or name a fallback"),
+    ("403", "content policy|refusal", "the provider's policy refused the request: change it, or name a fallback"),
     ("403", "key limit", f"the key has used up its own limit: raise it at {KEYS_URL}, or wait until it resets"),
     ("403", "budget", "a budget of the workspace, guardrail or key is spent: raise it, or wait until it resets"),
     ("403", "guardrail|patterns", "a guardrail of your account blocked the request: change the text or the guardrail"),
     ("403", "management|provisioning", "this needs a management key; a key for inference can't do it, nor the reverse"),
     ("403", "region|country", "the model is not offered in your region: choose another model"),
     ("403", "", f"the key may not do this: check its rights at {KEYS_URL}, and your guardrails"),
+    ("407", "", "the proxy wants a login: write it as HTTPS_PROXY=http://user:password@host:port"),
     (".*", "context length", "shorten the prompt, lower max_tokens, choose a model with a longer context, or pass"
      " plugins=[{'id': 'context-compression'}]"),
     ("400", "token limit reached", "raise max_tokens, of which reasoning takes its part, or lower the reasoning"),
@@ -1815,19 +2148,39 @@ _HINTS = (
     ("3..", "", "redirects are refused, since the key would travel with them: correct base_url"),
     ("500", "", "OpenRouter failed; try again later"),
     ("5..", "", "the provider failed or is overloaded: try again later, or name fallbacks=[...]"),
+    ("200", "", "the server gives no code, so it was not sent again: do what its words say"),
     (".*", "", "correct the request as the message says"),
 )  # fmt: skip
 
 
-def hint_for(error: APIStatusError, *, models: Sequence[str], key_note: str, now: float) -> str:
+def unknown_models(error: OpenRouterError, models: Sequence[str]) -> list[str]:
+    """Return which of the models the server does not know, if that is what it says."""
+    if not isinstance(error, ModelNotFoundError) or error.status != 400 and error.error_type != "model_not_found":
+        return []
+    named = re.search(_UNKNOWN_MODEL, error.message)
+    names = [(named.group(1) or named.group(2)).strip("'\"`")] if named else []
+    names += map(str, _list(error.availability.get("requested_models")))
+    found = [m for m in models if m in names]
+    return found if found and len(found) < len(models) else list(models[:1])
+
+
+def hint_for(error: APIStatusError, *, models: Sequence[str], key_note: str, base_url: str, now: float) -> str:
     """Say what to do now; the server's own words stand in the message."""
     is_model = isinstance(error, ModelNotFoundError)
-    unknown = unknown_model(error, models)
-    said = "" if unknown else _words_of(error)  # an unknown name may hold any word of the table
-    wanted = unknown or (models[0] if models and is_model and models[0] not in METADATA else None)
-    afford = re.search(r"can (?:only )?afford ([\d,]+)", said)
+    unknown = unknown_models(error, models)
+    why = error.availability
+    codes = [error.error_type, why.get("code"), _dict(why.get("constraint")).get("field"), *error.metadata]
+    reasons = [error.metadata.get("raw"), error.metadata.get("reason"), error.metadata.get("limit_source")]
+    words = [error.message, *reasons, *codes, *_list(why.get("excluded_by"))]
+    # An unknown name may hold any word of the table.
+    text = "" if unknown else " ".join(str(w) for w in words if w).lower().replace("_", " ")
+    wanted = unknown[0] if unknown else models[0] if models and is_model and models[0] not in METADATA else None
+    afford = re.search(r"can (?:only )?afford ([\d,]+)", text)
     reset = now + error.retry_after if error.retry_after else (now // 86400 + 1) * 86400
     facts = {
+        "address": ""
+        if is_model
+        else f"{base_url} does not know this path: correct base_url, which ends before /chat/completions",
         "afford": afford and afford.group(1).replace(",", "").lstrip("0"),
         "asked": models[0] if models else "",
         "reset": time.strftime("%Y-%m-%d %H:%M", time.gmtime(reset)),
@@ -1838,522 +2191,99 @@ def hint_for(error: APIStatusError, *, models: Sequence[str], key_note: str, now
         "wait": None if error.retry_after is None else f"{error.retry_after:.0f}",
     }
     status = "404" if is_model else str(error.status)
-    for statuses, words, advice in _HINTS:
+    for statuses, pattern, advice in _HINTS:
         needed = re.findall(r"%\((\w+)\)", advice)
-        if re.fullmatch(statuses, status) and re.search(words, said) and all(facts[n] for n in needed):
+        if re.fullmatch(statuses, status) and re.search(pattern, text) and all(facts[n] for n in needed):
             return advice % facts
-    return ""
+    return error.hint
 
 
-def _words_of(error: APIStatusError) -> str:
-    """Return all that an error says of its reason, in words and in codes."""
-    why = error.availability
-    codes = [error.error_type, why.get("code"), _dict(why.get("constraint")).get("field"), *error.metadata]
-    words = [error.message, error.metadata.get("raw"), *codes, *_list(why.get("excluded_by"))]
-    return " ".join(str(w) for w in words if w).lower().replace("_", " ")
+def decode_error(
+    body: object,
+    *,
+    status: int,
+    headers: Mapping[str, str],
+    models: Sequence[str],
+    key_note: str = "",
+    base_url: str = BASE_URL,
+    now: float,
+) -> APIStatusError:
+    """Turn an error answer into its class, with the server's words and a hint.
 
-
-# Attachments: what the first bytes or the name say that a file is, and the content part that carries it.
-
-# (part, MIME type or audio format, first bytes, endings of names); what a name says decides where the bytes fit several
-_MEDIA = (
-    ("image", "image/png", rb"\x89PNG", "png"),
-    ("image", "image/jpeg", rb"\xff\xd8\xff", "jpg jpeg"),
-    ("image", "image/gif", rb"GIF8", "gif"),
-    ("image", "image/webp", rb"RIFF....WEBP", "webp"),
-    ("file", "application/pdf", rb"%PDF-", "pdf"),
-    ("audio", "wav", rb"RIFF....WAVE", "wav"),
-    ("audio", "mp3", rb"ID3|\xff[\xe2-\xe7\xf2-\xf7\xfa\xfb]", "mp3"),
-    ("audio", "flac", rb"fLaC", "flac"),
-    ("audio", "ogg", rb"OggS", "ogg oga opus"),
-    ("audio", "aiff", rb"FORM....AIF", "aiff aif"),
-    ("audio", "aac", rb"\xff[\xf0\xf1\xf8\xf9]", "aac"),
-    ("audio", "m4a", rb"....ftypM4A", "m4a"),
-    ("video", "video/mov", rb"....ftypqt", "mov"),
-    ("video", "video/mp4", rb"....ftyp(?!hei|hev|mif|msf|avi)", "mp4 m4v"),  # no picture of HEIC or AVIF
-    ("audio", "m4a", rb"....ftyp(?!hei|hev|mif|msf|avi)", "m4a"),
-    ("video", "video/webm", rb"\x1aE\xdf\xa3", "webm"),
-    ("video", "video/mpeg", rb"\x00\x00\x01[\xb3\xba]", "mpeg mpg"),
-)
-
-
-def attachment_part(name: str, data: bytes) -> Json:
-    """Return the content part of a file: known media by content and name, else text in UTF-8."""
-    fitting = [row for row in _MEDIA if re.match(row[2], data, re.S)]
-    text = None if fitting else _text_in(data)
-    if text is not None:
-        return {"type": "text", "text": f"{name}:\n{text}"}
-    rows = [row for row in fitting or _MEDIA if _ending(name) in row[3].split()] or fitting
-    if not rows:
-        known = " ".join(dict.fromkeys(" ".join(row[3] for row in _MEDIA).split()))
-        raise ConfigError(f"attachments: {name} is of no known kind", hint=f"known: {known}, and text in UTF-8")
-    import base64
-
-    part, kind, _, endings = rows[0]
-    encoded = base64.b64encode(data).decode()
-    if part == "audio":
-        return {"type": "input_audio", "input_audio": {"data": encoded, "format": kind}}
-    full_name = name if _ending(name) else f"{name}.{endings.split()[0]}"
-    return _link_part(part, f"data:{kind};base64,{encoded}", full_name)
-
-
-def _text_in(data: bytes) -> str | None:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return None
-    return None if "\0" in text else text
-
-
-def data_of_url(url: str) -> bytes:
-    """Return what a data URL (RFC 2397) holds; raises ValueError where it is torn."""
-    import base64
-    from urllib.parse import unquote_to_bytes
-
-    head, comma, text = url.partition(",")
-    if not comma:
-        raise ValueError("a data URL without a comma")
-    return base64.b64decode(text, validate=True) if head.endswith(";base64") else unquote_to_bytes(text)
-
-
-def media_ending(data: bytes) -> str:
-    """Return the ending that suits a file's first bytes; "bin" for what is not known, such as raw sound."""
-    known = (row[3].split()[0] for row in _MEDIA if re.match(row[2], data, re.S))
-    return next(known, "svg" if b"<svg" in data[:1000] else "bin")
-
-
-def _ending(name: str) -> str:
-    return os.path.splitext(name)[1][1:].lower()
-
-
-def _link_part(part: str, url: str, name: str) -> Json:
-    if part == "file":
-        return {"type": "file", "file": {"filename": name, "file_data": url}}
-    return {"type": f"{part}_url", f"{part}_url": {"url": url}}
-
-
-def url_part(url: str) -> Json:
-    """Return the content part of an http(s) URL, by the ending of its path; an image where that tells nothing."""
-    name = re.split("[?#]", url)[0].rstrip("/").rpartition("/")[2]
-    part = next((row[0] for row in _MEDIA if _ending(name) in row[3].split()), "image")
-    if part == "audio":
-        raise ConfigError(f"attachments: {url} is audio, which goes out as a file only", hint="download it first")
-    is_film = re.match(r"https?://((www|m)\.)?(youtube\.com|youtu\.be)/", url, re.I)
-    return _link_part("video" if is_film else part, url, name)
-
-
-def with_attachments(messages: list[Json], parts: list[Json]) -> list[Json]:
-    """Return the messages with the parts after the text of the last one, which must be the user's."""
-    *earlier, last = messages
-    if last["role"] != "user":
-        raise ConfigError("attachments: the last message is not the user's", hint="put the parts into its content")
-    content = last.get("content")
-    said = [{"type": "text", "text": content}] if isinstance(content, str) else _list(content)
-    return [*earlier, {**last, "content": [*said, *parts]}]
-
-
-# Schemas: from type hints to JSON Schema, and from decoded JSON back to what the hints say. For
-# functions as tools and for structured output.
-
-_JSON_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
-
-
-def schema_of(hint: Any, *, strict: bool = False, inside: tuple[Any, ...] = ()) -> Json:
-    """Return the JSON Schema of a type hint; raises ConfigError for what JSON can't carry.
-
-    ``strict``: every property is required, as structured output wants it (API page, section 8).
-    ``inside``: the hints around this one.
+    ``body`` is decoded JSON or text, ``models`` what was asked for, ``now`` epoch seconds.
     """
-    import typing
-
-    def schema(inner: Any) -> Json:
-        return schema_of(inner, strict=strict, inside=(*inside, hint))
-
-    hint = _named(hint)
-    kind, args = typing.get_origin(hint) or hint, typing.get_args(hint)
-    if hasattr(hint, "__metadata__"):  # Annotated
-        said = [m for m in hint.__metadata__ if isinstance(m, str)]
-        return {**schema(hint.__origin__), **({"description": said[0]} if said else {})}
-    if hint is typing.Any or hint is object:
-        return {}
-    if _is_union(kind):
-        return {"anyOf": [schema(a) for a in args]}
-    if kind is typing.Literal:
-        return _choice(args)
-    if isinstance(kind, type) and hint not in inside:
-        if kind in _JSON_TYPES:
-            return {"type": _JSON_TYPES[kind]}
-        if hasattr(kind, "__members__"):  # Enum
-            return _choice([member.value for member in kind])  # type: ignore[attr-defined]
-        if _has_fields(kind):
-            fields = {name: (schema(inner), has_default) for name, (inner, has_default) in _fields_of(kind).items()}
-            return _object(fields, strict=strict)
-        if hasattr(kind, "keys"):
-            return {"type": "object", "additionalProperties": schema(args[1]) if len(args) > 1 else True}
-        if _is_collection(kind):
-            return _items(kind, args, schema)
-    why = "it contains itself" if hint in inside else "JSON can't carry it"
-    raise ConfigError(f"{hint!r} has no schema here: {why}", hint="use plain hints, or give the schema as a dict")
-
-
-def _object(fields: dict[str, tuple[Json, bool]], *, strict: bool = False) -> Json:
-    """Return the schema of an object from {name: (schema, whether it has a default)}."""
-    required = [name for name, (_, has_default) in fields.items() if strict or not has_default]
-    properties = {name: schema for name, (schema, _) in fields.items()}
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-
-
-def _named(hint: Any) -> Any:
-    """Return what a NewType or a type alias stands for, else the hint itself."""
-    return getattr(hint, "__supertype__", None) or getattr(hint, "__value__", hint)
-
-
-def _is_union(kind: Any) -> bool:
-    import typing
-
-    return kind is typing.Union or getattr(kind, "__name__", "") == "UnionType"  # the X | Y of 3.10
-
-
-def _is_collection(kind: Any) -> bool:
-    from collections.abc import Collection
-
-    return issubclass(kind, Collection) and not issubclass(kind, (bytes, str)) and not hasattr(kind, "_fields")
-
-
-def _items(kind: Any, args: tuple[Any, ...], schema: Callable[[Any], Json]) -> Json:
-    """Return the schema of a container; a tuple of fixed length holds items of one kind."""
-    kinds = [a for a in args if a is not ...]
-    if any(a != kinds[0] for a in kinds):
-        raise ConfigError(f"a {kind.__name__} of {args!r} has no schema here", hint="make it a dataclass")
-    size = {"minItems": len(args), "maxItems": len(args)} if kind is tuple and kinds == list(args) != [] else {}
-    return {"type": "array", "items": schema(kinds[0]) if kinds else {}, **size}
-
-
-def _choice(values: Sequence[Any]) -> Json:
-    values = [getattr(v, "value", v) for v in values]  # a Literal may name the member of an Enum
-    for value in values:
-        if not isinstance(value, tuple(_JSON_TYPES)):
-            raise ConfigError(f"JSON can't carry the choice {value!r}", hint="choices are strings and numbers")
-    types = list(dict.fromkeys(_JSON_TYPES.get(type(v), "string") for v in values))
-    return {"type": types[0] if len(types) == 1 else types, "enum": values}
-
-
-def _has_fields(kind: Any) -> bool:
-    return dataclasses.is_dataclass(kind) or (issubclass(kind, dict) and hasattr(kind, "__total__"))
-
-
-def _hints_of(thing: Any) -> Json:
-    """Return the evaluated hints of a class or function, Annotated ones whole."""
-    import typing
-
-    try:
-        extras: Json = {"include_extras": True} if sys.version_info >= (3, 9) else {}
-        return typing.get_type_hints(thing, **extras)
-    except Exception as error:  # a hint may be any expression
-        name = getattr(thing, "__name__", repr(thing))
-        hint = "define its types at module level"
-        raise ConfigError(f"the hints of {name} can't be read: {error}", hint=hint) from None
-
-
-def _fields_of(kind: Any) -> dict[str, tuple[Any, bool]]:
-    """Return {name: (hint, whether it has a default)} of a dataclass or TypedDict."""
-    hints = _hints_of(kind)
-    if dataclasses.is_dataclass(kind):
-        none = dataclasses.MISSING
-        fields = [f for f in dataclasses.fields(kind) if f.init]
-        return {f.name: (hints[f.name], f.default is not none or f.default_factory is not none) for f in fields}
-    optional = getattr(kind, "__optional_keys__", frozenset() if kind.__total__ else frozenset(hints))
-    return {name: _unmarked(hint, name in optional) for name, hint in hints.items()}
-
-
-def _unmarked(hint: Any, is_optional: bool) -> tuple[Any, bool]:
-    """Take Required[...] or NotRequired[...] off a TypedDict's hint: where hints are text, it alone tells."""
-    import typing
-
-    mark = str(typing.get_origin(hint)).rpartition(".")[2]
-    return (typing.get_args(hint)[0], mark[0] == "N") if mark in ("Required", "NotRequired") else (hint, is_optional)
-
-
-def misfit(value: Any, schema: Any, root: Any = None, where: str = "") -> str:
-    """Say where decoded JSON does not fit a JSON Schema, '' where it does.
-
-    Judges $ref, anyOf, oneOf, allOf, type, enum, const, properties, required, additionalProperties,
-    items, minItems and maxItems; other keywords are left to the model.
-    """
-    if not isinstance(schema, dict):
-        return f"{where or 'the answer'} is not allowed" if schema is False else ""
-    root, place = schema if root is None else root, where or "the answer"
-    if "$ref" in schema:
-        return misfit(value, _referred(schema["$ref"], root), root, where)
-    for kind in ("anyOf", "oneOf"):
-        tried = [misfit(value, s, root, where) for s in schema.get(kind, ())]
-        if tried and all(tried):
-            return max(tried, key=len)
-    types = schema.get("type", [])
-    if types and not any(_is_json_type(value, t) for t in ([types] if isinstance(types, str) else types)):
-        return f"{place} is {json.dumps(value)[:60]}, not of type {types}"
-    choices = [schema["const"]] if "const" in schema else schema.get("enum")
-    if choices is not None and value not in choices:
-        return f"{place} is {json.dumps(value)[:60]}, not one of {choices}"
-    parts = [misfit(value, s, root, where) for s in schema.get("allOf", ())]
-    if isinstance(value, dict):
-        parts += [f"{place} lacks {name!r}" for name in schema.get("required", ()) if name not in value]
-        known, other = schema.get("properties", {}), schema.get("additionalProperties", True)
-        other = True if "patternProperties" in schema else other  # patterns are not judged
-        parts += [misfit(v, known.get(k, other), root, f"{where}.{k}".lstrip(".")) for k, v in value.items()]
-    if isinstance(value, list):
-        if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)):
-            return f"{place} has {len(value)} items, not {schema.get('minItems', 0)} to {schema.get('maxItems', 'any')}"
-        parts += [misfit(v, schema.get("items", True), root, f"{where}[{i}]") for i, v in enumerate(value)]
-    return next(filter(None, parts), "")
-
-
-def _referred(pointer: str, root: Any) -> Any:
-    for step in filter(None, pointer.lstrip("#").split("/")):
-        root = _dict(root).get(step.replace("~1", "/").replace("~0", "~"), {})
-    return root
-
-
-def _is_json_type(value: Any, name: str) -> bool:
-    if name in ("array", "object"):
-        return isinstance(value, list if name == "array" else dict)
-    if name == "number":
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    is_whole = isinstance(value, float) and value.is_integer()
-    return _JSON_TYPES.get(type(value)) == name or is_whole and name == "integer"
-
-
-def build(hint: Any, value: Any) -> Any:
-    """Turn decoded JSON that fits the hint's schema into the hint's own objects."""
-    import typing
-
-    hint = _named(hint)
-    kind, args = typing.get_origin(hint) or hint, typing.get_args(hint)
-    if hasattr(hint, "__metadata__"):
-        return build(hint.__origin__, value)
-    if _is_union(kind):
-        return build(next(a for a in args if not misfit(value, schema_of(a))), value)
-    if kind is typing.Literal:
-        return next((a for a in args if getattr(a, "value", a) == value), value)
-    if not isinstance(kind, type) or value is None:
-        return value
-    if hasattr(kind, "__members__") or kind in (int, float):
-        return kind(value)
-    if _has_fields(kind):
-        inner = _fields_of(kind)
-        return kind(**{name: build(inner[name][0], v) for name, v in value.items() if name in inner})
-    if isinstance(value, dict):
-        return {build(args[0], k): build(args[1], v) for k, v in value.items()} if args else value
-    if isinstance(value, list) and _is_collection(kind):
-        items = [build(args[0] if args else object, v) for v in value]
-        return items if kind.__module__ == "collections.abc" else kind(items)
-    return value
-
-
-def tool_of(function: Callable[..., Any]) -> Json:
-    """Return the tool definition of a function: name, docstring, parameters from its hints.
-
-    A parameter is described by Annotated[..., "text"], or in the docstring by a line
-    ``name: text`` or ``:param name: text``.
-    """
-    import inspect
-
-    name = _function_name(function)
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
-        raise ConfigError(f"tools: {name!r} is no function name", hint="def a function, with a docstring and hints")
-    said, hints = inspect.getdoc(_inner(function)) or "", _function_hints(function)
-    fields: dict[str, tuple[Json, bool]] = {}
-    for parameter in _parameters(function):
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            continue
-        if parameter.kind is parameter.POSITIONAL_ONLY:
-            raise ConfigError(f"tools: {name} takes {parameter.name} by position only", hint="remove the / from it")
-        schema = schema_of(hints.get(parameter.name, object))
-        about = re.search(rf"^\s*(?::param (?:\S+ )?)?{parameter.name}\s*(?:\([^)]*\))?:\s*(.+)$", said, re.M)
-        if about:
-            schema.setdefault("description", about.group(1))
-        if type(parameter.default) in (str, bool, int, float):
-            schema["default"] = parameter.default
-        fields[parameter.name] = schema, parameter.default is not parameter.empty
-    about_it = said.split("\n\n")[0].replace("\n", " ")
-    parameters = _object(fields)
-    return {"type": "function", "function": {"name": name, "description": about_it, "parameters": parameters}}
-
-
-def _function_name(function: Any) -> str:
-    return str(getattr(_inner(function), "__name__", type(function).__name__))
-
-
-def _inner(function: Any) -> Any:
-    """Return the function that has the name, hints and docstring of a functools.partial."""
-    return function.func if isinstance(function, functools.partial) else function
-
-
-def _function_hints(function: Any) -> Json:
-    """Return the hints of the parameters; a default of None allows None, as it did by itself until Python 3.10."""
-    import typing
-
-    inner = _inner(function)
-    hints = _hints_of(inner if hasattr(inner, "__name__") else type(inner).__call__)
-    for parameter in _parameters(function):
-        hint = hints.get(parameter.name, object)
-        if parameter.default is None and misfit(None, schema_of(hint)):
-            hints[parameter.name] = typing.Optional[hint]
-    return hints
-
-
-def _parameters(function: Any) -> list[Any]:
-    import inspect
-
-    bound = function.keywords if isinstance(function, functools.partial) else {}
-    try:
-        return [p for p in inspect.signature(function).parameters.values() if p.name not in bound]
-    except ValueError as error:  # of some that are written in C
-        raise ConfigError(f"tools: {error}", hint="def a function around it") from None
-
-
-def functions_of(tools: Sequence[Any]) -> dict[str, Callable[..., Any]]:
-    """Return the functions among tools by name; raises ConfigError for what is neither function nor dict."""
-    functions: dict[str, Any] = {}
-    for i, tool in enumerate(tools):
-        if not callable(tool) and not isinstance(tool, dict):
-            raise ConfigError(f"tools[{i}] is {_kind(tool)}", hint="a function, or {'type': 'function', ...}")
-        name = _function_name(tool) if callable(tool) else _str(_dict(tool.get("function")).get("name"))
-        if name and functions.setdefault(name, tool) is not tool:
-            raise ConfigError(f"tools: two are called {name}", hint="rename one")
-    return {name: tool for name, tool in functions.items() if callable(tool)}
-
-
-def fitting_arguments(function: Callable[..., Any], call: ToolCall) -> Json:
-    """Return the arguments of a call as the function's hints want them; raises ValueError that says what is wrong."""
-    values = decode_json(call.arguments) if call.arguments.strip(" \t\r\n") not in ("", "null") else {}
-    problem = misfit(values, tool_of(function)["function"]["parameters"])
-    if problem:
-        raise ValueError(problem.replace("the answer", "the arguments"))
-    hints = _function_hints(function)
-    return {name: build(hints.get(name, object), value) for name, value in values.items()}
-
-
-def tool_text(value: Any) -> str:
-    """Return what a function gave back as the text of a tool message: a str as it is, all else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=_plain)
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.asdict(value)
-    return list(value) if isinstance(value, (set, frozenset)) else getattr(value, "value", str(value))
-
-
-def with_call_ids(completion: Completion) -> Completion:
-    """Return the completion with an id for each call that came without; the others stay as they are."""
-    if all(call.id for call in completion.tool_calls):
-        return completion
-    calls = [dataclasses.replace(c, id=c.id or f"call_{i}") for i, c in enumerate(completion.tool_calls)]
-    return dataclasses.replace(completion, tool_calls=calls)
-
-
-def sum_of_rounds(completions: Sequence[Completion], rounds: list[Json]) -> Completion:
-    """Return the last answer with usage, cost, time and attempts of all; an unknown cost makes the sum unknown."""
-    costs = [c.cost for c in completions if c.cost is not None]
-    is_known = len(costs) == len(completions)
-    sources = {c.cost_source for c in completions}
-    return dataclasses.replace(
-        completions[-1],
-        usage=functools.reduce(operator.add, [c.usage for c in completions]),
-        cost=sum(costs) if is_known else None,
-        cost_source=("estimated" if "estimated" in sources else "reported") if is_known else None,
-        latency_ms=sum(c.latency_ms or 0 for c in completions),
-        first_token_ms=completions[0].first_token_ms,
-        attempts=[a for c in completions for a in c.attempts],
-        rounds=rounds,
+    error = _dict(body).get("error", body if _dict(body).get("message") else None)
+    fields = _dict(error)
+    metadata, availability = _dict(fields.get("metadata")), _dict(fields.get("availability"))
+    names = (metadata.get("error_type"), fields.get("error_type"), _dict(body).get("error_type"), fields.get("code"),
+             fields.get("type"))  # fmt: skip
+    told = [name for name in names if isinstance(name, str) and not name.isdigit()]
+    known = [name for name in told if name in ERROR_TYPE_STATUS]
+    code = status
+    if 200 <= status <= 299:
+        numbers = [_int_or_none(_number_or_none(v)) for v in (fields.get("code"), fields.get("http_status"))]
+        numbers += [ERROR_TYPE_STATUS[name] for name in known]
+        code = next((n for n in numbers if n and 300 <= n <= 599), 200)
+    message = _error_message(error, body, f"HTTP {code}" if status == code != 200 else f"error {code}")
+    is_unknown = re.search(_UNKNOWN_MODEL, message) or availability.get("code") == "model_not_found"
+    made_class = ModelNotFoundError if code == 400 and is_unknown else error_class(code)
+    if code == status == 404 and not (_dict(body).get("error") and (fields.get("message") or availability)):
+        made_class = APIStatusError  # not in the API's own shape: a gateway or web server does not know the address
+    made = made_class(
+        message.replace("error 200:", "error:"),
+        status=code,
+        error_type=next(iter(known or told), None),
+        body=body,
+        metadata=metadata,
+        retry_after=_retry_after(metadata, headers, availability, now),
+        fallback_models=[m for m in _list(availability.get("fallback_models")) if isinstance(m, str)],
+        generation_id=headers.get("X-Generation-Id") or _str_or_none(_dict(body).get("id")),
+        availability=availability,
     )
+    retryable = availability.get("retryable")
+    is_daily = code == 429 and re.search(_DAILY_LIMIT, message)
+    is_in_flight = code == 402 and "in_flight" in f"{metadata.get('limit_source')} {metadata.get('reason')}"
+    is_in_flight = is_in_flight and made.retry_after is not None  # without a wait it is not one to try again
+    if isinstance(retryable, bool):
+        made.retryable = retryable
+    elif _FINAL_NAMES.isdisjoint(told) and not is_daily and metadata.get("reason") != "weight_exceeds_budget":
+        made.retryable = is_in_flight or made_class in (RateLimitError, ProviderError)
+    made.hint = hint_for(made, models=models, key_note=key_note, base_url=base_url, now=now)
+    return made
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Structure(_Value):
-    """What ``schema=`` asks for: the JSON Schema that goes out, and the class that it stands for."""
-
-    schema: Json
-    hint: Any = None
-
-    @classmethod
-    def of(cls, wanted: Any) -> Structure:
-        """Read a dataclass, TypedDict or JSON Schema dict; raises ConfigError for anything else."""
-        if isinstance(wanted, dict):
-            if wanted.get("type") == "json_schema" or "json_schema" in wanted:
-                raise ConfigError("schema is a whole response_format", hint="response_format={...} takes it as it is")
-            encode_body(wanted)
-            try:
-                misfit({}, wanted)
-                misfit([None], wanted)
-            except (AttributeError, TypeError, RecursionError) as error:
-                raise ConfigError(f"schema is no JSON Schema: {error}", hint="{'type': 'object', ...}") from None
-            return cls(wanted)
-        if not isinstance(wanted, type) or not _has_fields(wanted):
-            raise ConfigError(f"schema={wanted!r}", hint="a dataclass (the class itself) or a JSON Schema dict")
-        return cls(schema_of(wanted, strict=True), wanted)
-
-    def response_format(self) -> Json:
-        """Return the body field that asks for it."""
-        name = str(self.schema.get("title") or getattr(self.hint, "__name__", "answer"))
-        name = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64]
-        return {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": self.schema}}
-
-    def parse(self, completion: Completion) -> Completion:
-        """Return the completion with ``parsed``; raises APIResponseError, with the text kept, where it does not fit."""
-        try:
-            return dataclasses.replace(completion, parsed=self._value(completion.content))
-        except Exception as error:  # of the class's own __post_init__: anything
-            problem = f"the answer does not fit the schema: {error}"
-        hint = "the text is in .partial.content; try again, or a model with structured outputs"
-        if completion.truncated:
-            hint = "the token limit cut it: raise max_tokens"
-        elif completion.refusal:
-            problem, hint = f"the model refused: {completion.refusal}", "change the request"
-        raise APIResponseError(problem, hint=hint, partial=completion)
-
-    def _value(self, text: str) -> Any:
-        value = decode_fenced(text)
-        problem = misfit(value, self.schema if self.hint is None else schema_of(self.hint))
-        if problem:
-            raise ValueError(problem)
-        return value if self.hint is None else build(self.hint, value)
+def other_model_may_help(error: OpenRouterError) -> bool:
+    """Say whether the failure belongs to the model, so that a fallback can cure it."""
+    if isinstance(error, APIResponseError):
+        return error.retryable
+    if not isinstance(error, APIStatusError) or error.partial is not None:
+        return False
+    names = {error.error_type, error.availability.get("code")}
+    if names & _FINAL_NAMES:
+        return False
+    if isinstance(error, (ModelNotFoundError, RateLimitError, ProviderError)) or names & _MODEL_BOUND_NAMES:
+        return True
+    return error.status == 403 and ("flagged_input" in error.metadata or "reasons" in error.metadata)
 
 
-def decode_fenced(text: str) -> Any:
-    """Decode JSON that a model may have put into a Markdown fence, or between words; raises ValueError."""
-    inner = text[len(re.match(r"[^{\[]*", text).group()) : 1 + max(text.rfind("}"), text.rfind("]"))]  # type: ignore[union-attr]
-    problem = "it is not JSON but empty"
-    for found in (text, inner, *re.findall(r"```[\w-]*\s(.*?)```", text, re.S)):
-        try:
-            return decode_json(found)
-        except ValueError as error:
-            problem = f"it is not JSON: {error}" if found else problem
-    raise ValueError(problem)
-
+# Hints: (status, what the server's words and codes hold, what to do now). The first row that fits, and whose
+# facts are known, is taken. 404 stands for every unknown or unavailable model.
 
 # --- Policy ---------------------------------------------------------------------------------
-# Is it worth another request, after how long, to which models. Pure: a clock, a random number
-# and what happened come in; a Step comes out.
+# Is it worth another request, after how long, to which models.
+# This section is pure: a random number, the time that is left and what happened come in; a Step comes out.
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Step(_Value):
+@dataclass(frozen=True)
+class Step:
     """What comes next: the models still in the queue, and seconds to wait before asking them.
 
-    Without models: give up, and ``note`` says why if a wait would have been too long.
+    Without models: give up. ``note`` says why, if a wait would have been too long.
     """
 
     models: tuple[str, ...] | None
     wait: float = 0.0
     note: str = ""
-
-
-def backoff(retries: int, chance: float) -> float:
-    """Return the wait before retry number ``retries`` (from 0), shortened by up to half by chance."""
-    full = min(BACKOFF_MAX, BACKOFF_FIRST * 2.0 ** min(retries, 30))
-    return full * (1 - chance / 2)
 
 
 def is_retryable(error: OpenRouterError) -> bool:
@@ -2362,7 +2292,7 @@ def is_retryable(error: OpenRouterError) -> bool:
         return False
     if isinstance(error, (APIStatusError, APIResponseError)):
         return error.retryable
-    return isinstance(error, APIConnectionError) and not error.sent
+    return isinstance(error, APIConnectionError) and error.retryable and not error.sent
 
 
 def next_step(
@@ -2372,29 +2302,32 @@ def next_step(
 
     ``models`` is the queue whose first three were asked. An unknown one is dropped and the
     others run; while others are left in the queue they come next, without a wait; the last
-    ones are retried. A wait that is longer than ``retry_wait_max`` or ``time_left`` is not
-    waited for.
+    ones are retried. ``chance`` (0 to 1) shortens our own wait by up to half. A wait that the
+    server asks for is not waited for if it is longer than ``retry_wait_max``, and none that is
+    longer than ``time_left``.
     """
     asked, left = models[:MODELS_PER_REQUEST], models[MODELS_PER_REQUEST:]
     if len(models) > 1 and other_model_may_help(error):
-        unknown = unknown_model(error, asked)
+        unknown = unknown_models(error, asked)
         if unknown:
-            return Step(tuple(m for m in models if m != unknown))
+            return Step(tuple(m for m in models if m not in unknown))
         if left:
             return Step(left)
     if not is_retryable(error) or retries >= config.max_retries:
         return Step(None)
     asked_wait = error.retry_after if isinstance(error, APIStatusError) else None
-    wait = backoff(retries, chance) if asked_wait is None else asked_wait
-    if wait > min(config.retry_wait_max, time_left):
-        limit = "retry_wait_max" if wait > config.retry_wait_max else "deadline"
+    backoff = min(BACKOFF_MAX, BACKOFF_FIRST * 2.0 ** min(retries, 30)) * (1 - chance / 2)
+    wait = min(backoff, config.retry_wait_max) if asked_wait is None else max(asked_wait, RETRY_WAIT_MIN)
+    limit = "retry_wait_max" if asked_wait and asked_wait > config.retry_wait_max else "deadline"
+    if limit == "retry_wait_max" or wait > time_left:
         return Step(None, note=f"the next try would be in {wait:,.0f} s, more than {limit} allows")
     return Step(models, wait)
 
 
 # --- Operation log --------------------------------------------------------------------------
-# One SQLite row per operation: opened before the request leaves, closed after. A fault of the
-# log warns once and never costs the caller an answer.
+# One SQLite row per operation: inserted before the request leaves, filled when it has ended.
+# A fault of the log is one warning and never costs the caller an answer.
+# This section does not know how requests are sent.
 
 LOG_APPLICATION_ID = 0x4F52_6D31  # "ORm1": tells our files from others
 LOG_VERSION = 1
@@ -2411,22 +2344,17 @@ error_type TEXT, error_message TEXT,
 system_prompt TEXT, user_prompt TEXT, response TEXT, messages TEXT, completion_args TEXT, extras TEXT"""
 LOG_COLUMNS = tuple(column.split()[0] for column in _COLUMNS.split(","))
 
-
 # What must not be shared with a forked child: connections, and locks that another thread may hold.
 _FORK_SENSITIVE: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
-def _renew_after_fork() -> None:
+def _after_fork() -> None:
     for thing in list(_FORK_SENSITIVE):
-        thing.renew()
+        thing.after_fork()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_after_fork)
-
-
-class _ForeignLog(Exception):
-    """The file is not ours to write to."""
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def log_path(target: LogTarget) -> str | None:
@@ -2435,14 +2363,10 @@ def log_path(target: LogTarget) -> str | None:
         return None
     if target is None or target is True:
         target = _environment(LOG_ENV)
-        if target is None:
-            return _default_log_path()
-        if target.lower() in _OFF:
-            return None
-    return os.path.abspath(os.path.expanduser(os.fspath(target)))
-
-
-def _default_log_path() -> str | None:
+    if isinstance(target, str) and target.lower() in _OFF:
+        return None
+    if target is not None:
+        return os.path.abspath(os.path.expanduser(os.fspath(target)))
     home = os.path.expanduser("~")
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")
@@ -2451,185 +2375,6 @@ def _default_log_path() -> str | None:
     else:
         base = os.environ.get("XDG_STATE_HOME") or os.path.join(home, ".local", "state")
     return os.path.join(base, "openrouter_min", "log.db") if os.path.isabs(base) else None
-
-
-def models_path() -> str | None:
-    """Return the file beside the log that holds the refreshed catalogue."""
-    log = log_path(None) or _default_log_path()
-    return os.path.join(os.path.dirname(log), "openrouter_min-models.txt") if log else None
-
-
-def _stored_models() -> str:
-    path = models_path()
-    try:
-        with open(path or "", encoding="utf-8") as file:
-            text = file.read()
-    except (OSError, UnicodeDecodeError):
-        return ""
-    return text if re.match(r"\d{4}-\d\d-\d\d\n", text) else ""
-
-
-METADATA.stored = _stored_models
-
-
-def store_models(listing: Iterable[Json]) -> str:
-    """Keep the live catalogue beside the log, where METADATA prefers it from now on; return the file's path."""
-    path = models_path()
-    if path is None:
-        raise ConfigError("there is no place for the catalogue", hint=f"set {LOG_ENV} to the path of a log")
-    rows = rows_from_listing(listing)
-    if not rows:
-        raise APIResponseError("the catalogue that came is empty", hint="the one there was is kept; try again")
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    with open(f"{path}.{os.getpid()}", "w", encoding="utf-8") as file:
-        file.write("\n".join([utc_timestamp()[:10], *rows]) + "\n")
-    os.replace(file.name, path)  # at once: others may be reading it
-    METADATA.renew()
-    return path
-
-
-class _Log:
-    """The writer of one log file: one connection per process, opened at the first row."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self._abandoned: list[sqlite3.Connection] = []
-        self._connection: sqlite3.Connection | None = None
-        self.renew()
-
-    def renew(self) -> None:
-        """Start anew in a forked child; closing the parent's connection here would drop its locks."""
-        if self._connection is not None:
-            self._abandoned.append(self._connection)
-        self._connection = None
-        self._is_unusable = self._has_warned = False
-        self._lock = threading.RLock()
-        _FORK_SENSITIVE.add(self)
-
-    def disconnect(self) -> None:
-        """Close the file; a further row would open it again."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
-
-    def open(self, row: Row) -> None:
-        """Insert the row of an operation whose request is about to leave."""
-        names = ", ".join(row)
-        self._write(f"INSERT INTO operations ({names}) VALUES ({', '.join('?' * len(row))})", list(row.values()))
-
-    def close(self, operation_id: str, row: Row) -> None:
-        """Fill the row of an operation that has ended."""
-        changes = ", ".join(f"{name} = ?" for name in row)
-        self._write(f"UPDATE operations SET {changes} WHERE operation_id = ?", [*row.values(), operation_id])
-
-    def _write(self, sql: str, values: list[Any]) -> None:
-        with self._lock:
-            if self._is_unusable:
-                return
-            try:
-                if self._connection is not None and not os.path.exists(self.path):  # removed by somebody
-                    self._connection.close()
-                    self._connection = None
-                if self._connection is None:
-                    self._connection = connect_log(self.path)
-                self._connection.execute(sql, values)
-            except Exception as error:  # whatever SQLite, the disk or the folder think of
-                self._is_unusable = self._connection is None
-                if self._connection is not None and "locked" in str(error):
-                    # Who locks it for so long may do so again: lose a row, not the time.
-                    self._connection.execute("PRAGMA busy_timeout = 250")
-                self._warn(error)
-
-    def _warn(self, error: Exception) -> None:
-        import warnings
-
-        if self._has_warned:
-            return
-        self._has_warned = True
-        said = f"the operation log {self.path} can't be written ({error}); going on without it"
-        try:
-            warnings.warn(said, RuntimeWarning, stacklevel=2)
-        except RuntimeWarning:  # under -W error: a log must not cost a paid answer
-            sys.stderr.write(f"openrouter_min: {said}\n")
-
-
-_LOGS: dict[str, _Log] = {}
-
-
-def _log_for(target: LogTarget) -> _Log | None:
-    path = log_path(target)
-    if path is None:
-        return None
-    return _LOGS.get(path) or _LOGS.setdefault(path, _Log(path))
-
-
-def _close_logs() -> None:
-    """Close every log, which moves its rows from the -wal file to the log itself."""
-    for log in _LOGS.values():
-        log.disconnect()
-
-
-def connect_log(path: str) -> sqlite3.Connection:
-    """Open the log for writing, make it where there is none; raise for a file that is not ours."""
-    import sqlite3
-
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    # Made here, since SQLite would make it readable by all; its -wal and -shm take the mode over.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    connection = sqlite3.connect(path, timeout=LOG_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
-    try:
-        _prepare_log(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _prepare_log(connection: sqlite3.Connection) -> None:
-    version = _log_version(connection)
-    if version != LOG_VERSION:
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts only before the first table
-    _use_wal(connection)
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA secure_delete = ON")
-    if version == LOG_VERSION:
-        return
-    with connection:  # all or nothing: a table without our mark would be a stranger's
-        connection.execute("BEGIN IMMEDIATE")  # of many processes that start at once one makes the table
-        if _log_version(connection) != LOG_VERSION:
-            connection.execute(f"CREATE TABLE operations (id INTEGER PRIMARY KEY, {_COLUMNS})")
-            connection.execute(f"PRAGMA application_id = {LOG_APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {LOG_VERSION}")
-
-
-def _log_version(connection: sqlite3.Connection) -> int:
-    """Return our schema's version, 0 for an empty file; raise for foreign and newer files."""
-    # In one statement: between two of them another process may make the table.
-    version, owner, tables = connection.execute(
-        "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_master)"
-        " FROM pragma_user_version, pragma_application_id"
-    ).fetchone()
-    if owner != LOG_APPLICATION_ID and (tables or owner):
-        raise _ForeignLog("it is the database of another program")
-    if version > LOG_VERSION:
-        raise _ForeignLog(f"a newer openrouter_min made it (version {version})")
-    return int(version)
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Switch to WAL; SQLite answers busy at once while another process does the same."""
-    import sqlite3
-
-    until = time.monotonic() + LOG_BUSY_TIMEOUT
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > until:
-                raise
-            time.sleep(0.01)
 
 
 def new_operation_id() -> str:
@@ -2642,6 +2387,9 @@ def utc_timestamp() -> str:
     from datetime import datetime, timezone
 
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
+# The cells of a row: pure functions of what was asked and what came.
 
 
 def log_cell(value: Any, key: str | None) -> Any:
@@ -2662,32 +2410,373 @@ _DATA_URL = r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,"
 
 def without_media(value: Any) -> Any:
     """Copy messages with images, files and audio replaced by type, size and hash."""
+
+    def note(media_type: str, base64_text: str) -> str:
+        import hashlib
+
+        try:
+            data = decode_base64(base64_text)
+        except ValueError:  # the server will say so
+            data = base64_text.encode("utf-8", "replace")
+        return f"[{media_type}, {len(data):,} bytes, sha256 {hashlib.sha256(data).hexdigest()[:16]}]"
+
     if isinstance(value, list):
         return [without_media(v) for v in value]
     if isinstance(value, dict):
         if isinstance(value.get("data"), str) and "format" in value:  # input_audio: bare base64
-            return {**value, "data": _media_note(str(value["format"]), value["data"])}
+            return {**value, "data": note(str(value["format"]), value["data"])}
         return {k: without_media(v) for k, v in value.items()}
     if isinstance(value, str) and value.startswith("data:"):
         match = re.match(_DATA_URL, value)
-        return _media_note(match.group(1) or "", value[match.end() :]) if match else value
+        return note(match.group(1) or "", value[match.end() :]) if match else value
     return value
-
-
-def _media_note(kind: str, base64_text: str) -> str:
-    import base64
-    import hashlib
-
-    try:
-        data = base64.b64decode(base64_text)
-    except ValueError:  # the server will say so
-        data = base64_text.encode("utf-8", "replace")
-    return f"[{kind}, {len(data):,} bytes, sha256 {hashlib.sha256(data).hexdigest()[:16]}]"
 
 
 def shape_of(value: Any) -> Any:
     """Return numbers, booleans and null as they are, and only the size of texts and containers."""
     return f"{type(value).__name__}[{len(value)}]" if isinstance(value, (str, list, dict, tuple)) else value
+
+
+def last_text(messages: list[Any], roles: tuple[str, ...]) -> str | None:
+    """Return the text of the last message of these roles."""
+    last: Json = next((m for m in reversed(messages) if _dict(m).get("role") in roles), {})
+    return text_of(last.get("content")) or None
+
+
+def opened_row(config: LlmConfig, path: str, body: Json, requested_model: str | None) -> Row:
+    """Return what is known of an operation before its request leaves."""
+    path = path.split("?")[0].strip("/")
+    messages = _list(body.get("messages"))
+    args = {k: v for k, v in body.items() if k not in ("messages", "input", "prompt", "documents")}
+    if config.fallbacks:
+        args["fallbacks"] = list(config.fallbacks)
+    row: Row = {
+        "session_id": body.get("session_id") or config.session_id,
+        "workspace": config.workspace,
+        "agent_id": config.agent_id,
+        "operation_type": "completion" if path == "chat/completions" else path,
+        "provider": config.provider,
+        "model": requested_model,
+        "temperature": _number_or_none(body.get("temperature")),
+        "max_tokens": _int_or_none(body.get("max_tokens") or body.get("max_completion_tokens")),
+    }
+    if not config.log_content:
+        shown = ("model", "models", "fallbacks")
+        return {**row, "completion_args": {k: v if k in shown else shape_of(v) for k, v in args.items()}}
+    asked = body.get("input") or body.get("prompt") or body.get("query")
+    return {
+        **row,
+        "system_prompt": last_text(messages, ("system", "developer")),
+        "user_prompt": last_text(messages, ("user",)) or (asked if isinstance(asked, str) else None),
+        "messages": without_media(messages or ([asked] if asked and not isinstance(asked, str) else [])),
+        "completion_args": without_media(args),
+    }
+
+
+# What the log keeps of an answer: columns, and the fields of a Completion and of its Usage that fill them.
+_ANSWER_COLUMNS = {"served_model": "model", "upstream_provider": "provider", "finish_reason": "finish_reason",
+                   "cost": "cost", "cost_source": "cost_source"}  # fmt: skip
+_USAGE_COLUMNS = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens", "total_tokens": "total_tokens",
+                  "cached_tokens": "cached_tokens", "reasoning_tokens": "reasoning_tokens"}  # fmt: skip
+
+
+def closed_row(
+    completion: Completion,
+    status: str,
+    error: OpenRouterError | None,
+    attempts: Sequence[Attempt],
+    *,
+    has_content: bool,
+) -> Row:
+    """Return what is known of an operation when it has ended, however it ended."""
+    usage = completion.usage if completion.raw.get("usage") else None
+    failed = [a for a in attempts if a.error]
+    calls = [dataclasses.asdict(c) for c in completion.tool_calls]
+    extras = {
+        "native_finish_reason": completion.native_finish_reason,
+        "service_tier": completion.raw.get("service_tier"),
+        "tool_calls": calls if has_content else shape_of(calls) if calls else None,
+        "attempts": [dataclasses.asdict(a) if has_content else [a.status, a.waited_s] for a in failed],
+        "files": without_media(completion.files) if has_content else shape_of(completion.files),
+        "is_refusal": bool(completion.refusal and not completion.content),
+    }
+    row = {
+        **{column: getattr(completion, name) for column, name in _ANSWER_COLUMNS.items()},
+        **{column: usage and getattr(usage, name) for column, name in _USAGE_COLUMNS.items()},
+        "generation_id": completion.id or getattr(error, "generation_id", None),
+        "latency_ms": completion.latency_ms,
+        "first_token_ms": completion.first_token_ms,
+        "attempts": max(1, len(attempts)),
+        "status": status,
+        "success": int(status == "ok"),
+        "response": answer_text(completion) if has_content else None,
+        "extras": {k: v for k, v in extras.items() if v},
+    }
+    if error is not None:
+        class_name, error_type = type(error).__name__, getattr(error, "error_type", None)
+        # Without content: the server may have taken its words from the prompt.
+        row["error_type"] = error_type if error_type in ERROR_TYPE_STATUS or error_type and has_content else class_name
+        row["error_message"] = (
+            str(error) if has_content else f"{class_name} {getattr(error, 'status', None) or ''}".rstrip()
+        )
+    return row
+
+
+def completion_of(row: Row) -> Completion:
+    """Return what a row of the log keeps of an answer."""
+    extras = _dict(decode_json(row["extras"] or "{}"))
+    refusal = row["response"] if extras.get("is_refusal") else None
+    tokens: Row = {name: row[column] or 0 for column, name in _USAGE_COLUMNS.items()}
+    return Completion(
+        "" if refusal else row["response"] or "",
+        refusal=refusal,
+        tool_calls=[ToolCall(**call) for call in _dicts(extras.get("tool_calls"))],
+        images=_list(extras.get("files")),
+        requested_model=row["model"],
+        usage=Usage(**tokens),
+        id=row["generation_id"],
+        **{name: row[column] for column, name in _ANSWER_COLUMNS.items()},
+    )
+
+
+def history_of(row: Row) -> list[Json]:
+    """Return the messages of a logged conversation; files, of which the log keeps no content, as notes on them."""
+
+    def without_file(part: Json) -> Json:
+        inner = _dict(part.get(str(part.get("type"))))
+        note = next((v for v in inner.values() if isinstance(v, str) and "bytes, sha256" in v), None)
+        return {"type": "text", "text": note} if note else part
+
+    messages: list[Json] = _dicts(decode_json(row["messages"] or "[]"))
+    for message in messages:
+        if isinstance(message.get("content"), list):
+            message["content"] = [without_file(part) for part in _dicts(message["content"])]
+    return [*messages, dataclasses.replace(completion_of(row), tool_calls=[]).message]  # nobody has answered them
+
+
+# The file.
+
+
+class _ForeignLog(Exception):
+    """The file is not ours to write to."""
+
+
+def _log_version(connection: sqlite3.Connection) -> int:
+    """Return our schema's version, 0 for an empty file; raise for foreign and newer files."""
+    # In one statement: between two of them another process may make the table.
+    version, owner, tables = connection.execute(
+        "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_master)"
+        " FROM pragma_user_version, pragma_application_id"
+    ).fetchone()
+    if owner != LOG_APPLICATION_ID and (tables or owner):
+        raise _ForeignLog("it is the database of another program")
+    if version > LOG_VERSION:
+        raise _ForeignLog(f"a newer openrouter_min made it (version {version})")
+    return int(version)
+
+
+def connect_log(path: str, patience: float = LOG_BUSY_TIMEOUT) -> sqlite3.Connection:
+    """Open the log for writing, make it where there is none; raise for a file that is not ours.
+
+    ``patience``: seconds to wait for another process that holds it.
+    """
+    import sqlite3
+
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    # Made here, since SQLite would make it readable by all; its -wal and -shm take the mode over.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
+    try:
+        version = _log_version(connection)
+        if version != LOG_VERSION:
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts only before the first table
+        until = time.monotonic() + patience
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                break
+            except sqlite3.OperationalError as error:  # SQLite does not wait while another process does the same
+                if "locked" not in str(error) or time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA secure_delete = ON")
+        if version != LOG_VERSION:
+            with connection:  # all or nothing: a table without our mark would be a stranger's
+                connection.execute("BEGIN IMMEDIATE")  # of many processes that start at once one makes the table
+                if _log_version(connection) != LOG_VERSION:
+                    connection.execute(f"CREATE TABLE operations (id INTEGER PRIMARY KEY, {_COLUMNS})")
+                    connection.execute(f"PRAGMA application_id = {LOG_APPLICATION_ID}")
+                    connection.execute(f"PRAGMA user_version = {LOG_VERSION}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+class _Log:
+    """The writer of one log file: one connection per process, opened at the first row."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._users = 0
+        self._abandoned: list[sqlite3.Connection] = []
+        self._connection: sqlite3.Connection | None = None
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """Start anew in a forked child; closing the parent's connection here would drop its locks."""
+        if self._connection is not None:
+            self._abandoned.append(self._connection)
+        self._connection = None
+        self._patience = LOG_BUSY_TIMEOUT
+        self._is_foreign = self._has_warned = False
+        # RLock, here and below: garbage collection, at any moment, may end a stream that this thread has left.
+        self._lock = threading.RLock()
+        _FORK_SENSITIVE.add(self)
+
+    def enter(self) -> None:
+        """Count one more client that writes here."""
+        with self._lock:
+            self._users += 1
+
+    def leave(self) -> None:
+        """Close the file when the last client has left, which moves its rows from the -wal file to the log itself."""
+        with self._lock:
+            self._users -= 1
+            if self._users <= 0:
+                self.disconnect()
+
+    def disconnect(self) -> None:
+        """Close the file; a further row would open it again."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def open(self, row: Row) -> None:
+        """Insert the row of an operation whose request is about to leave."""
+        self._write(row, None)
+
+    def close(self, row: Row, changes: Row) -> None:
+        """Fill the row of an operation that has ended; insert it whole if it was not there."""
+        self._write(row, changes)
+
+    def _write(self, row: Row, changes: Row | None) -> None:
+        with self._lock:
+            if self._is_foreign:
+                return
+            try:
+                if self._connection is not None and not os.path.exists(self.path):  # removed by somebody
+                    self.disconnect()
+                if self._connection is None:
+                    self._connection = connect_log(self.path, self._patience)
+                if changes is not None:
+                    names = ", ".join(f"{name} = ?" for name in changes)
+                    sql = f"UPDATE operations SET {names} WHERE operation_id = ?"
+                    if self._connection.execute(sql, [*changes.values(), row["operation_id"]]).rowcount:
+                        return
+                row = {**row, **(changes or {})}
+                sql = f"INSERT INTO operations ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
+                self._connection.execute(sql, list(row.values()))
+            except Exception as error:  # whatever SQLite, the disk or the folder think of
+                self._is_foreign = isinstance(error, _ForeignLog)
+                if "locked" in str(error):
+                    self._patience = LOG_BUSY_AGAIN
+                    if self._connection is not None:
+                        self._connection.execute(f"PRAGMA busy_timeout = {LOG_BUSY_AGAIN * 1000:.0f}")
+                self._warn(error)
+
+    def _warn(self, error: Exception) -> None:
+        import warnings
+
+        if self._has_warned:
+            return
+        self._has_warned = True
+        message = f"the operation log {self.path} can't be written ({error}); going on without it"
+        try:
+            warnings.warn(message, RuntimeWarning, stacklevel=2)
+        except RuntimeWarning:  # under -W error: a log must not cost a paid answer
+            sys.stderr.write(f"openrouter_min: {message}\n")
+
+
+_LOGS: dict[str, _Log] = {}
+
+
+def log_for(target: LogTarget) -> _Log | None:
+    """Return the one writer of that file, or None for off."""
+    path = log_path(target)
+    if path is None:
+        return None
+    return _LOGS.get(path) or _LOGS.setdefault(path, _Log(path))
+
+
+# Tables.
+
+_UNPRINTABLE = r"[\x00-\x1f\x7f-\x9f]+"
+
+
+def number_text(value: Any) -> str:
+    """Return a value as text; of a float six places, and never 0 for what is not."""
+    if value is None:
+        return "-"
+    if not isinstance(value, float):
+        return str(value)
+    if 0 < abs(value) < 1e-6:
+        return f"{value:.1e}"
+    return f"{value:,.6f}".rstrip("0").rstrip(".") if abs(value) < 1000 else f"{value:,.2f}"
+
+
+def text_width(text: str) -> int:
+    """Return the columns that a text takes on a terminal: East Asian letters and emoji take two."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def fitted(text: str, width: int) -> str:
+    """Return the text cut to a width, with two dots at the end of what was cut."""
+    if text_width(text) <= width:
+        return text
+    while text_width(text) > width - 2:
+        text = text[:-1]
+    return text + ".."
+
+
+def format_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], width: int | None = None) -> str:
+    """Return an aligned table: numbers to the right, no control character, nothing cut or left out.
+
+    ``width`` is what it should fit into. A wider table becomes paragraphs: the first cell of a row,
+    and under it the others with their names.
+    """
+    if not columns:
+        return "(no rows)"
+    numeric = [any(isinstance(r[i], (int, float)) for r in rows) for i in range(len(columns))]
+    cells = [[re.sub(_UNPRINTABLE, " ", number_text(v)) for v in row] for row in rows]
+    widths = [max(map(text_width, column)) for column in zip(columns, *cells)]
+
+    def line(values: Sequence[str]) -> str:
+        shown = []
+        for text, size, is_number in zip(values, widths, numeric):
+            pad = " " * (size - text_width(text))
+            shown.append(pad + text if is_number else text + pad)
+        return "  ".join(shown).rstrip()
+
+    if width and rows and sum(widths) + 2 * (len(widths) - 1) > width:
+        lines = []
+        for row in cells:
+            pairs = list(zip(columns, row))
+            lines.append("  ".join([row[0], *(text for name, text in pairs[1:] if not name)]))
+            lines.append("   ")
+            for named in (f" {name} {text}" for name, text in pairs[1:] if name):
+                if lines[-1].strip() and text_width(lines[-1] + " " + named) > width:
+                    lines.append("   ")
+                lines[-1] += (" " if lines[-1].strip() else "") + named
+        return "\n".join(lines)
+    lines = [line(columns), line(["-" * w for w in widths]), *map(line, cells)]
+    return "\n".join(lines if rows else [*lines, "(no rows)"])
 
 
 class Operations(_RowList):
@@ -2712,6 +2801,18 @@ class Operations(_RowList):
         data = {name: [row[name] for row in self] for name in self.columns}
         return polars.DataFrame(data, strict=False)
 
+    def to_csv(self, path: Any) -> None:
+        """Write the rows as CSV (UTF-8, a head line); ``path`` may also be an open text file."""
+        import csv
+
+        if not hasattr(path, "write"):
+            with open(path, "w", encoding="utf-8", newline="") as file:
+                self.to_csv(file)
+                return
+        writer = csv.DictWriter(path, self.columns)
+        writer.writeheader()
+        writer.writerows(self)
+
     def to_pandas(self) -> Any:
         """Return a pandas.DataFrame; raises ImportError where pandas is not installed."""
         import pandas  # type: ignore[import-untyped, unused-ignore]
@@ -2724,75 +2825,96 @@ class Operations(_RowList):
     def __repr__(self) -> str:
         return f"<Operations: {len(self)} rows, {len(self.columns)} columns>"
 
+    def _repr_html_(self) -> str:
+        """Show as a table in notebooks; the first hundred rows."""
+        from html import escape
 
-CELL_WIDTH = 48  # characters; a longer text ends in dots
-MIN_CELL_WIDTH = 16  # characters; less can't be told apart
-_UNPRINTABLE = r"[\x00-\x1f\x7f-\x9f]+"
-_TTY_UNSAFE = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+        def line(cells: Iterable[Any], tag: str) -> str:
+            return "<tr>" + "".join(f"<{tag}>{escape(str(cell))[:200]}</{tag}>" for cell in cells) + "</tr>"
 
-
-def format_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], width: int | None = None) -> str:
-    """Return an aligned table: numbers to the right, texts cut, no control character.
-
-    ``width`` is what it must fit into: texts give way, from the second column on first, then the last columns go.
-    """
-    if not columns:
-        return "(no rows)"
-    numeric = [any(isinstance(r[i], (int, float)) for r in rows) for i in range(len(columns))]
-    cells = [[re.sub(_UNPRINTABLE, " ", number_text(v)) for v in row] for row in rows]
-    widths = [min(CELL_WIDTH, max(map(_width, column))) for column in zip(columns, *cells)]
-    _fit(widths, width, [i for i, c in enumerate(columns) if i and c and not numeric[i]])
-    lines = [columns, ["-" * w for w in widths], *cells]
-    shown = ["  ".join(map(_padded, line, widths, numeric)).rstrip() for line in lines]
-    return "\n".join(shown if rows else [*shown, "(no rows)"])
+        rows = [line((number_text(row[c]) for c in self.columns), "td") for row in self[:100]]
+        return f"<table>{line(self.columns, 'th')}{''.join(rows)}</table>{escape(repr(self))}"
 
 
-def number_text(value: Any) -> str:
-    """Return a value as text; of a float six places, and never 0 for what is not."""
+def _moment(value: Moment | None) -> str | None:
+    """Return an ISO text in UTC that compares with the column timestamp; without a zone it is local time."""
+    from datetime import datetime, timezone
+
     if value is None:
-        return "-"
-    if not isinstance(value, float):
-        return str(value)
-    if 0 < abs(value) < 1e-6:
-        return f"{value:.1e}"
-    return f"{value:,.6f}".rstrip("0").rstrip(".") if abs(value) < 1000 else f"{value:,.2f}"
+        return None
+    try:
+        if isinstance(value, str):
+            value = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", value.strip()))
+        return value.astimezone(timezone.utc).isoformat(timespec="milliseconds")
+    except (AttributeError, TypeError, ValueError, OverflowError, OSError):
+        hint = "an ISO text such as '2026-11-23' or '2026-11-23T18:00+01:00', or a datetime"
+        raise ConfigError(f"{value!r} is no moment", hint=hint) from None
 
 
-def _width(text: str) -> int:
-    """Return the columns that a text takes on a terminal: East Asian letters and emoji take two."""
-    if text.isascii():
-        return len(text)
-    from unicodedata import combining, east_asian_width
-
-    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+def _strings_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else _list(value):
+        yield from _strings_in(inner)
 
 
-def _fit(widths: list[int], width: int | None, yielding: list[int]) -> None:
-    while width and len(widths) > 1 and sum(widths) + 2 * (len(widths) - 1) > width:
-        widest = max((i for i in yielding if i < len(widths)), key=widths.__getitem__, default=0)
-        if widths[widest] > MIN_CELL_WIDTH:
-            widths[widest] -= 1
-        else:
-            widths.pop()
-
-
-def _padded(text: str, width: int, is_number: bool) -> str:
-    if _width(text) > width:
-        while _width(text) > width - 2:
-            text = text[:-1]
-        text += ".."
-    pad = " " * (width - _width(text))
-    return pad + text if is_number else text + pad
-
-
-# What totals() may group by, as SQL.
+# What totals() may group by, as SQL. A day is a local day.
 _GROUPS = {
     name: name
     for name in "session_id workspace agent_id action_id operation_type provider model served_model upstream_provider"
     " status finish_reason error_type".split()
 }
-_GROUPS["day"] = "substr(timestamp, 1, 10)"
+_GROUPS["day"] = "date(timestamp, 'localtime')"
+_TOTALS = (
+    "calls errors input_tokens output_tokens cached_tokens total_tokens cost unpriced p50_ms p95_ms first_p50_ms"
+    " tokens_per_s".split()
+)
 _SQLITE_ATTACH = 24  # sqlite3 names it only from 3.11 on; an authorizer's 0 is yes, 1 no
+
+
+def _totals_sql(by: Sequence[str]) -> str:
+    """Sum up per group; a percentile is the first latency at which enough of the calls are done.
+
+    First by latency too: a million rows shrink to some thousands before any window looks at them.
+    Its numbers tell most rows apart, and are sorted faster than the texts of the names.
+    """
+    names = ", ".join(f"g{i}" for i in range(len(by)))
+    groups = ", ".join(f"{_GROUPS[name]} AS g{i}" for i, name in enumerate(by))
+    shown = ", ".join(f'g{i} AS "{name}"' for i, name in enumerate(by))
+    rank = "min(CASE WHEN success AND done >= (fine * {0} + 99) / 100 THEN latency_ms END)"
+    tokens = ("input_tokens", "output_tokens", "cached_tokens", "total_tokens")
+    sums = ", ".join(f"sum({name}) AS {name}" for name in tokens)
+    return f"""
+        WITH cells AS (
+            SELECT {groups}, success, latency_ms, count(*) AS calls, {sums},
+                sum(status IN ('error', 'interrupted')) AS errors,
+                sum(cost) AS cost, sum(success AND cost IS NULL) AS unpriced
+            FROM operations WHERE timestamp >= ? AND timestamp < ? GROUP BY latency_ms, {names}, success),
+        ranked AS (
+            SELECT *, sum(calls) OVER (PARTITION BY {names}, success ORDER BY latency_ms) AS done,
+                sum(calls) OVER (PARTITION BY {names}, success) AS fine FROM cells)
+        SELECT {shown}, sum(calls) AS calls, sum(errors) AS errors, {sums},
+            round(sum(cost), 9) AS cost, coalesce(sum(unpriced), 0) AS unpriced,
+            {rank.format(50)} AS p50_ms, {rank.format(95)} AS p95_ms, NULL AS first_p50_ms,
+            round(1000.0 * sum(CASE WHEN success THEN output_tokens END)
+                / sum(CASE WHEN success THEN latency_ms * calls END), 1) AS tokens_per_s
+        FROM ranked GROUP BY {names} ORDER BY sum(cost) DESC, calls DESC"""
+
+
+def _strings_in_json(cell: str) -> Iterator[str]:
+    with contextlib.suppress(ValueError):  # a row that another program has changed
+        yield from _strings_in(decode_json(cell))
+
+
+def _holds(text: Any, *cells: Any) -> bool:
+    """Find a text in cells, in any letter case; the last cell is JSON, of which the texts are searched."""
+    wanted = str(text).casefold()  # SQLite's lower() knows ASCII only
+    *texts, messages = (cell or "" for cell in cells)
+    if any(wanted in cell.casefold() for cell in texts):
+        return True
+    if "\\" not in messages and wanted not in messages.casefold():
+        return False
+    return any(wanted in t.casefold() for t in _strings_in_json(messages or "[]"))
 
 
 class LlmOperationCollector:
@@ -2816,8 +2938,8 @@ class LlmOperationCollector:
         """Return the operations that fit every filter, newest first.
 
         ``model`` is the one asked for or the one that served; ``since`` (included) and ``until``
-        (not) are datetimes or ISO texts in UTC; ``search`` finds a text in prompts, answers and
-        error messages.
+        (not) are datetimes or ISO texts, local time where they name no zone; ``search`` finds a
+        text, in any letter case, in prompts, answers and error messages.
         """
         conditions: list[tuple[str, Any]] = [
             ("provider = ?", provider),
@@ -2827,9 +2949,8 @@ class LlmOperationCollector:
             ("session_id = ?", session_id),
             ("agent_id = ?", agent_id),
             ("? IN (model, served_model)", model),
-            ("instr(lower(coalesce(user_prompt,'')||' '||coalesce(messages,'')||' '||coalesce(response,'')"
-             "||' '||coalesce(error_message,'')), lower(?)) > 0", search),
-        ]  # fmt: skip
+            ("holds(?, system_prompt, user_prompt, response, error_message, messages)", search),
+        ]
         given = [(sql, value) for sql, value in conditions if value is not None]
         where = " AND ".join(sql for sql, _ in given) or "1"
         sql = f"SELECT {', '.join(LOG_COLUMNS)} FROM operations WHERE {where} ORDER BY id DESC LIMIT ?"
@@ -2854,32 +2975,71 @@ class LlmOperationCollector:
 
     @classmethod
     def totals(
-        cls, by: str = "model", *, since: Moment | None = None, until: Moment | None = None, path: LogTarget = None
+        cls,
+        by: str | Sequence[str] = "model",
+        *,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        path: LogTarget = None,
     ) -> Operations:
-        """Return calls, errors, tokens, USD and latencies per model, day, session_id, …; dearest first.
+        """Return calls, errors, tokens, USD and times per group, dearest first.
 
-        ``unpriced`` counts successful calls of unknown cost; p50_ms and p95_ms are of successful ones.
+        ``by``: a column such as model, day, served_model, upstream_provider, status or
+        session_id, or several. ``unpriced`` counts successful calls of unknown cost. The times
+        are of successful calls: p50_ms and p95_ms of the whole answer, first_p50_ms until the
+        first text, tokens_per_s of output. A day is a local day.
         """
-        if by not in _GROUPS:
-            raise ConfigError(f"totals(by={by!r})", hint=f"by is one of {', '.join(sorted(_GROUPS))}")
-        rows = cls.query(_totals_sql(by), [_moment(since) or "", _moment(until) or "~"], path=path)
-        return Operations(rows, [by, *_TOTALS])
+        names = [by] if isinstance(by, str) else list(by)
+        for name in names or [""]:
+            if name not in _GROUPS:
+                raise ConfigError(f"totals(by={name!r})", hint=f"by is one of {', '.join(sorted(_GROUPS))}")
+        span = [_moment(since) or "", _moment(until) or "~"]
+        rows = cls.query(_totals_sql(names), span, path=path)
+        groups = ", ".join(_GROUPS[name] for name in names)
+        first = cls.query(
+            f"SELECT {groups}, first_token_ms AS clock, count(*) AS calls FROM operations WHERE timestamp >= ?"
+            f" AND timestamp < ? AND success AND first_token_ms NOT NULL GROUP BY first_token_ms, {groups}"
+            " ORDER BY first_token_ms", span, path=path)  # fmt: skip
+        times: dict[Any, list[tuple[int, int]]] = {}  # by group: (ms, calls), sorted
+        for *group, clock, calls in (row.values() for row in first):
+            times.setdefault(tuple(group), []).append((clock, calls))
+        for row in rows:
+            left = (sum(calls for _, calls in times.get(tuple(row[n] for n in names), ())) + 1) // 2
+            for clock, calls in times.get(tuple(row[n] for n in names), ()):
+                left -= calls
+                if left <= 0:
+                    row["first_p50_ms"] = clock
+                    break
+        return Operations(rows, [*names, *_TOTALS])
 
     @classmethod
     def query(cls, sql: str, params: Sequence[Any] = (), *, path: LogTarget = None) -> Operations:
-        """Run one read-only SQL statement over the table ``operations``."""
+        """Run one read-only SQL statement over the table ``operations``.
+
+        ``path`` may be a list of logs, which are read as one. The function ``holds(text, column,
+        ..., messages)`` finds a text in any letter case. Raises ConfigError for what SQLite refuses.
+        """
         import sqlite3
-        from contextlib import closing
         from pathlib import Path
 
-        file = log_path(path)
-        if file is None or not os.path.exists(file) or not os.path.getsize(file):
+        targets = list(path) if isinstance(path, (list, tuple)) else [path]
+        files = [file for file in map(log_path, targets) if file and os.path.exists(file) and os.path.getsize(file)]
+        if not files:
             return Operations()
-        uri = Path(file).as_uri() + "?mode=ro"
+        uris = [Path(file).as_uri() + "?mode=ro" for file in files]
         try:
-            with closing(sqlite3.connect(uri, timeout=LOG_BUSY_TIMEOUT, uri=True, isolation_level=None)) as connection:
+            first = uris[0] if len(uris) == 1 else ":memory:"
+            connection = sqlite3.connect(first, timeout=LOG_BUSY_TIMEOUT, uri=True, isolation_level=None)
+            with contextlib.closing(connection):
+                if len(uris) > 1:
+                    for i, uri in enumerate(uris):
+                        connection.execute(f"ATTACH ? AS log{i}", [uri])
+                    columns = ", ".join(LOG_COLUMNS)
+                    each = (f"SELECT id, {columns} FROM log{i}.operations" for i in range(len(uris)))
+                    connection.execute(f"CREATE TEMP VIEW operations AS {' UNION ALL '.join(each)}")
                 connection.execute("PRAGMA query_only = ON")
                 connection.execute("PRAGMA threads = 2")  # which may sort what GROUP BY takes in
+                connection.create_function("holds", -1, _holds)
                 # ATTACH would make a file where there is none.
                 connection.set_authorizer(lambda action, *_: int(action == _SQLITE_ATTACH))
                 cursor = connection.execute(sql, list(params))
@@ -2887,77 +3047,110 @@ class LlmOperationCollector:
                 return Operations((dict(zip(names, row)) for row in cursor), names)
         except (sqlite3.Error, sqlite3.Warning) as error:
             hint = "is it a log of openrouter_min? query() takes one SELECT over the table operations"
-            raise ConfigError(f"the log {file} can't be read: {error}", hint=hint) from error
+            raise ConfigError(f"the log {', '.join(files)} can't be read: {error}", hint=hint) from error
 
     @classmethod
     def purge(cls, *, before: Moment, path: LogTarget = None) -> int:
         """Delete the operations from before that moment, shrink the file, return how many they were."""
+
+        def delete(connection: sqlite3.Connection) -> int:
+            count = connection.execute("DELETE FROM operations WHERE timestamp < ?", [_moment(before)]).rowcount
+            connection.executescript("PRAGMA incremental_vacuum")  # execute() would free a single page
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            return count
+
+        _moment(before)
+        return cls._change(delete, path)
+
+    @classmethod
+    def reconcile(cls, llm: Any, *, since: Moment | None = None, path: LogTarget = None) -> int:
+        """Ask GET /generation for costs that are unknown, write what is learned, return how many rows that were.
+
+        Takes the operations with a generation id and no cost, such as cancelled streams, one
+        after the other, as fast as ``llm`` is answered. The service may know an answer only after
+        some minutes; what stays unknown stays so. Raises what the key or the network gives reason for.
+        """
+        sql = (
+            "SELECT operation_id, generation_id FROM operations WHERE cost IS NULL AND generation_id IS NOT NULL"
+            " AND status != 'running' AND coalesce(upstream_provider, '') != 'Mock' AND timestamp >= ? ORDER BY id"
+        )
+        learned: list[tuple[Any, ...]] = []
+        for row in cls.query(sql, [_moment(since) or ""], path=path):
+            try:
+                about = llm.generation(row["generation_id"])
+            except (ModelNotFoundError, APIResponseError):  # not there yet, or no longer
+                continue
+            cost = _amount(about.get("total_cost", about.get("usage")))
+            if cost is not None:
+                tokens = [_int_or_none(about.get(f"native_tokens_{name}")) for name in ("prompt", "completion")]
+                learned.append((cost, *tokens, row["operation_id"]))
+        sql = (
+            "UPDATE operations SET cost = ?, cost_source = 'reconciled', input_tokens = coalesce(input_tokens, ?),"
+            " output_tokens = coalesce(output_tokens, ?) WHERE operation_id = ?"
+        )
+
+        def update(connection: sqlite3.Connection) -> int:
+            connection.executemany(sql, learned)
+            return len(learned)
+
+        return cls._change(update, path) if learned else 0
+
+    @classmethod
+    def report(cls, file: Any, *, since: Moment | None = None, path: LogTarget = None) -> int:
+        """Write a self-contained HTML page about spending, speed and failures; return the number of operations.
+
+        ``file`` is the path of the page, ``path`` the log, or a list of logs.
+        """
+        page, count = report_html(since, path)
+        with open(file, "w", encoding="utf-8", errors="replace") as out:
+            out.write(page)
+        return count
+
+    @classmethod
+    def _change(cls, change: Callable[[sqlite3.Connection], int], path: LogTarget) -> int:
+        """Change a log that exists; return what the change returns."""
         import sqlite3
-        from contextlib import closing
 
         file = log_path(path)
         if file is None or not os.path.exists(file):
             return 0
-        moment = _moment(before)
         try:
-            with closing(connect_log(file)) as connection:
-                count = connection.execute("DELETE FROM operations WHERE timestamp < ?", [moment]).rowcount
-                connection.executescript("PRAGMA incremental_vacuum")  # execute() would free a single page
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            with contextlib.closing(connect_log(file)) as connection:
+                return change(connection)
         except (_ForeignLog, sqlite3.Error, OSError) as error:
-            raise ConfigError(f"{file} can't be purged: {error}", hint="is it a log of openrouter_min?") from None
-        return count
+            raise ConfigError(f"{file} can't be changed: {error}", hint="is it a log of openrouter_min?") from None
 
 
-def _moment(value: Moment | None) -> str | None:
-    """Return an ISO text in UTC that compares with the column timestamp; a text without a zone is in UTC."""
-    from datetime import datetime, timezone
+def spent_today(path: LogTarget) -> float:
+    """Return the USD of the local day so far that the log knows.
 
-    if value is None:
-        return None
-    try:
-        if isinstance(value, str):
-            value = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", value.strip()))
-            value = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
-        return value.astimezone(timezone.utc).isoformat(timespec="milliseconds")
-    except (AttributeError, TypeError, ValueError, OverflowError):
-        hint = "an ISO text such as '2026-11-23' or '2026-11-23T18:00+01:00', or a datetime"
-        raise ConfigError(f"{value!r} is no moment", hint=hint) from None
-
-
-_TOTALS = "calls errors input_tokens output_tokens total_tokens cost unpriced p50_ms p95_ms".split()
-
-
-def _totals_sql(by: str) -> str:
-    """Sum up per group; a percentile is the first latency at which enough of the calls are done.
-
-    First by latency too: a million rows shrink to some thousands before any window looks at them.
-    Its numbers tell most rows apart, and are sorted faster than the texts of the names.
+    By the index of operation_id, which begins with the time: no scan, and no index more.
     """
-    rank = "min(CASE WHEN success AND done >= (fine * {0} + 99) / 100 THEN latency_ms END)"
-    sums = ", ".join(f"sum({name}) AS {name}" for name in ("input_tokens", "output_tokens", "total_tokens"))
-    return f"""
-        WITH cells AS (
-            SELECT {_GROUPS[by]} AS name, success, latency_ms, count(*) AS calls,
-                sum(status IN ('error', 'interrupted')) AS errors, {sums},
-                sum(cost) AS cost, sum(success AND cost IS NULL) AS unpriced
-            FROM operations WHERE timestamp >= ? AND timestamp < ? GROUP BY latency_ms, name, success),
-        ranked AS (
-            SELECT *, sum(calls) OVER (PARTITION BY name, success ORDER BY latency_ms) AS done,
-                sum(calls) OVER (PARTITION BY name, success) AS fine FROM cells)
-        SELECT name AS "{by}", sum(calls) AS calls, sum(errors) AS errors, {sums},
-            round(sum(cost), 9) AS cost, coalesce(sum(unpriced), 0) AS unpriced,
-            {rank.format(50)} AS p50_ms, {rank.format(95)} AS p95_ms
-        FROM ranked GROUP BY name ORDER BY sum(cost) DESC, calls DESC"""
+    from datetime import datetime
+
+    midnight = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    first = f"op-{int(midnight.timestamp() * 1e6):015x}"
+    sql = "SELECT sum(cost) AS usd FROM operations WHERE operation_id >= ?"
+    rows = LlmOperationCollector.query(sql, [first], path=path)
+    return (rows[0]["usd"] if rows else None) or 0.0
 
 
 # --- Transport ------------------------------------------------------------------------------
-# The only place that knows sockets, TLS and urllib. urllib finds the proxy, http.client reads
-# the heads, the framings above the bodies; the clock of the call watches every receive.
+# The only place that knows sockets, TLS and proxies. http.client reads heads and bodies; the clock of
+# the call watches every wait. This section knows nothing of models, prompts and logs.
 
 
 class _Cancelled(Exception):
     """The call was cancelled from outside while a thread worked for it."""
+
+
+def shut_down(sock: socket.socket) -> None:
+    """Wake up the thread that is blocked on a socket."""
+    import socket as sockets
+
+    with contextlib.suppress(OSError):  # not connected yet, or gone: nobody is blocked on it
+        # Not SSLSocket.shutdown, which would turn the rest of the stream into plain reads.
+        sockets.socket.shutdown(sock, sockets.SHUT_RDWR)
 
 
 class _Call:
@@ -2966,25 +3159,30 @@ class _Call:
     def __init__(self, config: LlmConfig) -> None:
         self.config = config
         self.started = time.monotonic()
-        self.ends = self._expires = math.inf
-        self.is_cancelled = False  # read twice a receive, where an Event would cost a call
+        self.ends = math.inf
+        self.is_cancelled = False  # read at each receive, where an Event would cost a call
+        self._patience = self._left = config.timeout  # s that the call may wait for data; what of it is left
         self._cancelled = threading.Event()
         self._lock = threading.RLock()
         self._sock: socket.socket | None = None
-        self.loop: Any = None  # the asyncio loop in which somebody waits for the call
 
     def begin(self) -> None:
         """Start the clock of an operation; the deadline runs from the first one that shares the call."""
         self.started = time.monotonic()
         self.ends = min(self.ends, self.started + (self.config.deadline or math.inf))
+        self._patience = self.config.timeout
 
     def progress(self) -> None:
-        """Take note that data came: the clock of ``timeout`` starts anew."""
-        self._expires = time.monotonic() + self.config.timeout
+        """Take note that data came or was taken: the clock of ``timeout`` starts anew."""
+        self._left = self._patience
 
     def connecting(self) -> None:
         """Start the clock of ``connect_timeout``; it runs until progress()."""
-        self._expires = time.monotonic() + self.config.connect_timeout
+        self._left = self.config.connect_timeout
+
+    def hurry(self, seconds: float) -> None:
+        """Wait no more than this for all that is still to come."""
+        self._patience = self._left = min(self._left, seconds)
 
     def elapsed_ms(self) -> int:
         """Milliseconds since the operation began."""
@@ -2994,24 +3192,40 @@ class _Call:
         """Seconds until the deadline, infinite without one."""
         return self.ends - time.monotonic()
 
-    def patience(self) -> float:
-        """Seconds that the next receive may take; raises when they are used up."""
-        if self.is_cancelled:
-            raise _Cancelled
-        now = time.monotonic()
-        if now >= self.ends:
+    def connect_time_left(self) -> float:
+        """Seconds that may still be spent on connecting."""
+        return min(self._left, self.time_left())
+
+    def wait(self, sock: socket.socket | None, limit: float, function: Callable[..., Any], *args: Any) -> Any:
+        """Call what may block on the socket, for at most ``limit`` seconds, and count the time that it took.
+
+        Only such waits count for ``timeout``: the pauses of a caller between two events do not.
+        Raises APITimeoutError if no time is left, and what the function raises.
+        """
+        self.check()
+        began = time.monotonic()
+        if began >= self.ends:
             self.check_deadline()
-        if now >= self._expires:
-            hint = "raise timeout, ask for a shorter answer, or name a faster model"
-            said = f"no data for {self.config.timeout:g} s (keep-alive comments are no data)"
-            raise APITimeoutError(said, hint=hint, sent=True)
-        return min(self.ends, self._expires) - now
+        if self._left <= 0:
+            raise APITimeoutError(
+                f"no data for {self.config.timeout:g} s (keep-alive comments are no data)",
+                hint="raise timeout, ask for a shorter answer, or name a faster model",
+                sent=True,
+            )
+        if sock is not None:
+            limit = min(limit, self.ends - began, self._left)
+            if sock.gettimeout() != limit:  # to set it is a system call, and gives other threads the GIL
+                sock.settimeout(limit)
+        try:
+            return function(*args)
+        finally:
+            self._left -= time.monotonic() - began
 
     def check_deadline(self) -> None:
         """Raise if the deadline has passed."""
         if time.monotonic() >= self.ends:
-            said = f"the deadline of {self.config.deadline:g} s has passed"
-            raise APITimeoutError(said, hint="raise deadline", sent=True)
+            message = f"the deadline of {self.config.deadline:g} s has passed"
+            raise APITimeoutError(message, hint="raise deadline", sent=True)
 
     def check(self) -> None:
         """Raise if the call was cancelled."""
@@ -3036,19 +3250,15 @@ class _Call:
         self._cancelled.set()
         with self._lock:
             if self._sock is not None:
-                _shut_down(self._sock)
+                shut_down(self._sock)
 
 
-def _shut_down(sock: socket.socket) -> None:
-    import socket as sockets
-
-    with contextlib.suppress(OSError):  # not connected yet, or gone: nobody is blocked on it
-        # Not SSLSocket.shutdown, which would turn the rest of the stream into plain reads.
-        sockets.socket.shutdown(sock, sockets.SHUT_RDWR)
+class LimitError(Exception):
+    """The other side sent more than a named limit allows. No ValueError, which http.client would swallow."""
 
 
 class _Receiver(io.RawIOBase):
-    """The raw side of a connection's buffered reader: no receive without the call's clock."""
+    """The raw side of a connection's reader: every receive within the call's clock and the size limits."""
 
     def __init__(self, sock: socket.socket) -> None:
         import socket as sockets
@@ -3058,33 +3268,41 @@ class _Receiver(io.RawIOBase):
         self.call: _Call | None = None  # None: between calls, nothing may be received
         self.received = 0
         self.is_over = False  # whether the other side has closed
-        self.head_left: int | None = None  # bytes that the head may still take
+        self._left = 0
+        self._limit_error = ""
+
+    def limit(self, size: int, message: str) -> None:
+        """Allow this many bytes more; a further one raises LimitError with the message."""
+        self._left, self._limit_error = size, message
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        call = self.call
+        call, sock = self.call, self._sock
         if call is None:
             return None
         while True:
-            wait = min(call.patience(), WAIT_SLICE)
-            if self._sock.gettimeout() != wait:  # to set it is a system call, and gives other threads the GIL
-                self._sock.settimeout(wait)
             try:
-                count = self._sock.recv_into(buffer)
+                count: int = call.wait(sock, WAIT_SLICE, sock.recv_into, buffer)
                 break
             except self._timeout_error:
                 continue
-        if call.is_cancelled:
-            raise _Cancelled
+        call.check()
         self.received += count
         self.is_over = not count
-        if self.head_left is not None:
-            self.head_left -= count
-            if self.head_left < 0:
-                raise LimitError(f"status line and headers of more than {MAX_HEAD:,} bytes")
+        self._left -= count
+        if self._left < 0:
+            raise LimitError(self._limit_error)
         return count
+
+
+class _Reader(io.BufferedReader):
+    def close(self) -> None:
+        """Stay open: http.client closes its file after each answer, but the connection is kept."""
+
+    def flush(self) -> None:
+        """Do nothing: Python 3.13 flushes the file of an answer that is freed, when all may be closed."""
 
 
 class _Connection:
@@ -3093,7 +3311,7 @@ class _Connection:
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.receiver = _Receiver(sock)
-        self.reader: io.BufferedReader = io.BufferedReader(self.receiver, READ_SIZE)
+        self.reader = _Reader(self.receiver, READ_SIZE)
         self.idle_since = 0.0
 
     def makefile(self, mode: str) -> Any:
@@ -3101,15 +3319,22 @@ class _Connection:
         return self.reader
 
     def send(self, call: _Call, data: bytes) -> None:
-        """Send all, within the call's clock."""
-        self.sock.settimeout(call.patience())
-        self.sock.sendall(data)
+        """Send all; each piece that is taken starts the clock of ``timeout`` anew."""
+        import socket as sockets
+
+        at, view = 0, memoryview(data)
+        while at < len(data):
+            try:
+                at += call.wait(self.sock, WAIT_SLICE, self.sock.send, view[at : at + SEND_SIZE])
+                call.progress()
+            except sockets.timeout:
+                continue
 
     def receive_head(self, method: str) -> http.client.HTTPResponse:
         """Return the final head; informational ones (1xx) are skipped, all within one size limit."""
         import http.client
 
-        self.receiver.head_left = MAX_HEAD
+        self.receiver.limit(MAX_HEAD, f"status line and headers of more than {MAX_HEAD:,} bytes")
         while True:
             head = http.client.HTTPResponse(self, method=method)  # type: ignore[arg-type]
             try:
@@ -3118,12 +3343,10 @@ class _Connection:
                 if isinstance(error, OSError):  # closed before a byte came
                     raise
                 raise OSError(f"what came is no HTTP answer: {error!r}") from error
-            finally:
-                head.fp = None  # type: ignore[assignment]  # else it closes our reader when it is freed
             if self.receiver.is_over:  # http.client takes the end of the connection for the end of the head
                 raise ConnectionError("closed in the middle of the head")
             if not 100 <= head.status <= 199 or head.status == 101:
-                self.receiver.head_left = None
+                self.receiver.limit(MAX_BODY, f"an answer of more than {MAX_BODY:,} bytes")
                 return head
 
     def is_reusable(self) -> bool:
@@ -3133,15 +3356,18 @@ class _Connection:
         if time.monotonic() - self.idle_since > IDLE_LIMIT or self.reader.peek(1):
             return False
         try:
-            readable, _, _ = select.select([self.sock], [], [], 0)
+            return not select.select([self.sock], [], [], 0)[0]
         except (OSError, ValueError):  # closed, or a number too high for select
             return False
-        return not readable
 
     def close(self) -> None:
         """Close at once."""
         self.receiver.call = None
         self.sock.close()
+
+
+# What sockets, TLS and the decoders raise for a bad network or a bad peer.
+FAULTS = (OSError, ValueError, EOFError, LimitError)
 
 
 class _Answer:
@@ -3150,64 +3376,62 @@ class _Answer:
     def __init__(
         self,
         connection: _Connection,
-        head: http.client.HTTPResponse,
+        response: http.client.HTTPResponse,
         call: _Call,
         keep: Callable[[_Connection], None] | None,
     ) -> None:
-        self.status: int = head.status
-        self.headers = head.headers
-        self._connection = connection
-        self._call = call
-        self._keep = keep if not head.will_close else None
-        self.is_cut = False
-        self._read = 0
-        self._framing: ChunkedFraming | LengthFraming
-        self._framing = ChunkedFraming() if head.chunked else LengthFraming(head.length)
+        self.status: int = response.status
+        self.headers = Headers(response.headers.items())
         # Without a length or chunks only the end of the connection says that the body is over.
-        self.has_proof = head.chunked or head.length is not None
+        self.has_proof = response.chunked or response.length is not None
+        self._connection = connection
+        self._response = response
+        self._call = call
+        self._keep = keep if not response.will_close else None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the connection ended before the length that was announced."""
+        return bool(self._response.length) and self._response.isclosed()
 
     def read(self) -> bytes:
-        """Return the next piece of the body, b"" at its end; then ``is_cut`` says if that came too soon."""
-        while not self._framing.done and not self.is_cut:
-            if self._framing.failure:
-                raise self._framing.failure
-            data = self._receive()
-            if not data:
-                self.is_cut = not self._framing.end()
-                break
-            body = self._framing.feed(data)
-            if body:
-                return body
-        return b""
+        """Return the next piece of the body, b"" at its end; raise EOFError for an end that comes too soon."""
+        try:
+            data = self._response.read1(READ_SIZE)
+        except Exception as error:
+            import http.client
 
-    def _receive(self) -> bytes:
-        data = self._connection.reader.read1(READ_SIZE)
-        self._read += len(data)
-        if self._read > MAX_BODY:
-            raise LimitError(f"an answer of more than {MAX_BODY:,} bytes")
+            if not isinstance(error, http.client.HTTPException):  # which is no OSError
+                raise
+            raise EOFError("the chunks of its body are broken or cut") from error
+        if not data and self.is_cut:
+            raise EOFError("closed before the answer was whole")
         return data
 
     def finish(self) -> None:
         """Keep the connection for the next call if the body is read to its end, else close it."""
-        if self._keep and not (self._framing.done or self.is_cut):
-            self._read_the_rest()
-        self._call.attach(None)
-        self._connection.receiver.call = None
-        if self._keep and self._framing.done and not self._framing.rest:
-            self._keep(self._connection)
-        else:
-            self._connection.close()
-
-    def _read_the_rest(self) -> None:
-        """Take the framing bytes that follow [DONE], if they are here or about to be."""
         import select
 
-        connection = self._connection
-        try:
-            if select.select([connection.sock], [], [], END_GRACE)[0]:
-                self._framing.feed(self._receive())
-        except (OSError, ValueError, OpenRouterError):
-            self._keep = None  # it can't be used again, which is no error after [DONE]
+        connection, call = self._connection, self._call
+        connection.receiver.call = None  # from here on peek() looks at what is here, and does not wait
+        if self._keep and not self._is_whole():
+            try:  # the framing bytes that follow [DONE], if they are here or about to be
+                is_here = connection.reader.peek(1) or getattr(connection.sock, "pending", int)()
+                if is_here or select.select([connection.sock], [], [], END_GRACE)[0]:
+                    call.hurry(END_GRACE)
+                    connection.receiver.call = call
+                    self.read()
+            except (*FAULTS, OpenRouterError):
+                self._keep = None  # it can't be used again, which is no error after [DONE]
+            connection.receiver.call = None
+        call.attach(None)
+        if self._keep and self._is_whole() and not connection.reader.peek(1):
+            self._keep(connection)
+        else:
+            connection.close()
+
+    def _is_whole(self) -> bool:
+        return self._response.length == 0 or self._response.isclosed() and not self.is_cut
 
     def close(self) -> None:
         """Close the connection, whatever is still to come on it."""
@@ -3215,21 +3439,165 @@ class _Answer:
         self._connection.close()
 
 
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Proxy:
+    """An HTTP proxy: where it is, what named it, and the value of Proxy-Authorization."""
+
+    host: str
+    port: int
+    source: str
+    login: str | None = None
+
+
+def _is_direct(host: str, port: int) -> bool:
+    """Say whether NO_PROXY or the system's settings except a host: names, .name, *.name, host:port, networks."""
+    import ipaddress
+    import urllib.request
+
+    if urllib.request.proxy_bypass(f"{host}:{port}"):
+        return True
+    name = host.strip("[]").lower()
+    # urllib knows neither networks nor stars.
+    for entry in re.split(r"[\s,]+", urllib.request.getproxies().get("no", "").lower()):
+        tail = entry[1:] if entry.startswith("*.") else ""
+        if tail and (name.endswith(tail) or name == tail[1:]):
+            return True
+        with contextlib.suppress(ValueError):  # a name is no address
+            if ipaddress.ip_address(name) in ipaddress.ip_network(entry.strip("[]"), strict=False):
+                return True
+    return False
+
+
+def find_proxy(scheme: str, host: str, port: int) -> _Proxy | None:
+    """Return the proxy for a target; raise ConfigError for one of a kind that is not supported.
+
+    The rules are urllib's: HTTPS_PROXY, HTTP_PROXY and ALL_PROXY in the environment, in either
+    case, or the settings of macOS and Windows. A loopback target never has one.
+    """
+    may_have_one = os.name == "nt" or sys.platform == "darwin" or any(n.lower().endswith("_proxy") for n in os.environ)
+    if re.fullmatch(_LOOPBACK, host) or not may_have_one:
+        return None  # so that most programs need not load urllib.request, which takes 4 ms
+    import urllib.request
+    from urllib.parse import unquote, urlsplit
+
+    proxies = urllib.request.getproxies()
+    name = scheme if proxies.get(scheme) else "all"
+    url = proxies.get(name)
+    if not url or _is_direct(host, port):
+        return None
+    source = f"{name.upper()}_PROXY"
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        proxy_port = parts.port or 80
+    except ValueError as error:
+        raise ConfigError(f"{source} is no URL: {error}", hint=f"{source}=http://host:port") from None
+    if parts.scheme.lower() != "http" or not parts.hostname:
+        where = f"{parts.scheme}://{parts.hostname or ''}"
+        hint = f"name an HTTP proxy, {source}=http://host:port; https:// and socks proxies are not supported"
+        raise ConfigError(f"{source} names the proxy {where}, which can't be used", hint=hint)
+    login = None
+    if parts.username is not None:
+        import base64
+
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        login = "Basic " + base64.b64encode(pair.encode()).decode()
+    return _Proxy(parts.hostname, proxy_port, source, login)
+
+
+_TLS_CONTEXTS: dict[tuple[str | None, ...], ssl.SSLContext] = {}
+
+
+def _tls_context() -> ssl.SSLContext:
+    """Return the verifying context: one for each value of SSL_CERT_FILE and SSL_CERT_DIR, as to make it takes 17 ms."""
+    import ssl
+
+    names = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    if names not in _TLS_CONTEXTS:
+        context = ssl.create_default_context()
+        context.set_alpn_protocols(["http/1.1"])
+        _TLS_CONTEXTS[names] = context
+    return _TLS_CONTEXTS[names]
+
+
+class _ProxyRefusal(OSError):
+    """The proxy answered, and opened no tunnel."""
+
+
+def _connect_error(error: BaseException, target: str, proxy: _Proxy | None, call: _Call) -> APIConnectionError:
+    """Name why there is no connection: time, name, port, proxy and certificate are told apart."""
+    import socket as sockets
+    import ssl
+
+    where = f"the proxy {proxy.host}:{proxy.port} (of {proxy.source})" if proxy else target
+    if isinstance(error, (APITimeoutError, sockets.timeout)):
+        name = "deadline" if call.time_left() <= 0 else "connect_timeout"
+        limit = getattr(call.config, name)
+        return APITimeoutError(f"no connection to {where} within {limit:g} s",
+                               hint=f"is the network up? else raise {name}")  # fmt: skip
+    if isinstance(error, _ProxyRefusal):
+        hint = f"set {proxy.source if proxy else 'HTTPS_PROXY'}=http://user:password@host:port, or NO_PROXY"
+        return APIConnectionError(f"{where} {error}", hint=hint, retryable=False)
+    if isinstance(error, sockets.gaierror):
+        name = proxy.host if proxy else target.rpartition(":")[0]
+        hint = f"is the network up, and {proxy.source if proxy else 'base_url'} right?"
+        return APIConnectionError(f"the name {name} can't be looked up: {error}", hint=hint)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        _TLS_CONTEXTS.clear()  # what the files of CAs hold may change before the next call
+        file = os.environ.get("SSL_CERT_FILE")
+        hint = (
+            "behind an inspecting proxy set SSL_CERT_FILE to its CA bundle; with Python from python.org on macOS run"
+            " 'Install Certificates.command'"
+        )
+        if file and not os.path.isfile(file):
+            hint = f"SSL_CERT_FILE names {file}, which is no file: correct it"
+        message = f"the certificate of {target.rpartition(':')[0]} can't be verified: {error.verify_message}"
+        return APIConnectionError(message, hint=hint, retryable=False)
+    hint = f"check {proxy.source} and NO_PROXY" if proxy else "is base_url right, and the network up?"
+    return APIConnectionError(f"no connection to {where}: {error}", hint=hint)
+
+
+def request_head(method: str, target: str, netloc: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
+    """Return request line and headers as bytes; the values were checked when they were set."""
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {netloc}", "Accept-Encoding: identity"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    if body is not None:
+        lines.append(f"Content-Length: {len(body)}")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+def _close_all(connections: list[_Connection]) -> None:
+    while connections:
+        connections.pop().close()
+
+
+def connection_error(error: BaseException, *, sent: bool) -> APIConnectionError:
+    """Name what ended an exchange; if ``sent``, the request may have been worked on and billed."""
+    if isinstance(error, LimitError):
+        return APIConnectionError(f"the server sent {error}", hint="is base_url right?", sent=sent)
+    what = str(error) or type(error).__name__
+    hint = "" if sent else "try again"
+    return APIConnectionError(f"the connection broke: {what}", hint=hint, sent=sent)
+
+
 class _Transport:
     """Sends requests to one base_url over connections that are kept alive."""
 
-    def __init__(self, config: LlmConfig) -> None:
-        match = re.fullmatch(_URL, config.base_url or "")
+    def __init__(self, base_url: str) -> None:
+        match = re.fullmatch(_URL, base_url)
         assert match  # LlmConfig has checked it
         self._scheme, self._host = match.group(1), match.group(2)
         self._netloc = self._host + (match.group(3) or "")
+        self._port = int((match.group(3) or ":0")[1:]) or _PORTS[self._scheme]
         self._idle: list[_Connection] = []
         self._is_closed = False
-        self.renew()
+        self.after_fork()
         # For an Llm that nobody closes: its sockets go with it.
         weakref.finalize(self, _close_all, self._idle)
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Start with no connection, as a forked child must: its parent uses the old ones."""
         self._idle.clear()
         self._lock = threading.RLock()
@@ -3241,14 +3609,20 @@ class _Transport:
             self._is_closed = True
             _close_all(self._idle)
 
+    @functools.cached_property
+    def proxy(self) -> _Proxy | None:
+        """The way to base_url, looked up once."""
+        return find_proxy(self._scheme, self._host, self._port)
+
     def send(self, call: _Call, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> _Answer:
         """Send one request and return its answer, of whatever status; redirects are not followed.
 
         Raises APIConnectionError (with ``sent`` if the request had left whole) or _Cancelled.
         """
-        target, proxy, proxy_auth = self._route(url)
-        if proxy and self._scheme == "http" and proxy_auth:
-            headers = {**headers, "Proxy-Authorization": proxy_auth}
+        target = url[len(f"{self._scheme}://{self._netloc}") :]
+        if self.proxy and self._scheme == "http":  # such a proxy is asked for the whole URL
+            target = url
+            headers = {**headers, **({"Proxy-Authorization": self.proxy.login} if self.proxy.login else {})}
         data = request_head(method, target, self._netloc, headers, body) + (body or b"")
         kept = self._take()
         if kept is not None:
@@ -3259,22 +3633,7 @@ class _Transport:
                 if kept.receiver.received > before or isinstance(error, APITimeoutError):
                     raise
                 call.check()  # it had died unseen, before a byte came back: once more on a fresh one
-        return self._exchange(self._connect(call, proxy, proxy_auth), call, method, data)
-
-    @functools.cached_property
-    def _opener(self) -> urllib.request.OpenerDirector | None:
-        """What knows the way through a proxy; None where there is none, as urllib.request takes 4 ms to load."""
-        return None if re.fullmatch(_LOOPBACK, self._host) or not _may_have_proxy() else _build_opener()
-
-    def _route(self, url: str) -> tuple[str, str | None, str | None]:
-        """Return the target of the request line, the proxy's host and port, and its credentials."""
-        if self._opener is None:
-            return url[len(f"{self._scheme}://{self._netloc}") :], None, None
-        import urllib.request
-
-        request: urllib.request.Request = self._opener.open(urllib.request.Request(url))
-        proxy = request.host if request.host != self._netloc else None
-        return request.selector, proxy, request.get_header("Proxy-authorization")
+        return self._exchange(self._connect(call), call, method, data)
 
     def _exchange(self, connection: _Connection, call: _Call, method: str, data: bytes) -> _Answer:
         """Send on one connection, which is closed if no head of an answer comes."""
@@ -3295,9 +3654,11 @@ class _Transport:
             call.attach(None)
             call.check()
             if isinstance(error, APIConnectionError):
+                if not sent and call.time_left() > 0:
+                    error.message = f"the server took no more of the request for {call.config.timeout:g} s"
                 error.sent = sent
-            if isinstance(error, _FAULTS):
-                raise _connection_error(error, sent) from error
+            if isinstance(error, FAULTS):
+                raise connection_error(error, sent=sent) from error
             raise
 
     def _take(self) -> _Connection | None:
@@ -3316,247 +3677,150 @@ class _Transport:
             while self._idle and (self._is_closed or now - self._idle[0].idle_since > IDLE_LIMIT):
                 self._idle.pop(0).close()
 
-    def _connect(self, call: _Call, proxy: str | None, proxy_auth: str | None) -> _Connection:
+    def _connect(self, call: _Call) -> _Connection:
+        proxy = self.proxy
         call.connecting()
-        try:
-            return self._connect_once(call, proxy, proxy_auth)
-        except _UnknownCA:
-            _tls_context(with_file=True)
-            return self._connect_once(call, proxy, proxy_auth)
-
-    def _connect_once(self, call: _Call, proxy: str | None, proxy_auth: str | None) -> _Connection:
-        host, port = _split_netloc(proxy, 80) if proxy else _split_netloc(self._netloc, _PORTS[self._scheme])
         sock = None
         try:
-            sock = _dial(host, port, call)
+            sock = self._dial(call)
             if self._scheme == "https":
                 if proxy:
-                    _tunnel(sock, self._netloc, proxy_auth, call)
-                sock = _secure(sock, self._host, call)
+                    self._open_tunnel(sock, proxy, call)
+                sock = self._secure(sock, call)
             return _Connection(sock)
         except BaseException as error:
             call.attach(None)
             if sock is not None:
                 sock.close()
             call.check()
-            if isinstance(error, (APITimeoutError, *_FAULTS)):
-                raise _connect_error(error, host, port, proxy, call) from error
+            if isinstance(error, (APITimeoutError, *FAULTS)):
+                raise _connect_error(error, f"{self._host}:{self._port}", proxy, call) from error
             raise
 
+    def probe(self, config: LlmConfig) -> Iterator[tuple[str, str]]:
+        """Go the way to base_url and yield (step, what was found) for each step.
 
-def _close_all(connections: list[_Connection]) -> None:
-    while connections:
-        connections.pop().close()
+        Raises ConfigError or APIConnectionError at the step after the last one that was yielded.
+        """
+        import socket as sockets
 
+        call, proxy, target = _Call(config), self.proxy, f"{self._host}:{self._port}"
+        call.begin()
+        call.connecting()
+        names = [name for name in os.environ if name.lower().endswith("_proxy") and os.environ[name]]
+        why = f"though {', '.join(sorted(names))} is set" if names else "no proxy is set"
+        yield "proxy", f"{proxy.host}:{proxy.port}, by {proxy.source}" if proxy else f"none for {target}, {why}"
+        host, port = (proxy.host, proxy.port) if proxy else (self._host.strip("[]"), self._port)
+        sock = None
+        began = time.monotonic()
 
-class _UnknownCA(Exception):
-    """The CA of a certificate is not in the folder; it may be in the file."""
+        def took() -> str:
+            nonlocal began
+            before, began = began, time.monotonic()
+            return f"({(began - before) * 1000:.0f} ms)"
 
-
-_PORTS = {"http": 80, "https": 443}
-# What sockets, TLS and the decoders raise for a bad network or a bad peer.
-_FAULTS = (OSError, ValueError, EOFError)
-
-
-def _may_have_proxy() -> bool:
-    """Say whether urllib could find a proxy: in the environment, or where the system keeps one."""
-    return os.name == "nt" or sys.platform == "darwin" or any(n.lower().endswith("_proxy") for n in os.environ)
-
-
-def _build_opener() -> urllib.request.OpenerDirector:
-    """Return an opener that sends nothing: it gives a request back as urllib's proxy rules have changed it.
-
-    The rules are those of HTTPS_PROXY, NO_PROXY, …; sending is done here, where no redirect takes
-    the key to another host and the bodies of errors are read.
-    """
-    import urllib.request
-
-    class Handler(urllib.request.BaseHandler):
-        def http_open(self, request: urllib.request.Request) -> urllib.request.Request:
-            return request
-
-        https_open = http_open
-
-    opener = urllib.request.OpenerDirector()
-    opener.add_handler(urllib.request.ProxyHandler())
-    opener.add_handler(Handler())
-    return opener
-
-
-def request_head(method: str, target: str, netloc: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
-    """Return request line and headers as bytes; the values were checked when they were set."""
-    lines = [f"{method} {target} HTTP/1.1", f"Host: {netloc}", "Accept-Encoding: identity"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    if body is not None:
-        lines.append(f"Content-Length: {len(body)}")
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
-
-
-def _split_netloc(netloc: str, port: int) -> tuple[str, int]:
-    host, colon, number = netloc.rpartition(":")
-    if colon and number.isdigit():
-        return host.strip("[]"), int(number)
-    return netloc.strip("[]"), port
-
-
-def _dial(host: str, port: int, call: _Call) -> socket.socket:
-    """Connect to the first address that answers; the DNS look-up itself can't be timed or cancelled.
-
-    Each address gets its share of the time that is left: a dead IPv6 must not use up IPv4's.
-    """
-    import socket as sockets
-
-    failure: OSError | None = None
-    addresses = sockets.getaddrinfo(host, port, 0, sockets.SOCK_STREAM)
-    for tried, (family, kind, protocol, _, address) in enumerate(addresses):
-        sock = sockets.socket(family, kind, protocol)
         try:
-            call.attach(sock)
-            sock.settimeout(call.patience() / (len(addresses) - tried))
-            sock.connect(address)
-            sock.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
-            return sock
-        except BaseException as error:
-            sock.close()
-            call.check()
-            if not isinstance(error, OSError):
-                raise
-            failure = error
-    raise failure or OSError(f"no address for {host}")
+            addresses = sockets.getaddrinfo(host, port, 0, sockets.SOCK_STREAM)
+            yield "look-up", f"{host} is {addresses[0][4][0]} {took()}"
+            sock = self._dial(call)
+            yield "connect", f"{host}:{port} {took()}"
+            if self._scheme == "https":
+                if proxy:
+                    self._open_tunnel(sock, proxy, call)
+                    yield "tunnel", f"to {target} {took()}"
+                sock = self._secure(sock, call)
+                issuer = {key: value for pairs in _dict(sock.getpeercert()).get("issuer", ()) for key, value in pairs}
+                name = issuer.get("organizationName") or issuer.get("commonName")
+                yield "TLS", f"{sock.version()}, the certificate of {self._host} is issued by {name} {took()}"
+        except (APITimeoutError, *FAULTS) as error:
+            raise _connect_error(error, target, proxy, call) from error
+        finally:
+            call.attach(None)
+            if sock is not None:
+                sock.close()
+
+    def _secure(self, sock: socket.socket, call: _Call) -> ssl.SSLSocket:
+        """Wrap the socket in TLS with certificate and host name verified."""
+        context, name = _tls_context(), self._host.strip("[]")
+        secured = context.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
+        try:
+            call.attach(secured)
+            call.wait(secured, math.inf, secured.do_handshake)
+        except BaseException:
+            secured.close()
+            raise
+        return secured
+
+    def _dial(self, call: _Call) -> socket.socket:
+        """Connect to the first address that answers; the DNS look-up itself can't be bounded or cancelled.
+
+        Each address gets its share of the time that is left: a dead IPv6 must not use up IPv4's.
+        """
+        import socket as sockets
+
+        host, port = (self.proxy.host, self.proxy.port) if self.proxy else (self._host.strip("[]"), self._port)
+        failure: OSError | None = None
+        addresses = call.wait(None, math.inf, sockets.getaddrinfo, host, port, 0, sockets.SOCK_STREAM)
+        for tried, (family, kind, protocol, _, address) in enumerate(addresses):
+            sock = sockets.socket(family, kind, protocol)
+            try:
+                call.attach(sock)
+                share = call.connect_time_left() / (len(addresses) - tried)
+                call.wait(sock, share, sock.connect, address)
+                sock.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
+                return sock
+            except BaseException as error:
+                sock.close()
+                call.check()
+                if not isinstance(error, OSError):
+                    raise
+                failure = error
+        raise failure or OSError(f"no address for {host}")
+
+    def _open_tunnel(self, sock: socket.socket, proxy: _Proxy, call: _Call) -> None:
+        """Ask the proxy for a tunnel (CONNECT); the key is not in what it gets to see."""
+        netloc = f"{self._host}:{self._port}"
+        headers = {"Proxy-Authorization": proxy.login} if proxy.login else {}
+        plain = _Connection(sock)
+        plain.receiver.call = call
+        plain.send(call, request_head("CONNECT", netloc, netloc, headers, None))
+        call.connecting()
+        head = plain.receive_head("CONNECT")
+        if head.status != 200:
+            raise _ProxyRefusal(f"refused the tunnel: {head.status} {head.reason}")
+        plain.receiver.call = None
 
 
-def _tunnel(sock: socket.socket, target: str, proxy_auth: str | None, call: _Call) -> None:
-    """Ask the proxy for a tunnel (CONNECT); the key is not in what it gets to see."""
-    netloc = target if re.search(r":\d+$", target) else f"{target}:443"
-    headers = {"Proxy-Authorization": proxy_auth} if proxy_auth else {}
-    plain = _Connection(sock)
-    plain.receiver.call = call
-    plain.send(call, request_head("CONNECT", netloc, netloc, headers, None))
-    head = plain.receive_head("CONNECT")
-    if head.status != 200:
-        raise OSError(f"the proxy refused the tunnel: {head.status} {head.reason}")
-    plain.receiver.call = None
+# --- Operation ------------------------------------------------------------------------------
+# One question from request to result: attempts, clock, log row. Stream reads it, and the bridge carries it
+# to asyncio. This section does not know functions, schemas and files; complete, chat, stream, request and
+# their async forms are all one path, the events() of an operation.
+
+_CLOSED = "the call was closed before its answer was whole"
+_MAY_BE_BILLED = "the request had been sent whole, so it may have been billed: it was not sent again"
+
+# The asyncio loop in which somebody awaits the call, if any.
+CALLERS_LOOP: contextvars.ContextVar[Any] = contextvars.ContextVar("openrouter_min_loop", default=None)
+
+# Called with a sentence before each wait; the command line shows it.
+ON_WAIT: contextvars.ContextVar[Callable[[float, str], None]] = contextvars.ContextVar("openrouter_min_on_wait")
 
 
-class _ForkSafeLock:
-    """A lock that a forked child finds open, whoever held it in its parent."""
-
-    def __init__(self) -> None:
-        self.renew()
-
-    def renew(self) -> None:
-        """Make the lock anew."""
-        self.lock = threading.Lock()
-        _FORK_SENSITIVE.add(self)
-
-
-_TLS = _ForkSafeLock()
-# The one context, and whether it trusts the CAs of the file too.
-_TLS_CONTEXTS: list[tuple[ssl.SSLContext, bool]] = []
-
-
-def _ca_folder() -> str | None:
-    """Return OpenSSL's folder of CAs if it may be asked before the file that holds them all.
-
-    To read that file takes 17 ms; in the folder a hash in the name leads to the one CA that is
-    needed. Who names a file in the environment and no folder wants the file.
-    """
-    import ssl
-
-    paths = ssl.get_default_verify_paths()
-    is_file_named = paths.openssl_cafile_env in os.environ and paths.openssl_capath_env not in os.environ
-    if sys.platform != "linux" or not paths.capath or is_file_named:
-        return None
-    try:
-        names = os.listdir(paths.capath)
-    except OSError:
-        return None
-    return paths.capath if any(re.fullmatch(r"[0-9a-f]{8}\.\d+", name) for name in names) else None
-
-
-def _tls_context(*, with_file: bool = False) -> tuple[ssl.SSLContext, bool]:
-    """Return the verifying context and whether it trusts all that Python trusts by default, not the folder alone."""
-    import ssl
-
-    with _TLS.lock:
-        if not _TLS_CONTEXTS or with_file and not _TLS_CONTEXTS[0][1]:
-            folder = None if with_file else _ca_folder()
-            context = ssl.create_default_context(capath=folder)
-            context.set_alpn_protocols(["http/1.1"])
-            _TLS_CONTEXTS[:] = [(context, folder is None)]
-        return _TLS_CONTEXTS[0]
-
-
-def _secure(sock: socket.socket, host: str, call: _Call) -> socket.socket:
-    """Wrap the socket in TLS with certificate and host name verified; raises _UnknownCA if the CAs' file may help."""
-    import ssl
-
-    context, is_whole = _tls_context()
-    sock.settimeout(call.patience())
-    wrapped = context.wrap_socket(sock, server_hostname=host.strip("[]"), do_handshake_on_connect=False)
-    try:
-        call.attach(wrapped)
-        wrapped.do_handshake()
-    except BaseException as error:
-        wrapped.close()
-        if isinstance(error, ssl.SSLCertVerificationError) and not is_whole:
-            raise _UnknownCA from error
-        raise
-    return wrapped
-
-
-def _connection_error(error: BaseException, sent: bool) -> APIConnectionError:
-    """Name what ended an exchange; with ``sent`` the request may have been worked on and billed."""
-    import socket as sockets
-
-    if isinstance(error, sockets.timeout):
-        return APITimeoutError("sending the request took too long", hint="raise timeout", sent=sent)
-    if isinstance(error, LimitError):
-        return APIConnectionError(f"the server sent {error}", sent=sent)
-    what = str(error) or type(error).__name__
-    return APIConnectionError(f"the connection broke: {what}", hint="" if sent else "try again", sent=sent)
-
-
-def _connect_error(error: BaseException, host: str, port: int, proxy: str | None, call: _Call) -> APIConnectionError:
-    """Name why there is no connection, in words that tell time, name, port, proxy and certificate apart."""
-    import socket as sockets
-    import ssl
-
-    where = f"{'the proxy ' if proxy else ''}{host}:{port}"
-    if isinstance(error, (APITimeoutError, sockets.timeout)):
-        name = "deadline" if call.time_left() <= 0 else "connect_timeout"
-        limit = getattr(call.config, name)
-        hint = f"is the network up? else raise {name}"
-        return APITimeoutError(f"no connection to {where} within {limit:g} s", hint=hint)
-    if isinstance(error, sockets.gaierror):
-        return APIConnectionError(f"the name {host} can't be looked up: {error}", hint="is the network up?")
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return APIConnectionError(
-            f"the certificate of {host} can't be verified: {error.verify_message}",
-            hint="behind an inspecting proxy set SSL_CERT_FILE to its CA bundle; with Python from python.org on"
-            " macOS run 'Install Certificates.command'",
-        )
-    hint = "check HTTPS_PROXY and NO_PROXY" if proxy else "is base_url right, and the network up?"
-    return APIConnectionError(f"no connection to {where}: {error}", hint=hint)
-
-
-# --- Client ---------------------------------------------------------------------------------
-# The only joiner of log, transport, policy and prices. complete, chat, stream, request and
-# their async forms are one path: an _Operation whose events() is run by somebody.
-
-
-class _Asked:
+class _Question:
     """What a caller waits for: one operation, or the several of a tool loop."""
 
-    config: LlmConfig
     call: _Call
-    body: Json | None = None
     result: Any = None
-    # Weak: a loop that is left must be the last to know its generator, whose end closes the socket.
-    reader: weakref.ref[Any] | None = None
+    _has_begun = False
 
-    def events(self) -> Generator[Json, None, None]:
-        """Send, and yield each decoded event; then ``result`` is set."""
+    def begin(self) -> None:
+        """Take note that the events are read; raises ConfigError at a second reading."""
+        if self._has_begun:
+            raise ConfigError("a stream can be read once", hint="its text is stream.completion.content")
+        self._has_begun = True
+
+    def events(self) -> Generator[Event, None, None]:
+        """Send, and yield each event; then ``result`` is set."""
         raise NotImplementedError
 
     def partial(self) -> Completion:
@@ -3577,19 +3841,84 @@ class _Asked:
         raise StreamInterruptedError("the stream has not come to its end", hint=hint, partial=self.partial())
 
 
-# What the log keeps of an answer: columns, and the fields of a Completion and of its Usage that fill them.
-_ANSWER_COLUMNS = {"served_model": "model", "upstream_provider": "provider", "finish_reason": "finish_reason",
-                   "cost": "cost", "cost_source": "cost_source"}  # fmt: skip
-_USAGE_COLUMNS = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens", "total_tokens": "total_tokens",
-                  "cached_tokens": "cached_tokens", "reasoning_tokens": "reasoning_tokens"}  # fmt: skip
+class _Session:
+    """What all operations of one client share: connections, log, running questions, the sum of usage."""
+
+    def __init__(self, config: LlmConfig) -> None:
+        self.transport = _Transport(config.base_url or "")
+        self.log = log_for(config.log)
+        self._max_cost = config.max_cost
+        self._max_cost_per_day = config.max_cost_per_day
+        if self._max_cost_per_day is not None and self.log is None:
+            hint = f"name a log with log=... or {LOG_ENV}"
+            raise ConfigError("max_cost_per_day needs the log, which is switched off", hint=hint)
+        self.usage = Usage()
+        self._is_closed = False
+        if self.log:
+            self.log.enter()
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """Hold what a forked child can use: no lock that a thread of its parent may have taken, nothing that runs."""
+        self._lock = threading.RLock()
+        self.running: set[_Question] = set()
+        _FORK_SENSITIVE.add(self)
+
+    def enter(self, question: _Question) -> None:
+        """Take note that a question runs; raises ConfigError after close()."""
+        with self._lock:
+            if self._is_closed:
+                raise ConfigError("this Llm is closed", hint="make a new one")
+            self.running.add(question)
+
+    def check_budget(self) -> None:
+        """Raise BudgetError if what may be spent is used up; what is still in flight is not known."""
+        spent = self.usage.cost or 0.0
+        if self._max_cost is not None and spent >= self._max_cost:
+            message = f"max_cost of ${number_text(self._max_cost)} is used up: ${number_text(spent)} were spent here"
+            raise BudgetError(message, hint="raise max_cost, or make a new Llm, which begins at 0")
+        if self._max_cost_per_day is not None and self.log is not None:
+            spent = spent_today(self.log.path)
+            if spent >= self._max_cost_per_day:
+                limit = number_text(self._max_cost_per_day)
+                message = f"max_cost_per_day of ${limit} is used up: ${number_text(spent)} were spent today"
+                raise BudgetError(message, hint=f"it resets at midnight, local time; raise it or {DAY_LIMIT_ENV}")
+
+    def leave(self, question: _Question) -> None:
+        """Take note that a question has ended."""
+        with self._lock:
+            self.running.discard(question)
+
+    def add_usage(self, usage: Usage) -> None:
+        """Add what an answer used to the sum."""
+        with self._lock:
+            self.usage += usage
+
+    def close(self) -> None:
+        """End all running calls and close all connections."""
+        with self._lock:
+            was_closed, self._is_closed = self._is_closed, True
+            running = list(self.running)
+        for question in running:
+            question.call.cancel()
+        self.transport.close()
+        if self.log and not was_closed:
+            self.log.leave()
 
 
-class _Operation(_Asked):
-    """One thing asked of a model: its log row, its attempts, its answer."""
+def require_key(config: LlmConfig) -> None:
+    """Raise ConfigError if there is no API key."""
+    if not config.api_key:
+        hint = f"make one at {KEYS_URL}, then set {KEY_ENV} or pass api_key=..."
+        raise ConfigError("there is no API key", hint=hint)
+
+
+class _Operation(_Question):
+    """One thing asked of the service: its log row, its attempts, its answer."""
 
     def __init__(
         self,
-        llm: Llm,
+        session: _Session,
         config: LlmConfig,
         method: str,
         path: str,
@@ -3600,46 +3929,70 @@ class _Operation(_Asked):
         parse: Callable[[Any], Any] | None = None,
         call: _Call | None = None,
     ) -> None:
+        if method != "GET" or not path.startswith("/models"):
+            require_key(config)
         self.config = config
+        self.body = body
         self.call = call or _Call(config)
-        self.is_stream = False
-        self._llm = llm
+        self._session = session
         self._method = method
         self._path = path
-        self.body = body
-        self._fields = body or {}
         self._action_id = action_id
         self._is_completion = is_completion
         self._parse = parse
-        first = next(iter(_list(self._fields.get("models"))), None)
-        self.requested_model = _str_or_none(self._fields.get("model") or first)
+        fields = body or {}
+        self._is_single = fields.get("n") in (None, 1)
+        first = next(iter(_list(fields.get("models"))), None)
+        self.requested_model = _str_or_none(fields.get("model") or first)
         self._models: tuple[str, ...] = ()
-        if is_completion and self.requested_model and "models" not in self._fields:
+        if is_completion and self.requested_model and "models" not in fields:
             self._models = tuple(dict.fromkeys([self.requested_model, *config.fallbacks]))
         self._payload = self._encode(self._models)
-        self._assembler = ChunkAssembler()
+        self._reader = self._new_reader("")
         self._attempts: list[Attempt] = []
-        self._plain: Json = {}
         self._first_token_ms: int | None = None
-        self._answer_headers: Any = {}
-        self._log: _Log | None = llm._log if method != "GET" else None
-        self._has_begun = False
-        self.operation_id = new_operation_id()
+        self._answer_headers = Headers()
+        self._log = session.log if method != "GET" else None
+        self._row: Row = {}
+        self._lost_cost = 0.0  # USD of failed requests that were sent again
 
     def _encode(self, models: Sequence[str]) -> bytes | None:
         return None if self.body is None else encode_body(with_models(self.body, models[:MODELS_PER_REQUEST]))
 
+    def _new_reader(self, content_type: str) -> AnswerReader:
+        return AnswerReader(content_type, is_completion=self._is_completion, is_single=self._is_single)
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the answer comes as events."""
+        return self._reader.is_stream is True
+
+    def partial(self) -> Completion:
+        """Return the answer so far."""
+        return decode_completion(
+            self._reader.body(),
+            requested_model=self.requested_model,
+            attempts=self._attempts,
+            latency_ms=self.call.elapsed_ms(),
+            first_token_ms=self._first_token_ms,
+            headers=self._answer_headers,
+        )
+
     # The path of every operation.
 
-    def events(self) -> Generator[Json, None, None]:
-        """Send, and yield each decoded event (of a plain answer the one body); then ``result`` is set.
+    def events(self) -> Generator[Event, None, None]:
+        """Send, and yield each event (of a plain answer one, its body); then ``result`` is set.
 
         The row is opened before and closed after, whatever ends this: also a caller who stops.
         """
-        if self._has_begun:
-            raise ConfigError("a stream can be read once", hint="its text is stream.completion.content")
-        self._has_begun = True
-        self._llm._enter(self)
+        self.begin()
+        self._session.enter(self)
+        try:
+            if self._method != "GET":
+                self._session.check_budget()
+        except BaseException:
+            self._session.leave(self)
+            raise
         self.call.begin()
         self._open_row()
         failure: BaseException | None = None
@@ -3647,79 +4000,94 @@ class _Operation(_Asked):
             yield from self._attempts_until_done()
         except _Cancelled as error:
             failure = error
-            raise self._interrupted(_CLOSED) from None
+            raise StreamInterruptedError(_CLOSED, partial=self.partial()) from None
         except BaseException as error:
             failure = error
             if isinstance(error, OpenRouterError):
                 self._scrub(error)
             raise
         finally:
-            self._llm._forget(self)
-            self._close(failure)
+            self._session.leave(self)
+            self._close_row(failure)
 
-    def _attempts_until_done(self) -> Iterator[Json]:
+    def _attempts_until_done(self) -> Iterator[Event]:
         models, retries = self._models, 0
         while True:
             self.call.check()
             try:
                 yield from self._attempt()
-                self._finish(self._attempt_of(models, 200, None, 0.0))
+                self._finish(models)
                 return
             except OpenRouterError as error:
-                import random
-
-                left, chance = self.call.time_left(), random.random()
-                step = next_step(error, models, retries=retries, config=self.config, time_left=left, chance=chance)
-                self._note_attempt(error, models, step)
+                if isinstance(error, StreamInterruptedError) and error.partial is None:
+                    error.partial = self.partial()
+                step = self._next_step(error, models, retries)
                 if step.models is None:
                     raise
+                message = error.message
+                self._count_lost(self.partial())
             retries += step.models == models
             if step.models != models:
                 models, self._payload = step.models, self._encode(step.models)
-            self._assembler, self._plain, self.is_stream = ChunkAssembler(), {}, False
+            self._reader = self._new_reader("")
+            on_wait = ON_WAIT.get(None)
+            if on_wait is not None:
+                on_wait(step.wait, message)
             self.call.sleep(step.wait)
 
-    def _note_attempt(self, error: OpenRouterError, models: tuple[str, ...], step: Step) -> None:
-        status = getattr(error, "status", None)
-        self._attempts.append(self._attempt_of(models, status, error.message, step.wait))
+    def _count_lost(self, completion: Completion) -> None:
+        """Add what a failed request was billed for, which is asked again."""
+        if completion.raw.get("usage"):
+            self._session.add_usage(dataclasses.replace(completion.usage, cost=completion.cost))
+            self._lost_cost += completion.cost or 0
+
+    def _next_step(self, error: OpenRouterError, models: tuple[str, ...], retries: int) -> Step:
+        """Decide what to do after a failed request, and note it in the error."""
+        import random
+
+        left, chance = self.call.time_left(), random.random()
+        step = next_step(error, models, retries=retries, config=self.config, time_left=left, chance=chance)
+        self._attempts.append(self._attempt_of(models, getattr(error, "status", None), error.message, step.wait))
         error.attempts = list(self._attempts)
         billed = _MAY_BE_BILLED if isinstance(error, APIConnectionError) and error.sent else ""
         error.hint = "; ".join(filter(None, [step.note, error.hint, billed]))
+        return step
 
-    def _attempt_of(self, models: Sequence[str], status: int | None, said: str | None, wait: float) -> Attempt:
-        """Return what is told of a request; the key may stand in any of it, by mistake or by an echo."""
+    def _attempt_of(self, models: Sequence[str], status: int | None, error: str | None, wait: float) -> Attempt:
+        """Return the record of a request; the key may stand in any of it, by mistake or by an echo."""
         key = self.config.api_key
         asked = tuple(redact(model, key) for model in models[:MODELS_PER_REQUEST])
-        return Attempt(asked, status, said and redact(said, key), wait)
+        return Attempt(asked, status, error and redact(error, key), wait)
 
-    def _attempt(self) -> Iterator[Json]:
+    def _attempt(self) -> Iterator[Event]:
         """Make one request and yield what it answers; raises the error that it is."""
         url = f"{self.config.base_url}{self._path}"
-        answer = self._llm._transport.send(self.call, self._method, url, self._headers(), self._payload)
+        answer = self._session.transport.send(self.call, self._method, url, self._headers(), self._payload)
         self._answer_headers = answer.headers
+        self._reader = self._new_reader(answer.headers.get("Content-Type", ""))
         failure: OpenRouterError | None = None
         try:
             encoding = answer.headers.get("Content-Encoding", "identity").lower()
             if not 200 <= answer.status <= 299:
                 failure = self._status_error(answer, encoding)
             elif encoding not in ("identity", ""):
-                said = f"the answer is encoded as {encoding}, though identity was asked for"
-                raise APIResponseError(said, hint="a proxy or gateway does this: switch its compression off")
-            elif "text/event-stream" in answer.headers.get("Content-Type", "").lower():
-                yield from self._read_stream(answer)
+                problem = f"the answer is encoded as {encoding}, though identity was asked for"
+                raise APIResponseError(problem, hint="a proxy or gateway does this: switch its compression off")
             else:
-                yield from self._read_plain(answer)
+                yield from self._read(answer)
         except BaseException:
             answer.close()
             raise
         answer.finish()
+        if self._reader.error is not None and failure is None:
+            failure = self._told_error(self._reader.error)
         if failure is not None:
             raise failure
 
     def _headers(self) -> dict[str, str]:
         headers = {
             "User-Agent": f"openrouter_min/{__version__}",
-            "Accept": "text/event-stream" if self._fields.get("stream") is True else "application/json",
+            "Accept": "text/event-stream" if (self.body or {}).get("stream") is True else "application/json",
             **({} if self._payload is None else {"Content-Type": "application/json"}),
         }
         given = self.config.headers or {}
@@ -3729,120 +4097,48 @@ class _Operation(_Asked):
             headers["Authorization"] = f"Bearer {self.config.api_key}"
         return headers
 
-    def _read_stream(self, answer: _Answer) -> Iterator[Json]:
-        """Yield the chunks; return only with proof that the answer is whole."""
-        decoder, is_done = SSEDecoder(), False
+    def _read(self, answer: _Answer) -> Iterator[Event]:
+        """Yield the events of an answer; return only with proof that it is whole, or after an error in it."""
+        reader, call = self._reader, self.call
         try:
-            while not is_done:
+            while not reader.is_done:
                 data = answer.read()
-                if not self.is_stream and data.lstrip()[:1] == b"{":  # no stream, whatever its type says
-                    yield from self._read_plain(answer, data)
-                    return
-                self.is_stream, held = True, decoder.pending
-                for event in decoder.feed(data or b"\n\n"):  # a last event may lack its blank line
-                    if event.strip() == b"[DONE]":
-                        is_done = True
-                        break
-                    chunk = self._take_chunk(event, is_torn=not data)
-                    if chunk:
-                        yield chunk
-                if decoder.pending > held:
-                    self.call.progress()
                 if not data:
                     break
-        except (APIConnectionError, *_FAULTS) as error:
-            if not self._assembler.has_finish:
-                self.call.check()
-                broken = self._while_streaming(_reading_error(error))
+                for event in reader.feed(data):
+                    if self._first_token_ms is None and reader.has_output and self._is_completion:
+                        self._first_token_ms = call.elapsed_ms()
+                    yield event
+                if reader.error is not None:
+                    call.hurry(ERROR_GRACE)  # its usage may follow
+                elif reader.has_data:
+                    call.progress()
+        except (APIConnectionError, *FAULTS) as error:
+            call.check()
+            if reader.has_finish or reader.error is not None:
+                answer.close()
+            elif isinstance(error, LimitError):
+                raise self._while_reading(APIResponseError(f"the server sent {error}", hint="ask for less")) from error
+            elif isinstance(error, EOFError):
+                yield from reader.end(is_cut=True)  # which raises, unless the cut came after the end
+            elif isinstance(error, APIConnectionError):
+                broken = self._while_reading(error)
                 raise broken from (None if broken is error else error)
-            answer.close()
-        if not is_done and not self._assembler.has_finish:
-            raise self._interrupted("the stream ended without finish_reason or [DONE]")
-
-    def _take_chunk(self, event: bytes, *, is_torn: bool) -> Json:
-        """Decode an event and add it; {} for one that says nothing, or that the end of the connection tore."""
-        if not event.strip():  # one more way to keep a connection alive
-            return {}
-        try:
-            chunk = decode_json(str(event, "utf-8", "replace"))
-        except ValueError:
-            chunk = None
-        if not isinstance(chunk, dict):
-            if is_torn or self._assembler.has_finish:
-                return {}
-            said = shown_body(str(event[: 16 * SHOWN_BODY], "utf-8", "replace"))
-            hint = "is base_url OpenRouter, or a gateway that changes answers?"
-            odd = APIResponseError(f"an event of the stream is no JSON object: {said}", hint=hint)
-            raise self._while_streaming(odd)
-        self.call.progress()
-        self._assembler.add(chunk)
-        if self._first_token_ms is None and self._assembler.has_output:
-            self._first_token_ms = self.call.elapsed_ms()
-        self._check_for_error(chunk)
-        if not self._is_completion:  # no chunk of a chat: the caller is about to have it
-            self._assembler.has_output = True
-        return chunk
-
-    def _check_for_error(self, body: Json) -> None:
-        """Raise what an ``error`` inside a 200 means: before any output by its code, else interrupted."""
-        found = find_error(body)
-        if found is None:
+            else:
+                raise self._while_reading(connection_error(error, sent=True)) from error
             return
-        failure = self._decode_error(found, 200, {"X-Generation-Id": str(body.get("id") or "")})
-        if self._assembler.has_output:
-            about = {"hint": failure.hint, "status": failure.status, "error_type": failure.error_type}
-            raise self._interrupted(f"the stream broke off: {failure.message}", **about) from failure
-        if text_of(_message(_first_choice(body)).get("content")):
-            failure.partial = self.partial()
-        raise failure
+        except APIResponseError as error:
+            raise self._while_reading(error) from None
+        yield from reader.end(has_proof=answer.has_proof)
 
-    def _read_plain(self, answer: _Answer, head: bytes = b"") -> Iterator[Json]:
-        """Read a body to its proven end and yield it; what is no JSON is the ``result`` itself."""
-        body = self._read_body(answer, head)
-        if answer.is_cut:
-            raise APIConnectionError("the connection was closed before the answer was whole", sent=True)
-        if not self._is_completion and not _is_text(answer.headers.get("Content-Type", "").lower(), body):
-            self.result = body
-            return
-        value = self._decode_body(body, answer)
-        if isinstance(value, dict):
-            self._plain = value
-            self._check_for_error(value)
-        elif self._is_completion:
-            raise APIResponseError(f"the answer is no JSON object: {shown_body(json.dumps(value))}")
-        self.result = value
-        yield value
+    def _while_reading(self, error: OpenRouterError) -> OpenRouterError:
+        """Return the error, or after any output the interruption that it is."""
+        return StreamInterruptedError(error.message) if self._reader.has_output else error
 
-    def _read_body(self, answer: _Answer, head: bytes = b"") -> bytes:
-        """Return the body; the blanks that keep a connection alive before it are no progress."""
-        parts = [head]
-        try:
-            while True:
-                data = answer.read()
-                if not data:
-                    return b"".join(parts)
-                if data.strip():
-                    self.call.progress()
-                parts.append(data)
-        except _FAULTS as error:
-            self.call.check()
-            raise _reading_error(error) from error
-
-    def _decode_body(self, body: bytes, answer: _Answer) -> Any:
-        try:
-            return decode_json(str(body, "utf-8", "replace").lstrip("\ufeff \t\r\n"))
-        except ValueError as error:
-            body = body.strip()
-            if not body:
-                raise APIResponseError(f"HTTP {answer.status} with an empty body", hint="is base_url right?") from None
-            if not answer.has_proof and body[:1] in (b"{", b"["):
-                raise APIConnectionError("the answer was cut off", sent=True) from None
-            said = shown_body(str(body[: 64 * 1024], "utf-8", "replace"))
-            raise APIResponseError(f"the answer is not JSON ({error}): {said}", hint="is base_url right?") from None
-
-    def _finish(self, attempt: Attempt) -> None:
+    def _finish(self, models: Sequence[str]) -> None:
         """Turn what came into the result, and refuse what is no answer."""
-        result = self.result
+        attempt = self._attempt_of(models, 200, None, 0.0)
+        result = self._reader.result
         if self._is_completion:
             result = self.partial()
             check_generation(result)
@@ -3852,237 +4148,827 @@ class _Operation(_Asked):
         self.result = result
         self._attempts.append(attempt)
 
-    def partial(self) -> Completion:
-        """Return the answer so far."""
-        return decode_completion(
-            self._plain or self._assembler.body(),
-            requested_model=self.requested_model,
-            attempts=self._attempts,
-            latency_ms=self.call.elapsed_ms(),
-            first_token_ms=self._first_token_ms,
-            headers=self._answer_headers,
-        )
-
     # Errors of one attempt.
 
-    def _status_error(self, answer: _Answer, encoding: str) -> OpenRouterError:
+    def _status_error(self, answer: _Answer, encoding: str) -> APIStatusError:
+        """Read the body of an error answer; whatever is wrong with it, the status alone tells enough."""
+        reader = self._reader = AnswerReader("application/json", is_completion=False)
+        body: Any = ""
         try:
-            said: Any = str(self._read_body(answer), "utf-8-sig", "replace")
-        except (APIConnectionError, APIResponseError) as error:  # the status alone tells enough
-            said = f"(its body did not come: {error.message})"
+            for data in iter(answer.read, b""):
+                reader.feed(data)
+                if reader.has_data:
+                    self.call.progress()
+            reader.end()
+            body = reader.result
+        except APIResponseError:
+            body = redact(reader.text(), self.config.api_key)
+        except (APIConnectionError, *FAULTS) as error:
+            self.call.check()
+            body = f"(its body did not come: {getattr(error, 'message', None) or error})"
         if encoding not in ("identity", ""):
-            said = f"(its body is encoded as {encoding}, though identity was asked for)"
-        try:
-            said = decode_json(said)
-        except ValueError:
-            said = redact(said, self.config.api_key)
-        return self._decode_error(said, answer.status, answer.headers)
+            body = f"(its body is encoded as {encoding}, though identity was asked for)"
+        return self._decode_error(body, answer.status, answer.headers)
 
-    def _decode_error(self, body: Any, status: int, headers: Any) -> APIStatusError:
-        if isinstance(body, dict):
-            body = decode_json(redact(json.dumps(body), self.config.api_key))
+    def _told_error(self, body: Json) -> OpenRouterError:
+        """Return what an ``error`` inside a 200 means: before any output by its code, else an interruption."""
+        whole = self._reader.body()
+        failure = self._decode_error(body, 200, Headers([("X-Generation-Id", str(whole.get("id") or ""))]))
+        if self._reader.is_error_late:
+            message = f"the stream broke off: {failure.message}"
+            broken = StreamInterruptedError(message, hint=failure.hint, status=failure.status)
+            broken.error_type, broken.__cause__ = failure.error_type, failure
+            return broken
+        if text_of(_dict(first_choice(whole).get("message")).get("content")):
+            failure.partial = self.partial()
+        return failure
+
+    def _decode_error(self, body: Any, status: int, headers: Headers) -> APIStatusError:
         config = self.config
+        if isinstance(body, dict):
+            body = decode_json(redact(json.dumps(body), config.api_key))
         shape = "" if (config.api_key or "").startswith("sk-or-") else "; it does not begin with sk-or-"
-        note = f"it came from {config.key_source}{shape}"
-        models = self._models or ((self.requested_model,) if self.requested_model else ())
-        error = decode_error(body, status=status, headers=headers, models=models, key_note=note, now=time.time())
+        error = decode_error(
+            body,
+            status=status,
+            headers=headers,
+            models=self._models or ((self.requested_model,) if self.requested_model else ()),
+            key_note=f"it came from {config.key_source}{shape}",
+            base_url=config.base_url or "",
+            now=time.time(),
+        )
         error.generation_id = error.generation_id and redact(error.generation_id, config.api_key)
         return error
-
-    def _interrupted(self, message: str, **fields: Any) -> StreamInterruptedError:
-        fields.setdefault("hint", "the text so far is in .partial; it may have been billed")
-        return StreamInterruptedError(message, partial=self.partial(), **fields)
-
-    def _while_streaming(self, error: OpenRouterError) -> OpenRouterError:
-        """Return the error, or after any output the interruption that it is."""
-        return self._interrupted(error.message) if self._assembler.has_output else error
 
     def _scrub(self, error: OpenRouterError) -> None:
         """Take the key out of an error and of what caused it."""
         key = self.config.api_key
         error.hint = redact(error.hint, key)
         error.message = redact(error.message, key)
-        link, seen = error.__cause__ or error.__context__, {id(error)}
         error.args = (error.message,)
+        link, seen = error.__cause__ or error.__context__, {id(error)}
         while link is not None and id(link) not in seen:
             seen.add(id(link))
             link.args = tuple(redact(a, key) if isinstance(a, str) else a for a in link.args)
             link = link.__cause__ or link.__context__
 
-    # The row of the log.
+    # The row of the log, and the sum of usage.
 
     def _open_row(self) -> None:
         if self._log is None:
             return
-        config, body, path = self.config, self._fields, self._path.split("?")[0].strip("/")
-        row: Row = {
-            "operation_id": self.operation_id,
+        row = {
+            "operation_id": new_operation_id(),
             "timestamp": utc_timestamp(),
-            "session_id": body.get("session_id") or config.session_id,
-            "workspace": config.workspace,
-            "agent_id": config.agent_id,
             "action_id": self._action_id,
-            "operation_type": "completion" if path == "chat/completions" else path,
-            "provider": config.provider,
-            "model": self.requested_model,
             "status": "running",
-            "temperature": _number_or_none(body.get("temperature")),
-            "max_tokens": _int_or_none(body.get("max_tokens") or body.get("max_completion_tokens")),
-            **self._content_cells(body),
+            **opened_row(self.config, self._path, self.body or {}, self.requested_model),
         }
-        self._log.open({k: log_cell(v, config.api_key) for k, v in row.items() if v is not None})
+        self._row = {k: log_cell(v, self.config.api_key) for k, v in row.items() if v is not None}
+        self._log.open(self._row)
 
-    def _content_cells(self, body: Json) -> Row:
-        messages = _list(body.get("messages"))
-        args = {k: v for k, v in body.items() if k not in ("messages", "input", "prompt", "documents")}
-        if self.config.fallbacks:
-            args["fallbacks"] = list(self.config.fallbacks)
-        if not self.config.log_content:
-            shown = ("model", "models", "fallbacks")
-            return {"completion_args": {k: v if k in shown else shape_of(v) for k, v in args.items()}}
-        asked = body.get("input") or body.get("prompt") or body.get("query")
-        return {
-            "system_prompt": _last_text(messages, ("system", "developer")),
-            "user_prompt": _last_text(messages, ("user",)) or (asked if isinstance(asked, str) else None),
-            "messages": without_media(messages or ([asked] if asked and not isinstance(asked, str) else [])),
-            "completion_args": without_media(args),
-        }
-
-    def _close(self, failure: BaseException | None) -> None:
+    def _close_row(self, failure: BaseException | None) -> None:
         """Count what it cost and fill the row, however it ended."""
         completion = self.result if isinstance(self.result, Completion) else self.partial()
-        self._llm._add_usage(completion)
+        if completion.raw.get("usage") or self.result is not None or self._reader.has_output:
+            usage = dataclasses.replace(completion.usage, cost=completion.cost)
+            if self._method != "GET" and completion.cost is None:
+                usage = dataclasses.replace(usage, unpriced=1)
+            self._session.add_usage(usage)
         if self._log is None:
             return
-        row = self._answer_cells(completion)
-        row["generation_id"] = completion.id or getattr(failure, "generation_id", None)
-        row["generation_id"] = row["generation_id"] or self._answer_headers.get("X-Generation-Id")
+        status = "ok"
+        if isinstance(failure, StreamInterruptedError):
+            status = "interrupted"
+        elif failure is not None:
+            is_error = isinstance(failure, Exception) and not isinstance(failure, _Cancelled)
+            status = "error" if is_error else "cancelled"
+        error = failure if isinstance(failure, OpenRouterError) else None
+        row = closed_row(completion, status, error, self._attempts, has_content=self.config.log_content)
         row["latency_ms"] = self.call.elapsed_ms()
-        row["first_token_ms"] = self._first_token_ms
-        row["attempts"] = max(1, len(self._attempts))
-        row["status"] = _row_status(failure)
-        row["success"] = int(row["status"] == "ok")
-        if isinstance(failure, OpenRouterError):
-            name, kind = type(failure).__name__, getattr(failure, "error_type", None)
-            is_told = self.config.log_content  # else: a server may have taken words from the prompt
-            row["error_type"] = kind if kind and (is_told or kind in ERROR_TYPE_STATUS) else name
-            untold = f"{name} {getattr(failure, 'status', None) or ''}".rstrip()
-            row["error_message"] = str(failure) if is_told else untold
-        self._log.close(self.operation_id, {k: log_cell(v, self.config.api_key) for k, v in row.items()})
+        if self._lost_cost:
+            row["cost"] = (row["cost"] or 0) + self._lost_cost
+        self._log.close(self._row, {k: log_cell(v, self.config.api_key) for k, v in row.items()})
 
-    def _answer_cells(self, completion: Completion) -> Row:
-        usage = completion.usage if completion.raw.get("usage") else None
-        extras = {
-            "native_finish_reason": completion.native_finish_reason,
-            "service_tier": completion.raw.get("service_tier"),
-            "tool_calls": [dataclasses.asdict(c) for c in completion.tool_calls],
-            "attempts": [dataclasses.asdict(a) for a in self._attempts if a.error],
-            "files": without_media(completion.files),
-            "is_refusal": bool(completion.refusal and not completion.content),
-        }
-        if not self.config.log_content:
-            extras["tool_calls"] = shape_of(extras["tool_calls"]) if completion.tool_calls else None
-            extras["attempts"] = [[a.status, a.waited_s] for a in self._attempts if a.error]
-            extras["files"] = shape_of(extras["files"])
+
+# Threads for asyncio. Our own and daemons: the default executor has few workers, and holds
+# asyncio.run until the last of them is done.
+
+
+def start_thread(target: Callable[..., Any], *args: Any) -> threading.Thread:
+    """Start a daemon thread that sees the context variables of its maker."""
+    work = contextvars.copy_context().run
+    thread = threading.Thread(target=work, args=(target, *args), name="openrouter_min", daemon=True)
+    thread.start()
+    return thread
+
+
+async def iterate_in_thread(items: Iterator[Any], cancel: Callable[[], None]) -> AsyncIterator[Any]:
+    """Yield what the iterator gives in a thread of its own; to stop early calls ``cancel``.
+
+    At most ASYNC_BACKLOG items wait for a slow consumer. What the iterator raises is raised here.
+    """
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    ready: deque[Any] = deque()
+    sleeper: asyncio.Future[None] | None = None
+    error: BaseException | None = None
+    is_over = is_left = False
+
+    def wake_up(future: asyncio.Future[None]) -> None:
+        if not future.done():  # else it was cancelled
+            future.set_result(None)
+
+    def wake() -> None:
+        nonlocal sleeper
+        future, sleeper = sleeper, None
+        if future is not None:
+            try:
+                loop.call_soon_threadsafe(wake_up, future)
+            except RuntimeError:  # the loop is closed, and nobody waits any more
+                cancel()
+
+    def pump() -> None:
+        nonlocal is_over, error
+        CALLERS_LOOP.set(loop)
+        try:
+            for item in items:
+                ready.append(item)
+                wake()
+                while len(ready) >= ASYNC_BACKLOG and not (is_left or loop.is_closed()):
+                    time.sleep(BACKLOG_SLICE)
+        except BaseException as raised:  # it belongs to the one who iterates
+            error = raised
+        is_over = True
+        wake()
+
+    start_thread(pump)
+    try:
+        while True:
+            while ready:
+                yield ready.popleft()
+            if is_over and not ready:
+                break
+            future = sleeper = loop.create_future()
+            if not ready and not is_over:  # else they came before the thread could see the sleeper
+                await future
+        if error is not None:
+            raise error
+    finally:
+        is_left = True
+        cancel()
+        until = time.monotonic() + CANCEL_GRACE  # for the thread of a cancelled call to write its row
+        while not is_over and time.monotonic() < until:
+            await asyncio.sleep(0.005)
+
+
+async def run_in_thread(question: _Question) -> Completion:
+    """Await the answer of a question, in a thread of its own."""
+    async for _ in iterate_in_thread((question.run() for _ in range(1)), question.call.cancel):
+        continue
+    return question.completion()
+
+
+class _StreamView:
+    """What a stream yields, for ``for`` and for ``async for``, through one conversion of its events."""
+
+    def __init__(self, question: _Question, convert: Callable[[Event], Any]) -> None:
+        self._question = question
+        self._convert = convert
+        # Weak: if the caller abandons the loop, the generator must be freed so that its finally runs.
+        self._reader: weakref.ref[Any] | None = None
+
+    def _read(self) -> Iterator[Any]:
+        with contextlib.closing(self._question.events()) as events:
+            yield from filter(None, map(self._convert, events))
+
+    def __iter__(self) -> Iterator[Any]:
+        reader = self._read()
+        self._reader = weakref.ref(reader)
+        return reader
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return iterate_in_thread(self._read(), self._question.call.cancel)
+
+    def close(self) -> None:
+        """End it, from any thread: the connection is closed, the row says cancelled."""
+        self._question.call.cancel()
+        reader = self._reader() if self._reader else None
+        if reader is not None:
+            with contextlib.suppress(ValueError):  # another thread is inside; the closed connection ends it
+                reader.close()
+
+
+class Stream(_StreamView):
+    """An answer as it comes: iterate for text, with ``for`` or ``async for``, once.
+
+    Nothing is sent before the first iteration. To break out of the loop or to leave ``with``
+    closes the connection, which ends the billing at the providers that support it. Raises
+    StreamInterruptedError, with the partial answer, where the answer is not whole.
+    """
+
+    def __init__(self, question: _Question) -> None:
+        super().__init__(question, chunk_text)
+        self._chunks = _StreamView(question, decode_chunk)
+
+    def chunks(self) -> Iterable[Chunk]:
+        """Return an iterable (``for`` or ``async for``) of decoded chunks instead of text."""
+        return self._chunks
+
+    def close(self) -> None:
+        """End it, from any thread: the connection is closed, the row says cancelled."""
+        self._chunks.close()
+        super().close()
+
+    @property
+    def partial(self) -> Completion:
+        """The answer so far, at any time."""
+        return self._question.partial()
+
+    @property
+    def completion(self) -> Completion:
+        """The whole answer, after the end; before it, or without one, StreamInterruptedError."""
+        return self._question.completion()
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Stream:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self.close()
+
+
+# --- Tools and schemas ----------------------------------------------------------------------
+# Type hints to JSON Schema and back, checking JSON against a schema, and the tool loop.
+# Optional: the core does not know it. But for the loop's threads this section is pure.
+
+_JSON_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
+
+
+def _is_json_type(value: Any, name: str) -> bool:
+    if name in ("array", "object"):
+        return isinstance(value, list if name == "array" else dict)
+    if name == "number":
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    is_whole = isinstance(value, float) and value.is_integer()
+    return _JSON_TYPES.get(type(value)) == name or is_whole and name == "integer"
+
+
+def schema_problem(value: Any, schema: Any, root: Any = None, where: str = "") -> str:
+    """Say where decoded JSON does not fit a JSON Schema, '' where it does.
+
+    Judges $ref, anyOf, oneOf, allOf, type, enum, const, properties, required, additionalProperties,
+    items, minItems and maxItems; other keywords are left to the model.
+    """
+    if not isinstance(schema, dict):
+        return f"{where or 'the answer'} is not allowed" if schema is False else ""
+    root, place = schema if root is None else root, where or "the answer"
+    if "$ref" in schema:
+        target = root
+        for step in filter(None, schema["$ref"].lstrip("#").split("/")):
+            target = _dict(target).get(step.replace("~1", "/").replace("~0", "~"), {})
+        return schema_problem(value, target, root, where)
+    for keyword in ("anyOf", "oneOf"):
+        tried = [schema_problem(value, s, root, where) for s in schema.get(keyword, ())]
+        if tried and all(tried):
+            return max(tried, key=len)
+    types = schema.get("type", [])
+    if types and not any(_is_json_type(value, t) for t in ([types] if isinstance(types, str) else types)):
+        return f"{place} is {json.dumps(value)[:60]}, not of type {types}"
+    choices = [schema["const"]] if "const" in schema else schema.get("enum")
+    if choices is not None and value not in choices:
+        return f"{place} is {json.dumps(value)[:60]}, not one of {choices}"
+    parts = [schema_problem(value, s, root, where) for s in schema.get("allOf", ())]
+    if isinstance(value, dict):
+        parts += [f"{place} lacks {name!r}" for name in schema.get("required", ()) if name not in value]
+        known, other = schema.get("properties", {}), schema.get("additionalProperties", True)
+        other = True if "patternProperties" in schema else other  # patterns are not judged
+        parts += [schema_problem(v, known.get(k, other), root, f"{where}.{k}".lstrip(".")) for k, v in value.items()]
+    if isinstance(value, list):
+        if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)):
+            return f"{place} has {len(value)} items, not {schema.get('minItems', 0)} to {schema.get('maxItems', 'any')}"
+        parts += [schema_problem(v, schema.get("items", True), root, f"{where}[{i}]") for i, v in enumerate(value)]
+    return next(filter(None, parts), "")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Shape:
+    """What a type hint means as JSON: its schema, and how to make the hint's own object from decoded JSON."""
+
+    schema: Json
+    build: Callable[[Any], Any] = lambda value: value
+
+    def described(self, description: str | None) -> Shape:
+        """Return the shape with a description, unless it has one."""
+        if not description or "description" in self.schema:
+            return self
+        return dataclasses.replace(self, schema={**self.schema, "description": description})
+
+
+def _text_shapes() -> dict[Any, Shape]:
+    """Return the types that travel as text. Their modules are loaded only where a hint may name them."""
+    import datetime
+    import decimal
+    import pathlib
+    import uuid
+
+    def moment(text: str) -> datetime.datetime:
+        return datetime.datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text))  # Python 3.8 knows no Z
+
+    def number(text: Any) -> decimal.Decimal:
+        try:
+            return decimal.Decimal(str(text))
+        except ArithmeticError:
+            raise ValueError(f"{text!r} is no decimal number") from None
+
+    return {
+        datetime.datetime: Shape({"type": "string", "format": "date-time"}, moment),
+        datetime.date: Shape({"type": "string", "format": "date"}, datetime.date.fromisoformat),
+        datetime.time: Shape({"type": "string", "format": "time"}, datetime.time.fromisoformat),
+        decimal.Decimal: Shape({"type": ["string", "number"]}, number),
+        uuid.UUID: Shape({"type": "string", "format": "uuid"}, uuid.UUID),
+        pathlib.Path: Shape({"type": "string"}, pathlib.Path),
+        pathlib.PurePath: Shape({"type": "string"}, pathlib.PurePath),
+    }
+
+
+def _object_schema(fields: Mapping[str, tuple[Shape, bool]], *, strict: bool = False) -> Json:
+    """Return the schema of an object from {name: (shape, whether it has a default)}."""
+    return {
+        "type": "object",
+        "properties": {name: shape.schema for name, (shape, _) in fields.items()},
+        "required": [name for name, (_, has_default) in fields.items() if strict or not has_default],
+        "additionalProperties": False,
+    }
+
+
+def _object_shape(origin: Any, fields: dict[str, tuple[Shape, bool]], *, strict: bool) -> Shape:
+    def build(value: Json) -> Any:
+        return origin(**{name: fields[name][0].build(v) for name, v in value.items() if name in fields})
+
+    return Shape(_object_schema(fields, strict=strict), build)
+
+
+def _choice_shape(choices: dict[Any, Any]) -> Shape:
+    """Return the shape of a choice from {value in JSON: what it stands for}."""
+    for value in choices:
+        if not isinstance(value, tuple(_JSON_TYPES)):
+            raise ConfigError(f"JSON can't carry the choice {value!r}", hint="choices are strings and numbers")
+    types = list(dict.fromkeys(_JSON_TYPES.get(type(v), "string") for v in choices))
+    schema = {"type": types[0] if len(types) == 1 else types, "enum": list(choices)}
+    return Shape(schema, lambda value: choices.get(value, value))
+
+
+def _hints_of(thing: Any) -> Json:
+    """Return the evaluated hints of a class or function, Annotated ones whole."""
+    import typing
+
+    try:
+        if sys.version_info >= (3, 9):
+            return typing.get_type_hints(thing, include_extras=True)
+        return typing.get_type_hints(thing)
+    except Exception as error:  # a hint may be any expression
+        name = getattr(thing, "__name__", repr(thing))
+        hint = "define its types at module level"
+        raise ConfigError(f"the hints of {name} can't be read: {error}", hint=hint) from None
+
+
+def _fields_of(origin: Any, inner_shape: Callable[[Any], Shape]) -> dict[str, tuple[Shape, bool]]:
+    """Return {name: (shape, whether it has a default)} of a dataclass or TypedDict."""
+    import typing
+
+    hints = _hints_of(origin)
+    if dataclasses.is_dataclass(origin):
+        none = dataclasses.MISSING
         return {
-            **{column: getattr(completion, name) for column, name in _ANSWER_COLUMNS.items()},
-            **{column: usage and getattr(usage, name) for column, name in _USAGE_COLUMNS.items()},
-            "response": answer_text(completion) if self.config.log_content else None,
-            "extras": {k: v for k, v in extras.items() if v},
+            f.name: (
+                inner_shape(hints[f.name]).described(_str_or_none(f.metadata.get("description"))),
+                f.default is not none or f.default_factory is not none,
+            )
+            for f in dataclasses.fields(origin)
+            if f.init
         }
+    optional = getattr(origin, "__optional_keys__", frozenset() if origin.__total__ else frozenset(hints))
+    fields = {}
+    for name, hint in hints.items():
+        mark = str(typing.get_origin(hint)).rpartition(".")[2]  # where hints are text, it alone tells
+        is_marked = mark in ("Required", "NotRequired")
+        shape = inner_shape(typing.get_args(hint)[0] if is_marked else hint)
+        fields[name] = shape, mark == "NotRequired" if is_marked else name in optional
+    return fields
 
 
-def completion_of(row: Row) -> Completion:
-    """Return what a row of the log keeps of an answer."""
-    extras = _dict(decode_json(row["extras"] or "{}"))
-    refusal = row["response"] if extras.get("is_refusal") else None
-    tokens: Row = {name: row[column] or 0 for column, name in _USAGE_COLUMNS.items()}
-    return Completion(
-        "" if refusal else row["response"] or "",
-        refusal=refusal,
-        tool_calls=[ToolCall(**call) for call in _dicts(extras.get("tool_calls"))],
-        images=_list(extras.get("files")),
-        requested_model=row["model"],
-        usage=Usage(**tokens),
-        id=row["generation_id"],
-        **{name: row[column] for column, name in _ANSWER_COLUMNS.items()},
+def _collection_shape(origin: Any, args: tuple[Any, ...], inner_shape: Callable[[Any], Shape]) -> Shape:
+    """Return the shape of a container; a tuple of fixed length holds items of one kind."""
+    kinds = [a for a in args if a is not ...]
+    if any(a != kinds[0] for a in kinds):
+        raise ConfigError(f"a {origin.__name__} of {args!r} has no schema here", hint="make it a dataclass")
+    items = inner_shape(kinds[0]) if kinds else Shape({})
+    size = {"minItems": len(args), "maxItems": len(args)} if origin is tuple and kinds == list(args) != [] else {}
+    make = list if origin.__module__ == "collections.abc" else origin
+    return Shape({"type": "array", "items": items.schema, **size}, lambda value: make([items.build(v) for v in value]))
+
+
+def _is_collection(origin: Any) -> bool:
+    from collections.abc import Collection
+
+    return issubclass(origin, Collection) and not issubclass(origin, (bytes, str)) and not hasattr(origin, "_fields")
+
+
+def _union_shape(shapes: Sequence[Shape]) -> Shape:
+    def build(value: Any) -> Any:
+        problem = ValueError("it fits none of the alternatives")
+        for shape in shapes:
+            if not schema_problem(value, shape.schema):
+                try:
+                    return shape.build(value)
+                except ValueError as error:
+                    problem = error
+        raise problem
+
+    return Shape({"anyOf": [s.schema for s in shapes]}, build)
+
+
+def shape_of_hint(hint: Any, *, strict: bool = False, inside: tuple[Any, ...] = ()) -> Shape:
+    """Return the shape of a type hint; raise ConfigError for what JSON can't carry.
+
+    ``strict``: every property is required, as structured output wants it (API page, section 8).
+    ``inside``: the hints around this one.
+    """
+    import typing
+
+    def inner_shape(inner: Any) -> Shape:
+        return shape_of_hint(inner, strict=strict, inside=(*inside, hint))
+
+    hint = getattr(hint, "__supertype__", None) or getattr(hint, "__value__", hint)  # NewType, or a type alias
+    origin, args = typing.get_origin(hint) or hint, typing.get_args(hint)
+    if hasattr(hint, "__metadata__"):  # Annotated
+        return inner_shape(hint.__origin__).described(next((m for m in hint.__metadata__ if isinstance(m, str)), None))
+    if hint is typing.Any or hint is object:
+        return Shape({})
+    if origin is typing.Union or getattr(origin, "__name__", "") == "UnionType":  # the X | Y of 3.10
+        return _union_shape([inner_shape(a) for a in args])
+    if origin is typing.Literal:
+        return _choice_shape({getattr(a, "value", a): a for a in args})
+    if isinstance(origin, type) and hint not in inside:
+        if hasattr(origin, "model_json_schema"):  # a pydantic model, which is not imported here
+            model: Any = origin
+            return Shape(model.model_json_schema(), lambda value: model.model_validate_json(json.dumps(value)))
+        if origin in _JSON_TYPES:
+            build: Callable[[Any], Any] = origin if origin in (int, float) else lambda value: value
+            return Shape({"type": _JSON_TYPES[origin]}, build)
+        if hasattr(origin, "__members__"):  # Enum
+            return _choice_shape({member.value: member for member in origin})  # type: ignore[attr-defined]
+        if dataclasses.is_dataclass(origin) or issubclass(origin, dict) and hasattr(origin, "__total__"):
+            return _object_shape(origin, _fields_of(origin, inner_shape), strict=strict)
+        if hasattr(origin, "keys"):
+            values = inner_shape(args[1]) if len(args) > 1 else Shape({})
+            names = inner_shape(args[0]) if args else Shape({})
+            schema = {"type": "object", "additionalProperties": values.schema or True}
+            return Shape(schema, lambda value: {names.build(k): values.build(v) for k, v in value.items()})
+        if _is_collection(origin):
+            return _collection_shape(origin, args, inner_shape)
+        text_shape = _text_shapes().get(origin)
+        if text_shape is not None:
+            return text_shape
+    why = "it contains itself" if hint in inside else "JSON can't carry it"
+    raise ConfigError(f"{hint!r} has no schema here: {why}", hint="use plain hints, or give the schema as a dict")
+
+
+# Functions as tools.
+
+_SECTIONS = r"(?i)(args|arguments|parameters|params|other parameters|keyword args|keyword arguments)\s*:?\s*$"
+_OTHER_SECTIONS = (
+    r"(?i)(returns?|yields?|raises?|examples?|notes?|see also|warnings?|attributes|references|todo)\s*:?\s*$"
+)
+
+
+def parse_docstring(text: str, names: Iterable[str]) -> tuple[str, dict[str, str]]:
+    """Return the description of a function and of its parameters.
+
+    Reads the styles of Google (``Args:``), NumPy (``Parameters`` over a rule) and Sphinx
+    (``:param name: text``), and lines ``name: text``. Text goes on over indented lines; sections
+    that are not about parameters describe none.
+    """
+    known = "|".join(map(re.escape, names)) or "(?!)"
+    about: list[str] = []
+    found: dict[str, list[str]] = {}
+    lines, section, current, depth = text.split("\n"), "", "", 0
+    for number, line in enumerate(lines):
+        words, indent = line.strip(), len(line) - len(line.lstrip())
+        rule = lines[number + 1].strip() if number + 1 < len(lines) else ""
+        is_numpy = len(rule) > 2 and not rule.strip("-")
+        if is_numpy or re.fullmatch(_SECTIONS, words) or re.fullmatch(_OTHER_SECTIONS, words) and words.endswith(":"):
+            section, current = "args" if re.fullmatch(_SECTIONS, words) else "other", ""
+            section = "numpy" if section == "args" and is_numpy else section
+            continue
+        if len(words) > 2 and not words.strip("-"):
+            continue
+        sphinx = re.match(rf":param\s+(?:\S+\s+)?({known})\s*:\s*(.*)", words)
+        plain = re.match(rf"(\*{{0,2}})({known})\s*(\([^)]*\))?\s*:\s*(.*)", words)
+        if sphinx:
+            current, depth, found[sphinx.group(1)] = sphinx.group(1), indent, [sphinx.group(2)]
+        elif section == "numpy":
+            head = re.match(rf"({known})(?:\s*,\s*({known}))*\s*(?::.*)?$", words)
+            if head and (not current or indent <= depth):
+                current, depth, found[head.group(1)] = head.group(1), indent, []
+            elif current and words:
+                found[current].append(words)
+        elif section != "other" and plain and (not current or indent <= depth):
+            current, depth, found[plain.group(2)] = plain.group(2), indent, [plain.group(4)]
+        elif current and words and indent > depth:
+            found[current].append(words)
+        else:
+            current = ""
+            if not section and not words.startswith(":"):
+                about.append(words)
+    paragraphs = [" ".join(p.split()) for p in "\n".join(about).split("\n\n")]
+    described = {name: " ".join(filter(None, parts)) for name, parts in found.items()}
+    return "\n\n".join(filter(None, paragraphs)), {k: v for k, v in described.items() if v}
+
+
+def function_name(function: Any) -> str:
+    """Return the name of a function, of what a functools.partial binds, or of a callable's class."""
+    inner = function.func if isinstance(function, functools.partial) else function
+    return str(getattr(inner, "__name__", type(function).__name__))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Tool:
+    """A function that a model may call: what goes out, and how its arguments are made."""
+
+    name: str
+    function: Callable[..., Any]
+    definition: Json
+    shapes: Mapping[str, Shape]
+
+    @classmethod
+    def of(cls, function: Any) -> Tool:
+        """Read a function's name, docstring and hints; raise ConfigError for one that can't be a tool.
+
+        A parameter is described by Annotated[..., "text"] or in the docstring.
+        """
+        import inspect
+        import typing
+
+        inner = function.func if isinstance(function, functools.partial) else function
+        bound = function.keywords if isinstance(function, functools.partial) else {}
+        name = function_name(function)
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
+            raise ConfigError(f"tools: {name!r} is no function name", hint="def a function, with a docstring and hints")
+        try:
+            parameters = [p for p in inspect.signature(function).parameters.values() if p.name not in bound]
+        except ValueError as error:  # of some that are written in C
+            raise ConfigError(f"tools: {error}", hint="def a function around it") from None
+        parameters = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        hints = _hints_of(inner if hasattr(inner, "__name__") else type(inner).__call__)
+        description, descriptions = parse_docstring(inspect.getdoc(inner) or "", [p.name for p in parameters])
+        fields: dict[str, tuple[Shape, bool]] = {}
+        for parameter in parameters:
+            if parameter.kind is parameter.POSITIONAL_ONLY:
+                raise ConfigError(f"tools: {name} takes {parameter.name} by position only", hint="remove the / from it")
+            hint = hints.get(parameter.name, object)
+            shape = shape_of_hint(hint)
+            if parameter.default is None and schema_problem(None, shape.schema):
+                shape = shape_of_hint(typing.Optional[hint])  # as Python itself read it until 3.10
+            shape = shape.described(descriptions.get(parameter.name))
+            if type(parameter.default) in (str, bool, int, float):
+                shape = dataclasses.replace(shape, schema={**shape.schema, "default": parameter.default})
+            fields[parameter.name] = shape, parameter.default is not parameter.empty
+        about = {"name": name, "description": description, "parameters": _object_schema(fields)}
+        shapes = {name: shape for name, (shape, _) in fields.items()}
+        return cls(name, function, {"type": "function", "function": about}, shapes)
+
+    def arguments(self, call: ToolCall) -> Json:
+        """Return the arguments of a call as the hints want them; raise ValueError that says what is wrong."""
+        is_empty = call.arguments.strip(" \t\r\n") in ("", "null")
+        values = {} if is_empty else decode_json(call.arguments)
+        problem = schema_problem(values, self.definition["function"]["parameters"])
+        if problem:
+            raise ValueError(problem.replace("the answer", "the arguments"))
+        return {name: self.shapes[name].build(value) for name, value in values.items()}
+
+
+def tools_of(tools: Sequence[Any]) -> dict[str, Tool]:
+    """Return the functions among tools by name; raise ConfigError for what is neither function nor dict."""
+    named: dict[str, Any] = {}
+    for i, tool in enumerate(tools):
+        if not callable(tool) and not isinstance(tool, dict):
+            raise ConfigError(f"tools[{i}] is {type_name(tool)}", hint="a function, or {'type': 'function', ...}")
+        name = function_name(tool) if callable(tool) else _str(_dict(tool.get("function")).get("name"))
+        if name and named.setdefault(name, tool) is not tool:
+            raise ConfigError(f"tools: two are called {name}", hint="rename one")
+    return {name: Tool.of(tool) for name, tool in named.items() if callable(tool)}
+
+
+def tool_text(value: Any) -> str:
+    """Return what a function gave back as the text of a tool message: a str as it is, all else as JSON."""
+
+    def plain(value: Any) -> Any:
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return dataclasses.asdict(value)
+        return list(value) if isinstance(value, (set, frozenset)) else getattr(value, "value", str(value))
+
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=plain)
+
+
+# Structured output.
+
+
+def find_json(text: str, fits: Callable[[Any], bool] = lambda value: True) -> Any:
+    """Return the JSON in an answer of a model; raise ValueError where there is none.
+
+    A model may think first, put it into a Markdown fence, write words around it, or break lines
+    inside strings. Of several values the last that ``fits`` is taken, else the last.
+    """
+    decoder = json.JSONDecoder(parse_constant=lambda name: None, strict=False)
+    answer = re.sub(r"(?s)^.*</think(ing)?>", "", text)
+    problem = "it is not JSON but empty"
+    found: list[Any] = []
+    for candidate in (answer, *re.findall(r"```[\w-]*\s(.*?)```", answer, re.S)):
+        try:
+            found.append(decoder.decode(candidate.strip()))
+        except (ValueError, RecursionError) as error:
+            problem = f"it is not JSON: {error}" if candidate.strip() else problem
+    if found and fits(found[0]):
+        return found[0]
+    at = tried = 0
+    while tried < JSON_STARTS:
+        start = re.compile(r"[\[{]").search(answer, at)
+        if start is None:
+            break
+        tried += 1
+        try:
+            value, at = decoder.raw_decode(answer, start.start())
+            found.append(value)
+        except (ValueError, RecursionError):
+            at = start.end()
+    if not found:
+        raise ValueError(problem)
+    return next((value for value in reversed(found) if fits(value)), found[-1])
+
+
+def _is_strict(schema: Any) -> bool:
+    """Whether the strict mode takes a schema: every object is closed, and requires all its properties."""
+    if isinstance(schema, list):
+        return all(map(_is_strict, schema))
+    if not isinstance(schema, dict):
+        return True
+    if schema.get("type") == "object" or "properties" in schema:
+        names = _dict(schema.get("properties"))
+        if schema.get("additionalProperties") is not False or set(names) - set(_list(schema.get("required"))):
+            return False
+    return all(_is_strict(inner) for key, inner in schema.items() if key not in ("enum", "const", "default"))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Structure:
+    """What ``schema=`` asks for: the JSON Schema that goes out, and what is made of an answer.
+
+    ``key``: the hint is no object, as the root of a schema must be, so it goes inside one.
+    """
+
+    name: str
+    schema: Json  # that goes out
+    shape: Shape  # that an answer must fit
+    key: str | None = None
+
+    @classmethod
+    def of(cls, wanted: Any) -> Structure:
+        """Read a type hint, a pydantic model or a JSON Schema dict; raise ConfigError for anything else."""
+        if isinstance(wanted, dict):
+            if wanted.get("type") == "json_schema" or "json_schema" in wanted:
+                raise ConfigError("schema is a whole response_format", hint="response_format={...} takes it as it is")
+            encode_body(wanted)
+            try:
+                samples: tuple[Any, ...] = ({}, [None])
+                for sample in samples:  # a broken schema must not be noticed when the answer is paid
+                    schema_problem(sample, wanted)
+            except (AttributeError, TypeError, RecursionError) as error:
+                raise ConfigError(f"schema is no JSON Schema: {error}", hint="{'type': 'object', ...}") from None
+            return cls(str(wanted.get("title") or "answer"), wanted, Shape(wanted))
+        if not isinstance(wanted, type) and not hasattr(wanted, "__origin__"):
+            raise ConfigError(f"schema={wanted!r}", hint="a dataclass (the class itself), list[...] or a JSON Schema")
+        name = getattr(wanted, "__name__", "answer")
+        strict, shape = shape_of_hint(wanted, strict=True), shape_of_hint(wanted)
+        if strict.schema.get("type") == "object":
+            return cls(name, strict.schema, shape)
+
+        def inside(inner: Json) -> Json:
+            inner = {k: dict(v) if isinstance(v, dict) else v for k, v in inner.items()}
+            definitions = inner.pop("$defs", None) or _dict(inner.get("items")).pop("$defs", None)
+            schema = _object_schema({"value": (Shape(inner), False)})
+            return {**schema, "$defs": definitions} if definitions else schema
+
+        return cls(name, inside(strict.schema), Shape(inside(shape.schema), lambda v: shape.build(v["value"])), "value")
+
+    def response_format(self) -> Json:
+        """Return the body field that asks for it."""
+        name = re.sub(r"[^A-Za-z0-9_-]", "_", self.name)[:64]
+        about = {"name": name, "strict": _is_strict(self.schema), "schema": self.schema}
+        return {"type": "json_schema", "json_schema": about}
+
+    def value(self, text: str) -> Any:
+        """Return what an answer's text says; raise ValueError, or what the class itself raises."""
+        schema = self.shape.schema
+        value = find_json(text, lambda found: not schema_problem(found, schema))
+        if self.key and not (isinstance(value, dict) and self.key in value):
+            value = {self.key: value}  # a model may answer without the object around it
+        problem = schema_problem(value, schema)
+        if problem:
+            raise ValueError(problem)
+        return self.shape.build(value)
+
+    def parse(self, completion: Completion) -> Completion:
+        """Return the completion with ``parsed``; raise APIResponseError, with the text kept, where it does not fit."""
+        try:
+            return dataclasses.replace(completion, parsed=self.value(completion.content))
+        except Exception as error:  # of the class's own __post_init__: anything
+            problem = f"the answer does not fit the schema: {error}"
+        hint = "the text is in .partial.content; try again, or a model with structured outputs"
+        if completion.truncated:
+            hint = "the token limit cut it: raise max_tokens"
+        elif completion.refusal:
+            problem, hint = f"the model refused: {completion.refusal}", "change the request"
+        raise APIResponseError(problem, hint=hint, partial=completion)
+
+
+# The loop.
+
+
+def sum_of_rounds(completions: Sequence[Completion], rounds: list[Json]) -> Completion:
+    """Return the last answer with usage, cost, time and attempts of all; an unknown cost makes the sum unknown."""
+    costs = [c.cost for c in completions if c.cost is not None]
+    unpriced = len(completions) - len(costs)
+    sources = {c.cost_source for c in completions}
+    usage = functools.reduce(operator.add, [c.usage for c in completions])
+    return dataclasses.replace(
+        completions[-1],
+        usage=dataclasses.replace(usage, unpriced=unpriced) if len(completions) > 1 else usage,
+        cost=None if unpriced else sum(costs),
+        cost_source=None if unpriced else "estimated" if "estimated" in sources else "reported",
+        latency_ms=sum(c.latency_ms or 0 for c in completions),
+        first_token_ms=completions[0].first_token_ms,
+        attempts=[a for c in completions for a in c.attempts],
+        rounds=rounds,
     )
 
 
-def history_of(row: Row) -> list[Json]:
-    """Return the messages of a logged conversation; files, of which the log keeps no content, as notes on them."""
-    messages: list[Json] = _dicts(decode_json(row["messages"] or "[]"))
-    for message in messages:
-        if isinstance(message.get("content"), list):
-            message["content"] = [_without_file(part) for part in _dicts(message["content"])]
-    return [*messages, dataclasses.replace(completion_of(row), tool_calls=[]).message]  # nobody has answered them
+def _is_in_loop() -> bool:
+    import asyncio
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
-def _without_file(part: Json) -> Json:
-    inner = _dict(part.get(str(part.get("type"))))
-    note = next((v for v in inner.values() if isinstance(v, str) and "bytes, sha256" in v), None)
-    return {"type": "text", "text": note} if note else part
-
-
-_CLOSED = "the call was closed before its answer was whole"
-_MAY_BE_BILLED = "the request had been sent whole, so it may have been billed: it was not sent again"
-
-
-def _is_text(kind: str, body: bytes) -> bool:
-    """Say by its content type, or where that says little by its first byte, whether a body should be JSON."""
-    is_vague = not kind or kind.startswith("text/plain")
-    return "json" in kind or "html" in kind or is_vague and body.lstrip()[:1] in (b"{", b"[")
-
-
-def _reading_error(error: BaseException) -> OpenRouterError:
-    """Name what ended the reading of an answer: a fault of the connection, or a broken limit."""
-    if isinstance(error, OpenRouterError):
-        return error
-    if isinstance(error, LimitError):
-        return APIResponseError(f"the server sent {error}", hint="ask for less at once")
-    return _connection_error(error, sent=True)
-
-
-def _last_text(messages: list[Any], roles: tuple[str, ...]) -> str | None:
-    last: Json = next((m for m in reversed(messages) if _dict(m).get("role") in roles), {})
-    return text_of(last.get("content")) or None
-
-
-def _row_status(failure: BaseException | None) -> str:
-    if failure is None:
-        return "ok"
-    if isinstance(failure, StreamInterruptedError):
-        return "interrupted"
-    return "error" if isinstance(failure, Exception) and not isinstance(failure, _Cancelled) else "cancelled"
-
-
-class _ToolLoop(_Asked):
+class _Rounds(_Question):
     """Rounds of one question: the model asks for functions, they run, what they return goes back.
 
-    Each round is an operation with a row of its own; ``action_id`` ties them together.
+    An answer that does not fit the schema goes back too, ``repairs`` times. Each round is an
+    operation with a row of its own; ``action_id`` ties them together.
     """
 
     def __init__(
         self,
-        llm: Llm,
+        session: _Session,
         begin: Callable[[list[Json], _Call | None], _Operation],
         messages: list[Json],
-        tools: Sequence[Any],
+        tools: Mapping[str, Tool],
+        others: Sequence[str],
         max_rounds: int,
+        repairs: int,
     ) -> None:
-        self._llm = llm
+        self._session = session
         self._begin = begin
+        self._repairs = repairs
         self._messages = messages
-        self._functions = functions_of(tools)
-        self._of_caller = {_dict(t.get("function")).get("name") for t in tools if isinstance(t, dict)}
+        self._tools = tools
+        self._others = set(others)  # tools that the caller runs
         self._max_rounds = max_rounds
+        self._function_rounds = 0
         self._completions: list[Completion] = []
-        self._messages_between: list[Json] = []
-        self._lock = threading.RLock()
-        self._own_loop: Any = None
-        self._is_over = threading.Event()
+        self._rounds_so_far: list[Json] = []
         self._operation = begin(messages, None)
         self.call = self._operation.call
+
+    @property
+    def body(self) -> Json | None:
+        """The body of the present round."""
+        return self._operation.body
+
+    @property
+    def config(self) -> LlmConfig:
+        """The settings of the question."""
+        return self._operation.config
 
     def partial(self) -> Completion:
         """Return the answer so far: the present round's, with what the earlier ones cost and said."""
@@ -4092,58 +4978,56 @@ class _ToolLoop(_Asked):
         return self._sum() if is_done and self._completions else self._sum(self._operation.partial())
 
     def _sum(self, *last: Completion) -> Completion:
-        return sum_of_rounds([*self._completions, *last], self._messages_between)
+        return sum_of_rounds([*self._completions, *last], self._rounds_so_far)
 
-    def _sum_without_answer(self) -> Completion:
-        """Return what the rounds cost; where the next one has failed, with nothing of an answer in it."""
-        total = self._sum()
-        if self._operation.result is not None:
-            return total
-        nothing: Json = {"content": "", "tool_calls": [], "reasoning": None, "reasoning_details": [], "raw": {}}
-        return dataclasses.replace(total, **nothing, finish_reason=None)
-
-    def events(self) -> Generator[Json, None, None]:
+    def events(self) -> Generator[Event, None, None]:
         """Yield the events of every round; then ``result`` is the last answer with the sums of all."""
-        self._llm._enter(self)  # a close of the client ends it between the rounds too
+        self.begin()
+        self._session.enter(self)  # a close of the client ends it between the rounds too
         try:
-            yield from self._rounds()
+            while self.result is None:
+                try:
+                    yield from self._operation.events()
+                except APIResponseError as error:  # with a partial: the whole answer, which does not fit
+                    if not self._repairs or error.partial is None:
+                        raise
+                    self._repairs -= 1
+                    self._completions.append(error.partial)
+                    words = f"{error.message}. Answer again, with JSON that fits the schema and nothing else."
+                    self._next_round([error.partial.message, {"role": "user", "content": words}])
+                    continue
+                completion = self._operation.completion()
+                if self._is_for_us(completion):
+                    self._run_functions(completion)
+                else:
+                    self.result = self._sum(completion)
         except OpenRouterError as error:  # what the rounds before have done is not lost
-            if self._completions:
-                error.partial = self._sum(error.partial) if error.partial else self._sum_without_answer()
+            if error.partial:
+                error.partial = self._sum(error.partial) if self._completions else error.partial
+            elif self._completions:
+                error.partial = self._sum()
+                if self._operation.result is None:  # the round that failed has no answer
+                    nothing: Json = {"content": "", "tool_calls": [], "reasoning": None, "reasoning_details": []}
+                    error.partial = dataclasses.replace(error.partial, **nothing, raw={}, finish_reason=None)
             raise
         finally:
-            self._llm._forget(self)
-            with self._lock:
-                self._is_over.set()
-                loop, self._own_loop = self._own_loop, None
-            if loop is not None:
-                with contextlib.suppress(RuntimeError):  # it saw that all is over before it began
-                    loop.call_soon_threadsafe(loop.stop)
-
-    def _rounds(self) -> Iterator[Json]:
-        while True:
-            yield from self._operation.events()
-            completion = with_call_ids(self._operation.completion())
-            if not self._is_for_us(completion):
-                self.result = self._sum(completion)
-                return
-            self._completions.append(completion)
-            if len(self._completions) > self._max_rounds:
-                said = f"after {self._max_rounds} rounds of functions the model still asks for more"
-                raise APIResponseError(said, hint="raise max_tool_rounds, or tell the model when to stop")
-            results = self._results(completion.tool_calls)
-            self._messages_between = [*self._messages_between, completion.message, *results]
-            self._operation = self._begin([*self._messages, *self._messages_between], self.call)
+            self._session.leave(self)
 
     def _is_for_us(self, completion: Completion) -> bool:
         """Whether to run functions: not half-written calls, nor the caller's own, nor an echo of what a server ran."""
         named = {call.name for call in completion.tool_calls}
-        if not named or completion.truncated or named & self._of_caller:
+        if not named or completion.truncated or named & self._others:
             return False
-        return completion.finish_reason == "tool_calls" or bool(named & set(self._functions))
+        return completion.finish_reason == "tool_calls" or bool(named & set(self._tools))
 
-    def _results(self, calls: Sequence[ToolCall]) -> list[Json]:
-        """Run what was asked for, several at once, and return the messages that answer."""
+    def _run_functions(self, completion: Completion) -> None:
+        """Run what was asked for, several at once, and begin the next round with what came out."""
+        self._completions.append(completion)
+        self._function_rounds += 1
+        if self._function_rounds > self._max_rounds:
+            problem = f"after {self._max_rounds} rounds of functions the model still asks for more"
+            raise APIResponseError(problem, hint="raise max_tool_rounds, or tell the model when to stop")
+        calls = completion.tool_calls
         answers = [""] * len(calls)
         ends: list[BaseException] = []  # KeyboardInterrupt and SystemExit: not for the model, but for the caller
 
@@ -4156,27 +5040,32 @@ class _ToolLoop(_Asked):
         if len(calls) == 1:
             work(0)  # in the caller's own thread, which what the function uses may belong to
         else:
-            threads = [_thread(work, i) for i in range(len(calls))]
+            threads = [start_thread(work, i) for i in range(len(calls))]
             while threads and not ends and not self.call.is_cancelled:
                 self.call.check_deadline()
-                threads[0].join(self._slice())
+                threads[0].join(max(0.0, min(WAIT_SLICE, self.call.time_left())))
                 threads = [t for t in threads if t.is_alive()]
         if ends:
             raise ends[0]
         self.call.check_deadline()
         if self.call.is_cancelled:
             raise StreamInterruptedError(_CLOSED)
-        return [{"role": "tool", "tool_call_id": c.id, "content": a} for c, a in zip(calls, answers)]
+        results = [{"role": "tool", "tool_call_id": c.id, "content": a} for c, a in zip(calls, answers)]
+        self._next_round([completion.message, *results])
+
+    def _next_round(self, messages: list[Json]) -> None:
+        self._rounds_so_far = [*self._rounds_so_far, *messages]
+        self._operation = self._begin([*self._messages, *self._rounds_so_far], self.call)
 
     def _answer(self, call: ToolCall) -> str:
         """Run one function; what goes wrong is told to the model, which may do better next time."""
         import inspect
 
-        function = self._functions.get(call.name)
-        if function is None:
-            return f"Error: there is no function {call.name!r}; there are: {', '.join(self._functions)}"
+        tool = self._tools.get(call.name)
+        if tool is None:
+            return f"Error: there is no function {call.name!r}; there are: {', '.join(self._tools)}"
         try:
-            value = function(**fitting_arguments(function, call))
+            value = tool.function(**tool.arguments(call))
             return tool_text(self._await(value) if inspect.isawaitable(value) else value)
         except Exception as error:  # of the caller's function: anything, also one that can't be shown
             with contextlib.suppress(Exception):
@@ -4184,338 +5073,235 @@ class _ToolLoop(_Asked):
             return f"Error: {type(error).__name__}"
 
     def _await(self, awaitable: Any) -> Any:
-        """Await in the loop where the caller waits, or where there is none in one of our own."""
-        import asyncio
-        import concurrent.futures
+        """Await in the loop of the caller, or by asyncio.run where nobody awaits the call.
 
-        async def result() -> tuple[Any, BaseException | None]:
+        A cancel of the call and its deadline end the awaitable.
+        """
+        import asyncio
+        from concurrent.futures import CancelledError
+
+        async def guarded() -> tuple[Any, BaseException | None]:
             try:
                 return await awaitable, None
-            except (KeyboardInterrupt, SystemExit) as error:  # which would end the loop before it tells anybody
+            except BaseException as error:  # a KeyboardInterrupt or SystemExit would end the loop before we are told
                 return None, error
 
-        loop = self._loop()
-        if loop is None:  # a function that nobody waits for any more
-            getattr(awaitable, "close", str)()
-            raise concurrent.futures.CancelledError
-        future = asyncio.run_coroutine_threadsafe(result(), loop)
-        try:
-            while not concurrent.futures.wait([future], self._slice()).done:
-                self.call.check_deadline()
-                if self.call.is_cancelled or self._is_over.is_set():
-                    break
-        finally:
-            future.cancel()  # which does nothing to one that is done
-        value, end = future.result()
-        if end:
-            raise end
+        async def bounded() -> tuple[Any, BaseException | None]:
+            task = asyncio.ensure_future(guarded())
+            try:
+                while not task.done():
+                    await asyncio.wait([task], timeout=max(0.0, min(POLL_SLICE, self.call.time_left())))
+                    if not task.done() and (self.call.is_cancelled or self.call.time_left() <= 0):
+                        task.cancel()
+                return task.result()
+            finally:
+                task.cancel()
+
+        loop = CALLERS_LOOP.get()
+        if loop is not None:
+            value, failure = asyncio.run_coroutine_threadsafe(bounded(), loop).result()
+        elif _is_in_loop():  # a plain call from inside a loop, as in a notebook
+            outcome: list[Any] = []
+            start_thread(lambda: outcome.append(asyncio.run(bounded()))).join()
+            value, failure = outcome[0]
+        else:
+            value, failure = asyncio.run(bounded())
+        if isinstance(failure, asyncio.CancelledError):
+            raise CancelledError  # an Exception, which the model is told of
+        if failure is not None:
+            raise failure
         return value
 
-    def _slice(self) -> float:
-        return max(0.0, min(WAIT_SLICE, self.call.time_left()))
 
-    def _loop(self) -> Any:
-        """Return the loop for coroutines: one for all, since what they use may be bound to it; None after the end."""
-        import asyncio
-
-        with self._lock:
-            if self._is_over.is_set():
-                return None
-            if self.call.loop is None and self._own_loop is None:
-                self._own_loop = asyncio.new_event_loop()
-                _thread(_run_loop, self._own_loop, self._is_over)
-            return self.call.loop or self._own_loop
+# --- Attachments ----------------------------------------------------------------------------
+# What a file is, by its first bytes or its name, and the content part that carries it.
+# Optional, and pure: files are read in the section Client.
 
 
-def _run_loop(loop: Any, is_over: threading.Event) -> None:
-    """Run a loop until all is over; what still runs in it then is cancelled."""
-    import asyncio
+def _ending(name: str) -> str:
+    return os.path.splitext(name)[1][1:].lower()
 
-    async def end() -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await loop.shutdown_asyncgens()
 
+def _link_part(part: str, url: str, name: str) -> Json:
+    if part == "file":
+        return {"type": "file", "file": {"filename": name, "file_data": url}}
+    return {"type": f"{part}_url", f"{part}_url": {"url": url}}
+
+
+def text_encoding(start: bytes) -> str:
+    """Return the encoding that the mark at the start of a text names, else UTF-8."""
+    if start[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
+        return "utf-32"
+    return "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+
+
+def text_in(data: bytes) -> str | None:
+    """Return the text that bytes hold, by their mark or as UTF-8; None if they hold none."""
     try:
-        while not is_over.is_set():  # a task may stop it, or exit
-            with contextlib.suppress(KeyboardInterrupt, SystemExit):
-                loop.run_forever()
-        loop.run_until_complete(end())
-    finally:
-        loop.close()
+        text = data.decode(text_encoding(data))
+    except UnicodeDecodeError:
+        return None
+    return None if "\0" in text else text
 
 
-def _thread(target: Callable[..., None], *args: Any) -> threading.Thread:
-    """Start a daemon thread that sees the context variables of its maker."""
-    import contextvars
+def attachment_part(name: str, data: bytes) -> Json:
+    """Return the content part of a file: known media by content and name, else text."""
+    fitting = media_rows(data)
+    text = None if fitting else text_in(data)
+    if text is not None:
+        return {"type": "text", "text": f"{name}:\n{text}"}
+    rows = [row for row in fitting or MEDIA if _ending(name) in row[3].split()] or fitting
+    if not rows:
+        known = " ".join(dict.fromkeys(" ".join(row[3] for row in MEDIA).split()))
+        raise ConfigError(f"attachments: {name} is of no known kind", hint=f"known: {known}, and text in UTF-8")
+    import base64
 
-    work = contextvars.copy_context().run
-    thread = threading.Thread(target=work, args=(target, *args), name="openrouter_min", daemon=True)
-    thread.start()
-    return thread
-
-
-class Llm:
-    """A client for one model or a list of them; safe to use from many threads.
-
-    ``Llm(config)``, ``Llm(config, model=...)`` or ``Llm(model=...)``. Each call may set anew:
-    model, fallbacks, headers (added to the client's), temperature, max_tokens, system_prompt,
-    timeout, connect_timeout, deadline, max_retries, retry_wait_max, session_id, workspace,
-    agent_id, action_id, log_content; any other keyword is a field of the request body.
-    ``tools``: functions are run for you, for at most max_tool_rounds (10) rounds; dicts are
-    yours to run. ``schema``: a dataclass or JSON Schema that the answer must fit, see
-    ``completion.parsed``. ``attachments``: paths, URLs, bytes or (name, bytes) of images, PDF,
-    audio, video or text that go with the last message.
-    """
-
-    def __init__(self, config: LlmConfig | None = None, **overrides: Any) -> None:
-        if config is not None and not isinstance(config, LlmConfig):
-            raise ConfigError(f"config is {_kind(config)}, not an LlmConfig", hint="Llm(LlmConfig(model=...))")
-        self.config = dataclasses.replace(config, **overrides) if config else LlmConfig(**overrides)
-        self._transport = _Transport(self.config)
-        self._log = _log_for(self.config.log)
-        self._usage = Usage()
-        self._is_closed = False
-        self.renew()
-
-    def renew(self) -> None:
-        """Hold what a forked child can use: no lock that a thread of its parent may have taken, nothing that runs."""
-        # RLock, here and above: garbage collection, at any moment, may end a stream that this thread has left.
-        self._lock = threading.RLock()
-        self._running: set[_Asked] = set()
-        _FORK_SENSITIVE.add(self)
-
-    def __repr__(self) -> str:
-        return f"Llm({self.config!r})"
-
-    def complete(self, prompt: str, **params: Any) -> Completion:
-        """Answer a prompt; blocks until the answer is whole.
-
-        Raises ConfigError before anything is sent, else an OpenRouterError as the server or the
-        network gives reason.
-        """
-        return self._ask(_checked_prompt(prompt), params).run()
-
-    def chat(self, messages: Sequence[Json], **params: Any) -> Completion:
-        """Answer a list of messages; append ``completion.message`` to it to go on. Raises as complete."""
-        return self._ask(_checked_messages(messages), params).run()
-
-    def stream(self, prompt_or_messages: str | Sequence[Json], **params: Any) -> Stream:
-        """Return a Stream for ``for`` or ``async for``; nothing is sent before its first iteration.
-
-        Bad arguments raise ConfigError here, all else is raised while it is read.
-        """
-        return Stream(self._ask(prompt_or_messages, params, stream=True))
-
-    async def acomplete(self, prompt: str, **params: Any) -> Completion:
-        """Await an answer to a prompt; as complete, in a thread of its own. Cancel ends it at once."""
-        return await _run_in_thread(self._ask(_checked_prompt(prompt), params))
-
-    async def achat(self, messages: Sequence[Json], **params: Any) -> Completion:
-        """Await an answer to a list of messages; as chat, in a thread of its own."""
-        return await _run_in_thread(self._ask(_checked_messages(messages), params))
-
-    def map(self, prompts: Iterable[Any], *, concurrency: int = 8, **params: Any) -> Iterator[Completion | Exception]:
-        """Answer many prompts, ``concurrency`` at a time; yield the results in order, as they come.
-
-        A prompt is a str, a list of messages, or a dict with ``prompt`` or ``messages`` and what
-        else holds for it alone. What one fails with stands in its place; the others go on. Not
-        more than 4 times ``concurrency`` answers wait for a slow reader. To stop early, also by
-        Ctrl-C, cancels what runs, and asks no more. Raises ConfigError at once for what is wrong
-        for all, and what the iterable itself raises, after the answers before it.
-        """
-        return _Many(self, prompts, concurrency, params).results()
-
-    def amap(
-        self, prompts: Iterable[Any], *, concurrency: int = 8, **params: Any
-    ) -> AsyncIterator[Completion | Exception]:
-        """Yield for ``async for`` what map yields."""
-        many = _Many(self, prompts, concurrency, params)
-        return _iterate_in_thread(many, many.results())
-
-    @property
-    def usage(self) -> Usage:
-        """Tokens and USD of all that this client was billed for; estimated costs are in the sum."""
-        return self._usage
-
-    def models(self, query: str | None = None) -> list[ModelInfo]:
-        """Return the live catalogue; ``query``: words that id or name must hold. Needs no key."""
-        words = str(query or "").lower().split()
-        found = map(model_from_listing, self.listing())
-        return [m for m in found if all(w in f"{m.id} {m.name}".lower() for w in words)]
-
-    def listing(self) -> Iterator[Json]:
-        """Yield the entries of GET /models as they came."""
-        path: str | None = "/models"
-        for _ in range(100):  # pages of up to 1000; a server whose links go round must not hold us
-            if path is None:
-                return
-            page = _dict(self.request("GET", path))
-            yield from _dicts(page.get("data"))
-            path = self._relative(_str_or_none(_dict(page.get("links")).get("next")))
-
-    def _relative(self, link: str | None) -> str | None:
-        base_path = "/" + (self.config.base_url or "").partition("://")[2].partition("/")[2]
-        for prefix in (self.config.base_url or "", base_path):
-            if link and link.startswith(prefix + "/"):
-                return link[len(prefix) :]
-        return link
-
-    def embed(self, texts: str | Sequence[Any], *, model: str, **params: Any) -> Embeddings:
-        """Return a vector per text, with usage and cost; ``params`` are as those of complete. Raises as it."""
-        if not texts or not isinstance(texts, (str, list, tuple)):
-            hint = "embed(['a', 'b'], model=...)"
-            raise ConfigError(f"embed: texts is {_kind(texts) if texts else 'empty'}", hint=hint)
-        config = self._configured({**params, "model": model})
-        fields = {k: v for k, v in params.items() if k not in CALL_SETTINGS | CALL_ONLY}
-        body = {"model": model, "input": texts, **fields}
-        count = 1 if isinstance(texts, str) else len(texts)
-        kind: Json = {
-            "action_id": params.get("action_id"),
-            "parse": lambda a: decode_embeddings(_dict(a), model, count),
-        }
-        vectors: Embeddings = self._send(config, "POST", "/embeddings", body, **kind)
-        return vectors
-
-    def key(self) -> Json:
-        """Return what OpenRouter knows of the key: limit, use by day, week and month."""
-        return self._data("/key")
-
-    def credits(self) -> Json:
-        """Return total_credits and total_usage in USD; needs a management key."""
-        return self._data("/credits")
-
-    def generation(self, generation_id: str) -> Json:
-        """Return the record of a generation; right after a completion it is often still a 404."""
-        from urllib.parse import quote
-
-        if not isinstance(generation_id, str) or not generation_id:
-            raise ConfigError(f"generation_id={generation_id!r}", hint="completion.id, such as 'gen-...'")
-        return self._data(f"/generation?id={quote(generation_id, safe='')}")
-
-    def _data(self, path: str) -> Json:
-        return _dict(_dict(self.request("GET", path)).get("data"))
-
-    def request(self, method: str, path: str, body: Json | None = None) -> Any:
-        """Send any request of the API; same errors, retries and log row (GETs leave none).
-
-        ``path`` is relative to base_url ("/rerank"). Returns decoded JSON; bytes where the answer
-        is not JSON; an iterator of decoded events where it is SSE.
-        """
-        method = method.upper() if isinstance(method, str) else ""
-        if method not in ("GET", "POST", "PUT", "PATCH", "DELETE"):
-            raise ConfigError(f"method={method!r}", hint="GET, POST, PUT, PATCH or DELETE")
-        if not isinstance(path, str) or not re.fullmatch(r"[!-\"$-~]+", path) or "://" in path.split("?")[0]:
-            raise ConfigError(f"path={path!r} is no path", hint="relative to base_url, such as '/rerank'")
-        if not isinstance(body, (dict, type(None))):
-            raise ConfigError(f"body is {_kind(body)}, not a dict", hint="request('POST', '/rerank', {...})")
-        return self._send(self.config, method, "/" + path.lstrip("/"), body)
-
-    def _send(self, config: LlmConfig, method: str, path: str, body: Json | None, **kind: Any) -> Any:
-        operation = self._begin(config, method, path, body, **kind)
-        events = operation.events()
-        first = next(events, None)
-        if operation.is_stream:
-            return _rest_of(first, events)
-        for _ in events:
-            continue
-        return operation.result
-
-    def close(self) -> None:
-        """End all running calls and close all connections; the client can't be used again."""
-        with self._lock:
-            self._is_closed = True
-            running = list(self._running)
-        for operation in running:
-            operation.call.cancel()
-        self._transport.close()
-
-    def __enter__(self) -> Llm:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-    # What an _Operation needs of its client.
-
-    def _ask(self, prompt: object, params: Json, *, stream: bool = False) -> _Asked:
-        """Check everything and make the operation of a chat completion, or a tool loop; nothing is sent."""
-        config = self._configured(params)
-        fields = {k: v for k, v in params.items() if k not in CALL_ONLY}
-        messages = messages_of(prompt, config.system_prompt)
-        if params.get("attachments"):
-            messages = with_attachments(messages, [read_attachment(a) for a in params["attachments"]])
-        structure = Structure.of(params["schema"]) if params.get("schema") is not None else None
-        if structure:
-            fields["response_format"] = structure.response_format()
-        parse = structure and structure.parse
-        tools = {**(config.params or {}), **fields}.get("tools") or []
-        has_functions = bool(functions_of(tools))
-        if has_functions:
-            fields["tools"] = [tool_of(t) if callable(t) else t for t in tools]
-        action_id = params.get("action_id") or (new_operation_id() if has_functions else None)
-
-        def begin(messages: list[Json], call: _Call | None) -> _Operation:
-            body = build_body(config, messages, fields, stream=stream)
-            if call and body.get("tool_choice") not in ("auto", "none", None):
-                body["tool_choice"] = "auto"  # what had to be called has been
-            kind: Json = {"action_id": action_id, "is_completion": True, "parse": parse, "call": call}
-            return self._begin(config, "POST", "/chat/completions", body, **kind)
-
-        if not has_functions:
-            return begin(messages, None)
-        return _ToolLoop(self, begin, messages, tools, params.get("max_tool_rounds", MAX_TOOL_ROUNDS))
-
-    def _configured(self, params: Json) -> LlmConfig:
-        """Check what one call carries, and return the settings that hold for it; model=None is not given."""
-        _check_params(params)
-        settings = {k: v for k, v in params.items() if k in CALL_SETTINGS and (k != "model" or v is not None)}
-        if "headers" in settings:
-            settings["headers"] = {**(self.config.headers or {}), **_checked_headers(settings["headers"])}
-        return dataclasses.replace(self.config, **settings) if settings else self.config
-
-    def _begin(self, config: LlmConfig, method: str, path: str, body: Json | None, **kind: Any) -> _Operation:
-        is_listing = method == "GET" and path.split("?")[0].startswith("/models")
-        if not config.api_key and not is_listing:
-            hint = f"make one at {KEYS_URL}, then set {KEY_ENV} or pass api_key=..."
-            raise ConfigError("there is no API key", hint=hint)
-        return _Operation(self, config, method, path, body, **kind)
-
-    def _enter(self, operation: _Asked) -> None:
-        with self._lock:
-            if self._is_closed:
-                raise ConfigError("this Llm is closed", hint="make a new one")
-            self._running.add(operation)
-
-    def _forget(self, operation: _Asked) -> None:
-        with self._lock:
-            self._running.discard(operation)
-
-    def _add_usage(self, completion: Completion) -> None:
-        if completion.raw.get("usage"):
-            usage = dataclasses.replace(completion.usage, cost=completion.cost)
-            with self._lock:
-                self._usage += usage
+    part, media_type, _, endings = rows[0]
+    encoded = base64.b64encode(data).decode()
+    if part == "audio":
+        return {"type": "input_audio", "input_audio": {"data": encoded, "format": media_type}}
+    full_name = name if _ending(name) else f"{name}.{endings.split()[0]}"
+    return _link_part(part, f"data:{media_type};base64,{encoded}", full_name)
 
 
-def _check_params(params: Json) -> None:
-    """Raise ConfigError for what a call can't carry, before anything is made of it."""
-    for name in params:
-        if name not in BODY_FIELDS | CALL_SETTINGS and name in LlmConfig.__dataclass_fields__:
-            raise ConfigError(f"{name} can't be set per call", hint=f"Llm(..., {name}=...); body fields go in directly")
-    if not isinstance(params.get("action_id"), (str, type(None))):
-        raise ConfigError(f"action_id is {_kind(params['action_id'])}, not a str", hint="action_id='...'")
-    if "provider" in params and not isinstance(params["provider"], (dict, type(None))):
-        hint = "provider={'only': ['openai']} or provider={'sort': 'price'}"
-        raise ConfigError(f"provider={params['provider']!r}: per call it is OpenRouter's routing object", hint=hint)
-    if params.get("schema") is not None and "response_format" in params:
-        raise ConfigError("both schema and response_format are given", hint="they are one thing: keep schema")
-    for name in ("tools", "attachments"):
-        if not isinstance(params.get(name), (list, tuple, type(None))):
-            raise ConfigError(f"{name} is {_kind(params[name])}, not a list", hint=f"{name}=[...]")
-    check_body_fields({k: v for k, v in params.items() if k not in CALL_SETTINGS})
+def url_part(url: str) -> Json:
+    """Return the content part of an http(s) URL, by the ending of its path; an image where that tells nothing."""
+    name = re.split("[?#]", url)[0].rstrip("/").rpartition("/")[2]
+    part = next((row[0] for row in MEDIA if _ending(name) in row[3].split()), "image")
+    if part == "audio":
+        raise ConfigError(f"attachments: {url} is audio, which goes out as a file only", hint="download it first")
+    is_film = re.match(r"https?://((www|m)\.)?(youtube\.com|youtu\.be)/", url, re.I)
+    return _link_part("video" if is_film else part, url, name)
+
+
+def with_attachments(messages: list[Json], parts: list[Json]) -> list[Json]:
+    """Return the messages with the parts after the text of the last one, which must be the user's."""
+    *earlier, last = messages
+    if last["role"] != "user":
+        raise ConfigError("attachments: the last message is not the user's", hint="put the parts into its content")
+    content = last.get("content")
+    words = _list(content)
+    if isinstance(content, str) and content.strip():
+        words = [{"type": "text", "text": content}]
+    return [*earlier, {**last, "content": [*words, *parts]}]
+
+
+# --- Many prompts ---------------------------------------------------------------------------
+# map and amap: a window of running questions, driven by the one who reads the results.
+# Optional: it knows only how to start a question, not what is asked.
+
+
+class _PromptMap:
+    """Asks many prompts, ``concurrency`` at a time, and gives the results in order."""
+
+    def __init__(
+        self,
+        prompts: Iterable[Any],
+        ask: Callable[[Any], _Question],
+        concurrency: int,
+        on_result: Callable[[Completion | Exception], None] | None = None,
+    ) -> None:
+        if isinstance(prompts, (str, dict)) or not hasattr(prompts, "__iter__"):
+            raise ConfigError(f"prompts is {type_name(prompts)}, not a list of prompts", hint="map(['one', 'two'])")
+        if not isinstance(concurrency, int) or not 1 <= concurrency <= 1000:
+            raise ConfigError(f"concurrency={concurrency!r}", hint="a whole number from 1 to 1000")
+        self._prompts = iter(prompts)
+        self._ask = ask
+        self._concurrency = concurrency
+        self._on_result = on_result  # called as each result comes, from its thread
+        self._changed = threading.Condition()
+        self._running: dict[int, _Question | None] = {}  # by number; None: being prepared
+        self._results: dict[int, Completion | Exception] = {}
+        self._end: BaseException | None = None  # what ends the program, such as SystemExit in a function
+        self.is_cancelled = False
+
+    def results(self) -> Generator[Completion | Exception, None, None]:
+        """Yield the results in order; to leave it cancels what runs."""
+        taken = given = 0
+        failure: BaseException | None = None  # of the iterable itself, or StopIteration
+        threads: list[threading.Thread] = []
+        try:
+            while True:
+                has_room = taken - given < MAP_AHEAD * self._concurrency and len(self._running) < self._concurrency
+                if given in self._results:
+                    given += 1
+                    yield self._results.pop(given - 1)
+                elif self._end is not None or self.is_cancelled:
+                    break
+                elif has_room and failure is None:
+                    try:
+                        prompt = next(self._prompts)
+                    except BaseException as error:  # of a generator: anything
+                        failure = error
+                        continue
+                    self._running[taken] = None
+                    threads = [t for t in threads if t.is_alive()]
+                    threads.append(start_thread(self._answer, taken, prompt))
+                    taken += 1
+                elif given == taken:
+                    break
+                else:
+                    self._wait(given, for_room=failure is None and taken - given < MAP_AHEAD * self._concurrency)
+            failure = self._end or failure
+            if failure is not None and not isinstance(failure, StopIteration):
+                raise failure
+        finally:
+            self.cancel()
+            until = time.monotonic() + CANCEL_GRACE  # for the rows of the log
+            for thread in threads:
+                thread.join(max(0.0, until - time.monotonic()))
+
+    def _wait(self, wanted: int, *, for_room: bool) -> None:
+        """Wait until the wanted result is there, or (``for_room``) fewer questions run than may."""
+        with self._changed:
+            while wanted not in self._results and self._end is None and not self.is_cancelled:
+                if for_room and len(self._running) < self._concurrency:
+                    return
+                self._changed.wait(WAIT_SLICE)
+
+    def _answer(self, number: int, prompt: Any) -> None:
+        result: Completion | Exception
+        try:
+            question = self._ask(prompt)
+            with self._changed:
+                self._running[number] = question
+            if self.is_cancelled:
+                question.call.cancel()
+            result = question.run()
+        except Exception as error:  # it stands in the answer's place
+            result = error
+        except BaseException as error:
+            with self._changed:
+                self._end = error
+                self._changed.notify_all()
+            return
+        with self._changed:
+            self._results[number] = result
+            del self._running[number]
+            if self._on_result and not self.is_cancelled:
+                self._on_result(result)
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Take no more prompts; what runs comes to its end."""
+        self._prompts = iter(())
+
+    def done_behind(self) -> list[tuple[int, Completion]]:
+        """Return (number, answer) of what was done out of turn when the results were left."""
+        return [(number, done) for number, done in sorted(self._results.items()) if isinstance(done, Completion)]
+
+    def cancel(self) -> None:
+        """End all that run, and take no more."""
+        with self._changed:
+            self.is_cancelled = True
+            running = [question for question in self._running.values() if question is not None]
+            self._changed.notify_all()
+        for question in running:
+            question.call.cancel()
+
+
+# --- Client ---------------------------------------------------------------------------------
+# Llm: the only joiner of all of the above. It checks what a call carries, prepares it once, and asks.
 
 
 def read_attachment(thing: Any) -> Json:
@@ -4531,8 +5317,8 @@ def read_attachment(thing: Any) -> Json:
         name, data = thing if isinstance(thing, tuple) else ("attachment", thing)
         data = bytes(memoryview(data))
     except (OSError, TypeError, ValueError) as error:
-        said = repr(thing) if isinstance(thing, (str, os.PathLike)) else _kind(thing)
-        raise ConfigError(f"attachments: {said[:200]}: {error}", hint="a path, URL, bytes or (name, bytes)") from None
+        shown = repr(thing) if isinstance(thing, (str, os.PathLike)) else type_name(thing)
+        raise ConfigError(f"attachments: {shown[:200]}: {error}", hint="a path, URL, bytes or (name, bytes)") from None
     if not data:
         raise ConfigError(f"attachments: {name} is empty", hint="a path, URL, bytes or (name, bytes)")
     if len(data) > MAX_ATTACHMENT:
@@ -4540,310 +5326,323 @@ def read_attachment(thing: Any) -> Json:
     return attachment_part(str(name), data)
 
 
-def _checked_prompt(prompt: object) -> str:
-    if not isinstance(prompt, str):
-        hint = "for messages use chat()" if isinstance(prompt, (list, tuple)) else "complete('...')"
-        raise ConfigError(f"the prompt is {_kind(prompt)}, not a str", hint=hint)
-    return prompt
+def split_prompt(prompt: Any) -> tuple[Any, Json]:
+    """Return what to ask and the parameters of its own; a dict holds both."""
+    if not isinstance(prompt, dict):
+        return prompt, {}
+    if ("prompt" in prompt) == ("messages" in prompt):
+        raise ConfigError("a dict asks with prompt or with messages", hint="{'prompt': '...', 'temperature': 0}")
+    return prompt.get("prompt", prompt.get("messages")), {
+        k: v for k, v in prompt.items() if k not in ("prompt", "messages")
+    }
 
 
-def _rest_of(first: Json | None, events: Iterator[Json]) -> Iterator[Json]:
-    if first is not None:
-        yield first
-        yield from events
+class _Plan:
+    """What one call or many carry, checked and prepared: settings, body fields, tools, schema, attachments."""
+
+    def __init__(self, session: _Session, config: LlmConfig, params: Json) -> None:
+        check_params(params)
+        settings = {k: v for k, v in params.items() if WHERE.get(k) in ("setting", "both")}
+        if settings.get("model", "") is None:  # None is "not given", as in the settings
+            del settings["model"]
+        if "headers" in settings:
+            settings["headers"] = {**(config.headers or {}), **checked_headers(settings["headers"])}
+        self.config = dataclasses.replace(config, **settings) if settings else config
+        self._session = session
+        self._fields = {k: v for k, v in params.items() if WHERE.get(k) != "call"}
+        self._action_id = params.get("action_id")
+        self._max_rounds = params.get("max_tool_rounds", MAX_TOOL_ROUNDS)
+        self._repairs = params.get("schema_retries", 0) if params.get("schema") is not None else 0
+        self._parts = [read_attachment(a) for a in params.get("attachments") or ()]
+        self._structure = Structure.of(params["schema"]) if params.get("schema") is not None else None
+        if self._structure:
+            self._fields["response_format"] = self._structure.response_format()
+        tools = {**(self.config.params or {}), **self._fields}.get("tools") or []
+        self._tools = tools_of(tools)
+        self._others = [_str(_dict(t.get("function")).get("name")) for t in tools if isinstance(t, dict)]
+        if self._tools:
+            self._fields["tools"] = [self._tools[function_name(t)].definition if callable(t) else t for t in tools]
+
+    def ask(self, prompt: object, *, stream: bool = False) -> _Operation | _Rounds:
+        """Make the question of a prompt or a history; nothing is sent before its events are read."""
+        if isinstance(prompt, str):
+            if not prompt.strip() and not self._parts:
+                raise ConfigError("the prompt is empty", hint="pass some text")
+            messages: list[Json] = [{"role": "user", "content": prompt}]
+        else:
+            messages = checked_messages(prompt)
+        config = self.config
+        if config.system_prompt and not any(m["role"] in ("system", "developer") for m in messages):
+            messages.insert(0, {"role": "system", "content": config.system_prompt})
+        if self._parts:
+            messages = with_attachments(messages, self._parts)
+        action_id = self._action_id or (new_operation_id() if self._tools or self._repairs else None)
+
+        def begin(messages: list[Json], call: _Call | None) -> _Operation:
+            body = build_body(config, messages, self._fields, stream=stream)
+            if call and body.get("tool_choice") not in ("auto", "none", None):
+                body["tool_choice"] = "auto"  # what had to be called has been
+            return _Operation(
+                self._session,
+                config,
+                "POST",
+                "/chat/completions",
+                body,
+                action_id=action_id,
+                is_completion=True,
+                parse=self._structure.parse if self._structure else None,
+                call=call,
+            )
+
+        if not self._tools and not self._repairs:
+            return begin(messages, None)
+        return _Rounds(
+            self._session, begin, messages, self._tools, self._others, self._max_rounds, repairs=self._repairs
+        )
+
+    def send(self, path: str, body: Json, parse: Callable[[Any], Any]) -> Any:
+        """Send a body of another endpoint with these settings, and return what ``parse`` makes of the answer."""
+        fields = {k: v for k, v in self._fields.items() if WHERE.get(k) != "setting"}
+        operation = _Operation(
+            self._session, self.config, "POST", path, {**body, **fields}, action_id=self._action_id, parse=parse
+        )
+        for _ in operation.events():
+            continue
+        return operation.result
 
 
-class _Many:
-    """Many prompts at once: threads that take the next one when they are done. A _Call to the bridge."""
+class Llm:
+    """A client for one model or a list of them; safe to use from many threads.
 
-    def __init__(
+    ``Llm(config)``, ``Llm(config, model=...)`` or ``Llm(model=...)``; the names are those of
+    LlmConfig. Each call may carry:
+
+    model, fallbacks, headers, temperature, max_tokens, system_prompt, session_id, workspace,
+    agent_id, timeout, connect_timeout, deadline, max_retries, retry_wait_max, log_content
+                    the settings of the same name, for this call; headers are added to the client's
+    action_id       a name of yours for the row of the log
+    tools           functions, run for you until the model answers; dicts are yours to run
+    max_tool_rounds how often functions may run for one question (10)
+    schema          a dataclass, TypedDict, list[...], pydantic model or JSON Schema: completion.parsed fits it
+    schema_retries  how often an answer that does not fit is sent back to the model (0)
+    attachments     paths, URLs, bytes or (name, bytes) that go with the last message
+    anything else   a field of the request body, such as top_p=0.9 or reasoning={"effort": "low"}
+    """
+
+    def __init__(self, config: LlmConfig | None = None, **overrides: Any) -> None:
+        if config is not None and not isinstance(config, LlmConfig):
+            raise ConfigError(f"config is {type_name(config)}, not an LlmConfig", hint="Llm(LlmConfig(model=...))")
+        self.config = dataclasses.replace(config, **overrides) if config else LlmConfig(**overrides)
+        self._session = _Session(self.config)
+
+    def __repr__(self) -> str:
+        return f"Llm({self.config!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as the settings; a key from the environment is taken from the worker's own."""
+        fields = dataclasses.fields(self.config)
+        settings = {f.name: getattr(self.config, f.name) for f in fields}
+        if self.config.api_key == _environment(KEY_ENV):
+            settings["api_key"] = None
+        changed = {f.name: settings[f.name] for f in fields if settings[f.name] != f.default}
+        return functools.partial(Llm, **changed), ()
+
+    def _plan(self, params: Json) -> _Plan:
+        return _Plan(self._session, self.config, params)
+
+    @staticmethod
+    def _checked_prompt(prompt: object) -> str:
+        if not isinstance(prompt, str):
+            hint = "for messages use chat()" if isinstance(prompt, (list, tuple)) else "complete('...')"
+            raise ConfigError(f"the prompt is {type_name(prompt)}, not a str", hint=hint)
+        return prompt
+
+    def complete(self, prompt: str, **params: Any) -> Completion:
+        """Answer a prompt; blocks until the answer is whole.
+
+        ``params`` are listed at Llm. Raises ConfigError before anything is sent, else an
+        OpenRouterError as the server or the network gives reason.
+        """
+        return self._plan(params).ask(self._checked_prompt(prompt)).run()
+
+    def chat(self, messages: Sequence[Json], **params: Any) -> Completion:
+        """Answer a list of messages; append ``completion.message`` to it to go on. Raises as complete."""
+        return self._plan(params).ask(checked_messages(messages)).run()
+
+    def stream(self, prompt_or_messages: str | Sequence[Json], **params: Any) -> Stream:
+        """Return a Stream for ``for`` or ``async for``; nothing is sent before its first iteration.
+
+        Bad arguments raise ConfigError here, all else is raised while it is read.
+        """
+        return Stream(self._plan(params).ask(prompt_or_messages, stream=True))
+
+    async def acomplete(self, prompt: str, **params: Any) -> Completion:
+        """Await an answer to a prompt; as complete, in a thread of its own. Cancel ends it at once."""
+        return await run_in_thread(self._plan(params).ask(self._checked_prompt(prompt)))
+
+    async def achat(self, messages: Sequence[Json], **params: Any) -> Completion:
+        """Await an answer to a list of messages; as chat, in a thread of its own."""
+        return await run_in_thread(self._plan(params).ask(checked_messages(messages)))
+
+    def _question(self, prompt: Any) -> _Operation | _Rounds:
+        """Make the question of a prompt as map takes it; nothing is sent."""
+        text_or_messages, own = split_prompt(prompt)
+        return self._plan(own).ask(text_or_messages)
+
+    def _prompt_map(
         self,
-        llm: Llm,
         prompts: Iterable[Any],
         concurrency: int,
         params: Json,
         on_result: Callable[[Completion | Exception], None] | None = None,
-    ) -> None:
-        if isinstance(prompts, (str, dict)) or not hasattr(prompts, "__iter__"):
-            raise ConfigError(f"prompts is {_kind(prompts)}, not a list of prompts", hint="map(['one', 'two'])")
-        if not isinstance(concurrency, int) or not 1 <= concurrency <= 1000:
-            raise ConfigError(f"concurrency={concurrency!r}", hint="a whole number from 1 to 1000")
-        llm._begin(llm._configured(params), "POST", "/chat/completions", {})  # what is wrong for all is said at once
-        self._llm = llm
-        self._prompts = iter(prompts)
-        self._concurrency = concurrency
-        self._params = params
-        self._on_result = on_result
-        self._changed = threading.Condition()
-        self._taking = threading.Lock()  # one of its own: an iterable may be slow, and no result waits for it
-        self._results: dict[int, Completion | Exception] = {}
-        self._running: weakref.WeakSet[_Asked] = weakref.WeakSet()  # also some that are done, which no cancel harms
-        self._taken = self._given = 0
-        self._is_at_end = False
-        self._failure: BaseException | None = None  # of the iterable itself, or what ends the program
-        self.is_cancelled = False
-        self.loop: Any = None
+    ) -> _PromptMap:
+        """Prepare what map and amap run; ``on_result`` is called as each result comes."""
+        plan = self._plan(params)  # what is wrong for all is said at once
+        require_key(plan.config)
 
-    def results(self) -> Generator[Completion | Exception, None, None]:
-        """Start the threads and yield the results in order."""
-        threads: list[threading.Thread] = []
-        try:
-            for _ in range(self._concurrency):
-                threads.append(_thread(self._work))
-            while self._wait_for_next():
-                yield self._results.pop(self._given - 1)
-            if self._failure:
-                raise self._failure
-        finally:
-            self.cancel()
-            until = time.monotonic() + CANCEL_GRACE  # for the rows of the log
-            for thread in threads:
-                thread.join(max(0.0, until - time.monotonic()))
+        def ask(prompt: Any) -> _Question:
+            text_or_messages, own = split_prompt(prompt)
+            return (self._plan({**params, **own}) if own else plan).ask(text_or_messages)
 
-    def done_behind(self) -> list[tuple[int, Completion]]:
-        """Return (number, answer) of what was done out of turn when the results were left."""
-        return [(index, done) for index, done in sorted(self._results.items()) if isinstance(done, Completion)]
+        return _PromptMap(prompts, ask, concurrency, on_result)
 
-    def _wait_for_next(self) -> bool:
-        with self._changed:
-            while self._given not in self._results:
-                if self.is_cancelled or self._is_at_end and self._given == self._taken:
-                    return False
-                self._changed.wait(WAIT_SLICE)
-            self._given += 1
-            self._changed.notify_all()
-            return True
+    def map(self, prompts: Iterable[Any], *, concurrency: int = 8, **params: Any) -> Iterator[Completion | Exception]:
+        """Answer many prompts, ``concurrency`` at a time; yield the results in order, as they come.
 
-    def _work(self) -> None:
-        try:
-            for index, prompt in iter(self._take, None):
-                self._answer(index, prompt)
-        except BaseException as error:  # a function that ends the program, as by SystemExit, ends them all
-            self._failure = error
-            self.cancel()
+        A prompt is a str, a list of messages, or a dict with ``prompt`` or ``messages`` and what
+        else holds for it alone. What one fails with stands in its place; the others go on. At
+        most 4 × ``concurrency`` answers are held for a slow reader. To stop early, also by
+        Ctrl-C, cancels what runs, and asks no more. The iterable is read in the reader's thread.
+        Raises ConfigError at once for what is wrong for all, and what the iterable itself raises,
+        after the answers before it.
+        """
+        return self._prompt_map(prompts, concurrency, params).results()
 
-    def _take(self) -> tuple[int, Any] | None:
-        with self._taking:
-            with self._changed:
-                while self._taken - self._given >= MAP_AHEAD * self._concurrency and not self.is_cancelled:
-                    self._changed.wait(WAIT_SLICE)  # nobody reads: what is not asked is not billed
-            if self.is_cancelled or self._is_at_end:
-                return None
-            try:
-                prompt = next(self._prompts)
-            except BaseException as error:  # of a generator: anything
-                with self._changed:
-                    self._is_at_end = True
-                    self._failure = self._failure if isinstance(error, StopIteration) else error
-                    self._changed.notify_all()
-                return None
-            with self._changed:
-                self._taken += 1
-                return self._taken - 1, prompt
+    def amap(
+        self, prompts: Iterable[Any], *, concurrency: int = 8, **params: Any
+    ) -> AsyncIterator[Completion | Exception]:
+        """Yield for ``async for`` what map yields."""
+        many = self._prompt_map(prompts, concurrency, params)
+        return iterate_in_thread(many.results(), many.cancel)
 
-    def _answer(self, index: int, prompt: Any) -> None:
-        result: Completion | Exception
-        try:
-            asked = self._llm._ask(*_prompt_and_params(prompt, self._params))
-            asked.call.loop = self.loop
-            with self._changed:
-                self._running.add(asked)
-            if self.is_cancelled:
-                asked.call.cancel()
-            result = asked.run()
-        except Exception as error:  # it stands in the answer's place
-            result = error
-        with self._changed:
-            self._results[index] = result
-            if self._on_result and not self.is_cancelled:
-                self._on_result(result)
-            self._changed.notify_all()
+    @property
+    def usage(self) -> Usage:
+        """Tokens and USD of all that this client was billed for; estimated costs are in the sum.
 
-    def cancel(self) -> None:
-        """End all that run, and take no more."""
-        with self._changed:
-            self.is_cancelled = True
-            running = list(self._running)
-            self._changed.notify_all()
-        for asked in running:
-            asked.call.cancel()
+        ``usage.cost`` is the known part; ``usage.unpriced`` counts the answers whose cost is unknown.
+        """
+        return self._session.usage
 
+    def models(self, query: str | None = None) -> list[ModelInfo]:
+        """Return the live catalogue; ``query``: words that id or name must hold. Needs no key."""
+        words = str(query or "").lower().split()
+        found: list[ModelInfo] = []
+        path: str | None = "/models"
+        base_path = "/" + (self.config.base_url or "").partition("://")[2].partition("/")[2]
+        for _ in range(100):  # pages of up to 1000; a server whose links go round must not hold us
+            page = self.request("GET", path)
+            entries = page.get("data") if isinstance(page, dict) else None
+            if not isinstance(entries, list) or len(_dicts(entries)) < len(entries):
+                raise APIResponseError(f"the answer is no catalogue: {shown_body(json.dumps(page, default=str))}")
+            found += map(model_from_listing, _dicts(entries))
+            path = _str_or_none(_dict(page.get("links")).get("next"))
+            if path is None:
+                break
+            for prefix in (self.config.base_url or "", base_path):
+                if path.startswith(prefix + "/"):
+                    path = path[len(prefix) :]
+        return [m for m in found if all(w in f"{m.id} {m.name}".lower() for w in words)]
 
-def _prompt_and_params(prompt: Any, params: Json) -> tuple[Any, Json]:
-    """Return what to ask and with which parameters; a dict holds both."""
-    if not isinstance(prompt, dict):
-        return prompt, params
-    own = {k: v for k, v in prompt.items() if k not in ("prompt", "messages")}
-    if ("prompt" in prompt) == ("messages" in prompt):
-        raise ConfigError("a dict asks with prompt or with messages", hint="{'prompt': '...', 'temperature': 0}")
-    return prompt.get("prompt", prompt.get("messages")), {**params, **own}
+    def embed(self, texts: str | Sequence[Any], *, model: str, **params: Any) -> Embeddings:
+        """Return a vector per text, with usage and cost; ``params`` are as those of complete. Raises as it."""
+        if not texts or not isinstance(texts, (str, list, tuple)):
+            hint = "embed(['a', 'b'], model=...)"
+            raise ConfigError(f"embed: texts is {type_name(texts) if texts else 'empty'}", hint=hint)
+        count = 1 if isinstance(texts, str) else len(texts)
+        plan = self._plan({**params, "model": model})
+        body = {"model": model, "input": texts}
+        vectors: Embeddings = plan.send("/embeddings", body, lambda a: decode_embeddings(_dict(a), model, count))
+        return vectors
 
+    def key(self) -> Json:
+        """Return what OpenRouter knows of the key: limit, use by day, week and month, budgets."""
+        return self._data("/key")
 
-class _Pieces(Generic[T]):
-    """What a stream yields, for ``for`` and for ``async for``, through one conversion of its events."""
+    def credits(self) -> Json:
+        """Return total_credits and total_usage in USD; needs a management key."""
+        return self._data("/credits")
 
-    def __init__(self, operation: _Asked, convert: Callable[[Json], T | None]) -> None:
-        self._operation = operation
-        self._convert = convert
+    def generation(self, generation_id: str) -> Json:
+        """Return the record of a generation; for minutes after a completion it may still be a 404."""
+        from urllib.parse import quote
 
-    def __iter__(self) -> Iterator[T]:
-        reader = self._read()
-        self._operation.reader = weakref.ref(reader)
-        return reader
+        if not isinstance(generation_id, str) or not generation_id:
+            raise ConfigError(f"generation_id={generation_id!r}", hint="completion.id, such as 'gen-...'")
+        return self._data(f"/generation?id={quote(generation_id, safe='')}")
 
-    def _read(self) -> Iterator[T]:
-        with contextlib.closing(self._operation.events()) as events:
-            yield from filter(None, map(self._convert, events))
+    def _data(self, path: str) -> Json:
+        answer = self.request("GET", path)
+        data = answer.get("data") if isinstance(answer, dict) else None
+        if not isinstance(data, dict):
+            raise APIResponseError(f"the answer has no data: {shown_body(json.dumps(answer, default=str))}")
+        return data
 
-    def __aiter__(self) -> AsyncIterator[T]:
-        return _iterate_in_thread(self._operation.call, self._read())
+    def request(self, method: str, path: str | None, body: Json | None = None) -> Any:
+        """Send any request of the API; same errors, retries and log row (GETs leave none).
+
+        ``path`` is relative to base_url ("/rerank"). Returns decoded JSON; bytes where the answer
+        is not JSON; an iterator of decoded events where it is SSE.
+        """
+        method = method.upper() if isinstance(method, str) else ""
+        if method not in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+            raise ConfigError(f"method={method!r}", hint="GET, POST, PUT, PATCH or DELETE")
+        if not isinstance(path, str) or not re.fullmatch(r"[!-\"$-~]+", path) or "://" in path.split("?")[0]:
+            raise ConfigError(f"path={path!r} is no path", hint="relative to base_url, such as '/rerank'")
+        if not isinstance(body, (dict, type(None))):
+            raise ConfigError(f"body is {type_name(body)}, not a dict", hint="request('POST', '/rerank', {...})")
+        operation = _Operation(self._session, self.config, method, "/" + path.lstrip("/"), body)
+        events = operation.events()
+        first = next(events, None)
+        if operation.is_stream:
+            return (chunk for chunk, _ in itertools.chain([first] if first else (), events))
+        for _ in events:
+            continue
+        return operation.result
 
     def close(self) -> None:
-        """End it, from any thread: the connection is closed, the row says cancelled."""
-        self._operation.call.cancel()
-        reader = self._operation.reader() if self._operation.reader else None
-        if reader is not None:
-            with contextlib.suppress(ValueError):  # another thread is inside; the closed connection ends it
-                reader.close()
+        """End all running calls and close all connections; the client can't be used again."""
+        self._session.close()
 
-
-class Stream(_Pieces[str]):
-    """An answer as it comes: iterate for text, with ``for`` or ``async for``, once.
-
-    Nothing is sent before the first iteration. To break out of the loop or to leave ``with``
-    closes the connection, which ends the billing at the providers that support it. Raises
-    StreamInterruptedError, with the partial answer, where the answer is not whole.
-    """
-
-    def __init__(self, operation: _Asked) -> None:
-        super().__init__(operation, chunk_text)
-
-    def chunks(self) -> _Pieces[Chunk]:
-        """Return an iterable (``for`` or ``async for``) of decoded chunks instead of text."""
-        return _Pieces(self._operation, decode_chunk)
-
-    @property
-    def partial(self) -> Completion:
-        """The answer so far, at any time."""
-        return self._operation.partial()
-
-    @property
-    def completion(self) -> Completion:
-        """The whole answer, after the end; before it, or without one, StreamInterruptedError."""
-        return self._operation.completion()
-
-    def __enter__(self) -> Stream:
+    def __enter__(self) -> Llm:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    async def __aenter__(self) -> Stream:
+    async def __aenter__(self) -> Llm:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         self.close()
 
 
-# Threads for asyncio. Our own and daemons: the default executor has few workers, and holds
-# asyncio.run until the last of them is done.
-
-
-class _Bridge:
-    """Carries the items of an iterator from its thread to a loop: in batches, with back-pressure."""
-
-    def __init__(self, call: _Call | _Many) -> None:
-        import asyncio
-
-        self._call = call
-        self._loop = call.loop = asyncio.get_running_loop()
-        self._items: list[Any] = []
-        self._room = threading.Condition()
-        self._waiter: Any = None
-        self.is_over = False
-        self.error: BaseException | None = None
-
-    def pump(self, iterator: Iterator[Any]) -> None:
-        """Run the iterator to its end in this thread."""
-        try:
-            for item in iterator:
-                self._put([item])
-        except BaseException as error:  # it belongs to the one who iterates
-            self.error = error
-        self.is_over = True
-        self._put([])
-
-    def _put(self, items: list[Any]) -> None:
-        with self._room:
-            while len(self._items) >= ASYNC_BACKLOG and not self._call.is_cancelled:
-                self._room.wait(WAIT_SLICE)
-                if self._loop.is_closed():
-                    self._call.cancel()
-            self._items += items
-            waiter, self._waiter = self._waiter, None
-        try:
-            if waiter is not None:
-                self._loop.call_soon_threadsafe(lambda: waiter.done() or waiter.set_result(None))
-        except RuntimeError:  # the loop is closed, and nobody waits any more
-            self._call.cancel()
-
-    async def batch(self) -> list[Any]:
-        """Wait for items and return all that are there; [] once it is over."""
-        while True:
-            with self._room:
-                items, self._items = self._items, []
-                if items or self.is_over:
-                    self._room.notify()
-                    return items
-                waiter = self._waiter = self._loop.create_future()
-            await waiter
-
-    def close(self) -> None:
-        """Cancel the call; a pump that waits for room goes on, and ends."""
-        self._call.cancel()
-        with self._room:
-            self._room.notify()
-
-
-async def _iterate_in_thread(call: _Call | _Many, iterator: Iterator[T]) -> AsyncIterator[T]:
-    """Yield what the iterator gives in a thread of its own; to stop early cancels its call."""
-    import asyncio
-
-    bridge = _Bridge(call)
-    _thread(bridge.pump, iterator)
-    try:
-        while True:
-            items = await bridge.batch()
-            if not items:
-                break
-            for item in items:
-                yield item
-        if bridge.error is not None:
-            raise bridge.error
-    finally:
-        bridge.close()
-        until = time.monotonic() + CANCEL_GRACE  # for the thread of a cancelled call to write its row
-        while not bridge.is_over and time.monotonic() < until:
-            await asyncio.sleep(0.005)
-
-
-async def _run_in_thread(operation: _Asked) -> Completion:
-    """Await the answer of an operation: its events are read as those of a stream, and dropped."""
-    async for _ in _iterate_in_thread(operation.call, operation.events()):
-        continue
-    return operation.completion()
-
-
 # --- Mock server ----------------------------------------------------------------------------
 # A loopback OpenRouter for tests and for --mock: real HTTP, the real shapes of stream and error.
+# Optional: nothing but the command line uses it.
 
 MOCK_PROVIDER = "Mock"  # on the log it tells mock calls from real ones
 MOCK_MODEL = "openai/gpt-4o-mini"  # what openrouter/auto is answered with
 MOCK_STEPS = frozenset({"ok", "error", "cut", "stall", "empty", "reset"})
+_MOCK_COMMENT = b": OPENROUTER PROCESSING\n\n"
+_MOCK_ERROR = {
+    "code": 502,
+    "message": "mock provider failed in the middle of the answer",
+    "metadata": {"error_type": "provider_unavailable", "provider_name": MOCK_PROVIDER},
+}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class MockRequest(_Value):
+class MockRequest:
     """A request as it arrived; ``headers`` are looked up in any case, ``json`` is None without a body."""
 
     method: str
@@ -4855,55 +5654,211 @@ class MockRequest(_Value):
         return getattr(self, name)
 
 
-class MockOpenRouter:
-    """A loopback server that speaks OpenRouter's wire format; use as a context manager.
+def sample_of(schema: Any, root: Any = None) -> Any:
+    """Return JSON that fits a schema."""
+    root, schema = schema if root is None else root, _dict(schema)
+    if "$ref" in schema:
+        target = root
+        for step in filter(None, str(schema["$ref"]).lstrip("#").split("/")):
+            target = _dict(target).get(step, {})
+        return sample_of(target, root)
+    for keyword in ("anyOf", "oneOf", "allOf"):
+        if schema.get(keyword):
+            return sample_of(schema[keyword][0], root)
+    if "const" in schema or schema.get("enum"):
+        return schema.get("const", (schema.get("enum") or [None])[0])
+    types = schema.get("type", "object" if "properties" in schema else "string")
+    kind = types[0] if isinstance(types, list) else types
+    if kind == "object":
+        return {name: sample_of(inner, root) for name, inner in _dict(schema.get("properties")).items()}
+    if kind == "array":
+        return [sample_of(schema.get("items", {}), root)] * max(1, _int_or_none(schema.get("minItems")) or 0)
+    moments = {"date": "2026-01-01", "date-time": "2026-01-01T00:00:00+00:00", "time": "00:00:00",
+               "uuid": "00000000-0000-4000-8000-000000000000"}  # fmt: skip
+    plain = {"integer": 1, "number": 1.5, "boolean": True, "null": None}
+    return plain.get(kind, moments.get(schema.get("format", ""), "mock"))
 
-        with MockOpenRouter(429, "Hello there") as mock:
-            llm = Llm(base_url=mock.url, api_key="any", log=False)
-            assert llm.complete("hi").content == "Hello there"
 
-    Each item answers one POST: "ok"; an int (that HTTP status); "error" (an error frame after
-    some text); "cut" (the connection closes after some text); "stall" (comments only, no data);
-    "empty"; "reset"; any other string is the text to answer. Then "ok". ``delay``: seconds
-    between the pieces of a stream. Costs are the price table's: nothing is asked, nothing is billed.
-    """
+def _words(text: object) -> list[str]:
+    """Cut a text as a model streams it: a word and its blank at a time."""
+    return re.findall(r"\s*\S+|\s+$", text_of(text))
 
-    def __init__(self, *script: str | int, delay: float = 0.0) -> None:
-        for step in script:
-            if isinstance(step, bool) or not isinstance(step, (str, int)):
-                raise ConfigError(f"MockOpenRouter: {step!r} is no step", hint="a str or an HTTP status")
-        self.requests: list[MockRequest] = []
-        self.delay = delay
-        self._script = list(script)
-        self._lock = threading.Lock()
-        self._server: Any = None
-        self.is_closing = threading.Event()
-        self.connections: set[Any] = set()
 
-    @property
-    def url(self) -> str:
-        """The base_url of the running server."""
-        if self._server is None:
-            raise ConfigError("the mock server is not running", hint="with MockOpenRouter() as mock: ...")
-        return f"http://127.0.0.1:{self._server.server_address[1]}/api/v1"
+def _listing_of(model: ModelInfo) -> Json:
+    """Return the entry of GET /models that a row of the price table came from."""
 
-    def __enter__(self) -> MockOpenRouter:
-        self._server = server = _mock_server(self)
-        _thread(server.serve_forever, 0.01)
-        return self
+    def per_token(price: float | None) -> str:
+        return "-1" if price is None else f"{price / 1e6:.12f}"
 
-    def __exit__(self, *exc: object) -> None:
-        self.is_closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-        for sock in list(self.connections):
-            _shut_down(sock)
+    return {
+        "id": model.id,
+        "canonical_slug": model.id,
+        "name": model.name,
+        "context_length": model.context_length,
+        "architecture": {"input_modalities": list(model.input_modalities)},
+        "pricing": dict(zip(LISTED_PRICES, map(per_token, dataclasses.astuple(model.pricing)))),
+        "top_provider": {"max_completion_tokens": model.max_completion_tokens},
+        "supported_parameters": ["tools"] if model.tools else [],
+    }
 
-    def take(self, request: MockRequest) -> str | int:
-        """Note a request and return the step that answers it."""
-        with self._lock:
-            self.requests.append(request)
-            return self._script.pop(0) if self._script and request.method == "POST" else "ok"
+
+class _MockAnswer:
+    """The answer to one request of a mock server: a status, and the pieces of a chunked body."""
+
+    def __init__(self, mock: MockOpenRouter, handler: Any, request: MockRequest, number: int) -> None:
+        self._mock = mock
+        self._handler = handler
+        self._request = request
+        self._body = _dict(request.json)
+        self._messages = _list(self._body.get("messages"))
+        self._asked = str(self._body.get("model") or next(iter(_list(self._body.get("models"))), ""))
+        self._model = MOCK_MODEL if self._asked.startswith("openrouter/") else self._asked
+        self._number = number
+
+    def send(self, step: Any) -> None:
+        """Answer as the step of the script says."""
+        handler = self._handler
+        if step == "reset":
+            import socket as sockets
+            import struct
+
+            handler.close_connection = True
+            linger = struct.pack("ii", 1, 0)  # close with RST instead of FIN
+            handler.connection.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, linger)
+            sockets.close(handler.connection.detach())
+            return
+        status, pieces = self._answer(step)
+        is_stream = status == 200 and self._body.get("stream") is True
+        handler.send_response(status)
+        handler.send_header("Content-Type", "text/event-stream" if is_stream else "application/json")
+        handler.send_header("X-Generation-Id", f"gen-mock-{self._number}")
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        for piece in pieces:
+            handler.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+        if step == "cut":
+            handler.close_connection = True
+        else:
+            handler.wfile.write(b"0\r\n\r\n")
+
+    def _answer(self, step: Any) -> tuple[int, Iterable[bytes]]:
+        path, method = self._request.path.split("?")[0], self._request.method
+        if method == "GET" and path.endswith("/models/count"):
+            return self._json({"data": {"count": len(METADATA)}})
+        if method == "GET" and path.endswith("/models"):
+            return self._json({"data": [_listing_of(METADATA[i]) for i in METADATA]})
+        if method == "GET" and path.endswith("/key"):
+            return self._json({"data": {"label": "mock", "limit": None, "limit_remaining": None, "usage": 0}})
+        if not (self._request.headers.get("Authorization") or "").startswith("Bearer "):
+            return self._error(401, "Missing Authentication header")
+        if method == "GET" and path.endswith("/credits"):
+            return self._json({"data": {"total_credits": 0, "total_usage": 0}})
+        if method == "GET" and path.endswith("/generation"):
+            wanted = self._request.path.partition("id=")[2]
+            return self._json({"data": {"id": wanted, "model": MOCK_MODEL, "total_cost": 0.0, "native_tokens_prompt": 1,
+                                        "native_tokens_completion": 1, "cancelled": False}})  # fmt: skip
+        if isinstance(step, int):
+            return self._error(step, f"mock error {step}")
+        if "/" not in self._asked and not self._asked.startswith("@") and method == "POST":
+            return self._error(400, f"{self._asked} is not a valid model ID")
+        if method == "POST" and path.endswith("/embeddings"):
+            texts = self._body.get("input")
+            size = _int_or_none(self._body.get("dimensions")) or 8
+            data = [
+                {"index": i, "embedding": [len(str(text)) % 97 / 97 + n / size for n in range(size)]}
+                for i, text in enumerate([texts] if isinstance(texts, str) else _list(texts))
+            ]
+            return self._json({"object": "list", "data": data, "model": self._asked, "usage": self._usage(0)})
+        if not path.endswith("/chat/completions") or method == "GET":
+            return self._error(404, f"the mock server has no {path}")
+        return 200, self._stream(step) if self._body.get("stream") is True else self._plain(step)
+
+    def _json(self, body: Json) -> tuple[int, list[bytes]]:
+        return 200, [json.dumps(body).encode()]
+
+    def _error(self, status: int, message: str) -> tuple[int, list[bytes]]:
+        return status, [json.dumps({"error": {"code": status, "message": message}, "user_id": "user_mock"}).encode()]
+
+    def _message(self, step: Any) -> tuple[Json, Json]:
+        """Return the message that a step answers with, and the fields of its choice and body."""
+        if isinstance(step, dict):
+            outside = {k: step[k] for k in ("finish_reason", "native_finish_reason", "usage", "model") if k in step}
+            message = {"content": "", **{k: v for k, v in step.items() if k not in outside}}
+            calls = [
+                {"index": i, "type": "function", "id": f"call_{i}", **call}
+                for i, call in enumerate(_dicts(message.get("tool_calls")))
+            ]
+            if calls:
+                message["tool_calls"] = calls
+                outside.setdefault("finish_reason", "tool_calls")
+            return message, outside
+        text = step
+        if step in MOCK_STEPS:
+            prompt = last_text(self._messages, ("user",)) or ""
+            asked = prompt if len(prompt) <= 200 else prompt[:200] + "..."
+            wanted = _dict(_dict(self._body.get("response_format")).get("json_schema")).get("schema")
+            text = (
+                f"This is a mock answer: no model was asked, and nothing was billed. {self._model} would have been"
+                f' asked: "{asked}". Set {KEY_ENV} and leave --mock out for a real one.'
+            )
+            if wanted is not None:
+                text = json.dumps(sample_of(wanted))
+        return {"content": "" if step == "empty" else text}, {}
+
+    def _plain(self, step: Any) -> Iterator[bytes]:
+        yield b"\n         \n" * 2
+        yield from self._stall(step, b"\n         \n")
+        message, outside = self._message(step)
+        usage = outside.pop("usage", None) or self._usage(len(_words(message["content"])))
+        message = {"role": "assistant", "refusal": None, "reasoning": None, **message}
+        reason = outside.pop("finish_reason", None if step == "empty" else "stop")
+        choice: Json = {"index": 0, "message": message, "finish_reason": reason, "native_finish_reason": reason}
+        if step == "error":
+            choice.update(finish_reason="error", error=_MOCK_ERROR)
+        body = {**self._envelope("chat.completion"), **outside, "choices": [choice], "usage": usage}
+        data = json.dumps(body).encode()
+        yield data[: len(data) // 2] if step == "cut" else data
+
+    def _stream(self, step: Any) -> Iterator[bytes]:
+        def event(delta: Json, reason: str | None, **more: Any) -> bytes:
+            choice = {"index": 0, "finish_reason": reason, "native_finish_reason": reason, "delta": delta}
+            chunk = {**self._envelope("chat.completion.chunk"), **outside, "choices": [choice], **more}
+            return b"data: " + json.dumps(chunk).encode() + b"\n\n"
+
+        yield _MOCK_COMMENT * 2
+        yield from self._stall(step, _MOCK_COMMENT)
+        message, outside = self._message(step)
+        words, reason = _words(message.pop("content")), outside.pop("finish_reason", "stop")
+        usage = outside.pop("usage", None) or self._usage(len(words))
+        if message:
+            yield event({"role": "assistant", "content": "", **message}, None)
+        for word in words[: len(words) // 2] if step in ("cut", "error") else words:
+            yield event({"role": "assistant", "content": word}, None)
+            time.sleep(self._mock.delay)
+        if step == "cut":
+            return
+        if step == "error":
+            yield event({"role": "assistant", "content": ""}, "error", error=_MOCK_ERROR)
+        elif step != "empty":
+            yield event({"role": "assistant", "content": ""}, reason)
+            yield event({"role": "assistant", "content": ""}, reason, usage=usage)
+        yield b"data: [DONE]\n\n"
+
+    def _stall(self, step: Any, filler: bytes) -> Iterator[bytes]:
+        while step == "stall" and not self._mock.is_closing.wait(0.02):
+            yield filler
+
+    def _envelope(self, kind: str) -> Json:
+        head = {"id": f"gen-mock-{self._number}", "provider": MOCK_PROVIDER, "model": self._model, "object": kind}
+        return {**head, "created": int(time.time())}
+
+    def _usage(self, made: int) -> Json:
+        texts = [text_of(_dict(m).get("content")) for m in self._messages]
+        asked = sum(map(len, texts)) + len(str(self._body.get("input", "")))
+        sent = max(1, asked // 4)  # the usual guess: four characters a token
+        usage: Json = {"prompt_tokens": sent, "completion_tokens": made, "total_tokens": sent + made}
+        cost = estimate_cost(self._model, Usage.from_wire(usage))
+        return {**usage, **({} if cost is None else {"cost": cost, "is_byok": False})}
 
 
 def _mock_server(mock: MockOpenRouter) -> Any:
@@ -4934,10 +5889,9 @@ def _mock_server(mock: MockOpenRouter) -> Any:
                 decoded = decode_json(body.decode()) if body else None
             except ValueError:
                 decoded = None
-            # http.server's headers are a mapping that is looked up in any case
-            request = MockRequest(self.command, self.path, self.headers, decoded)  # type: ignore[arg-type]
-            step = mock.take(request)
-            _MockAnswer(mock, self, request).send(step)
+            request = MockRequest(self.command, self.path, Headers(self.headers.items()), decoded)
+            step, number = mock.take(request)
+            _MockAnswer(mock, self, request, number).send(step)
 
         do_GET = do_POST
 
@@ -4947,160 +5901,218 @@ def _mock_server(mock: MockOpenRouter) -> Any:
     return Server(("127.0.0.1", 0), Handler)
 
 
-class _MockAnswer:
-    """The answer to one request of a mock server: a status, and the pieces of a chunked body."""
+class MockOpenRouter:
+    """A loopback server that speaks OpenRouter's wire format; use as a context manager.
 
-    def __init__(self, mock: MockOpenRouter, handler: Any, request: MockRequest) -> None:
-        self._mock = mock
-        self._handler = handler
-        self._request = request
-        self._body = _dict(request.json)
-        self._messages = _list(self._body.get("messages"))
-        self._asked = str(self._body.get("model") or next(iter(_list(self._body.get("models"))), ""))
-        self._model = MOCK_MODEL if self._asked.startswith("openrouter/") else self._asked
-        self._number = len(mock.requests)
+        with MockOpenRouter(429, "Hello there") as mock:
+            llm = Llm(base_url=mock.url, api_key="any", log=False)
+            assert llm.complete("hi").content == "Hello there"
 
-    def send(self, step: str | int) -> None:
-        """Answer as the step of the script says."""
-        handler = self._handler
-        if step == "reset":
-            self._reset()
-            return
-        status, pieces = self._answer(step)
-        is_stream = status == 200 and self._body.get("stream") is True
-        handler.send_response(status)
-        handler.send_header("Content-Type", "text/event-stream" if is_stream else "application/json")
-        handler.send_header("X-Generation-Id", f"gen-mock-{self._number}")
-        handler.send_header("Transfer-Encoding", "chunked")
-        handler.end_headers()
-        for piece in pieces:
-            self._write(piece)
-        if step == "cut":
-            handler.close_connection = True
-        else:
-            self._write(b"")
+    Each item answers one POST: "ok"; an int (that HTTP status); "error" (an error frame after
+    some text); "cut" (the connection closes after some text); "stall" (comments only, no data);
+    "empty"; "reset"; any other string is the text to answer; a dict holds fields of the message,
+    such as ``tool_calls``, and ``usage``, ``finish_reason`` or ``model``; a function gets the
+    MockRequest and returns one of these. Then "ok", which answers a ``schema`` with JSON that
+    fits it. ``delay``: seconds between the pieces of a stream. Costs are the price table's:
+    nothing is asked, nothing is billed.
+    """
 
-    def _write(self, piece: bytes) -> None:
-        self._handler.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+    def __init__(self, *script: Any, delay: float = 0.0) -> None:
+        for step in script:
+            if isinstance(step, bool) or not (isinstance(step, (str, int, dict)) or callable(step)):
+                hint = "a str, an HTTP status, a dict of a message, or a function of the request"
+                raise ConfigError(f"MockOpenRouter: {step!r} is no step", hint=hint)
+        self.requests: list[MockRequest] = []
+        self.delay = delay
+        self._script = list(script)
+        self._lock = threading.Lock()
+        self._server: Any = None
+        self.is_closing = threading.Event()
+        self.connections: set[Any] = set()
 
-    def _reset(self) -> None:
-        import socket as sockets
-        import struct
+    @property
+    def url(self) -> str:
+        """The base_url of the running server."""
+        if self._server is None:
+            raise ConfigError("the mock server is not running", hint="with MockOpenRouter() as mock: ...")
+        return f"http://127.0.0.1:{self._server.server_address[1]}/api/v1"
 
-        self._handler.close_connection = True
-        linger = struct.pack("ii", 1, 0)  # close with RST instead of FIN
-        self._handler.connection.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, linger)
-        sockets.close(self._handler.connection.detach())
+    def __enter__(self) -> MockOpenRouter:
+        self.is_closing.clear()
+        self._server = server = _mock_server(self)
+        start_thread(server.serve_forever, 0.01)
+        return self
 
-    def _answer(self, step: str | int) -> tuple[int, Iterable[bytes]]:
-        path = self._request.path.split("?")[0]
-        if self._request.method == "GET" and path.endswith("/models"):
-            return 200, [json.dumps({"data": [_listing_of(METADATA[i]) for i in METADATA]}).encode()]
-        if self._request.method == "GET" and path.endswith("/key"):
-            return 200, [b'{"data": {"label": "mock", "limit": null, "limit_remaining": null, "usage": 0}}']
-        if not (self._request.headers.get("Authorization") or "").startswith("Bearer "):
-            return self._error(401, "Missing Authentication header")
-        if isinstance(step, int):
-            return self._error(step, f"mock error {step}")
-        if not path.endswith("/chat/completions") or self._request.method == "GET":
-            return self._error(404, f"the mock server has no {path}")
-        if "/" not in self._asked and not self._asked.startswith("@"):
-            return self._error(400, f"{self._asked} is not a valid model ID")
-        return 200, self._stream(step) if self._body.get("stream") is True else self._plain(step)
+    def __exit__(self, *exc: object) -> None:
+        self.is_closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+        for sock in list(self.connections):
+            shut_down(sock)
 
-    def _error(self, status: int, message: str) -> tuple[int, list[bytes]]:
-        return status, [json.dumps({"error": {"code": status, "message": message}, "user_id": "user_mock"}).encode()]
+    def take(self, request: MockRequest) -> tuple[Any, int]:
+        """Note a request; return the step that answers it, and its number."""
+        with self._lock:
+            self.requests.append(request)
+            number = len(self.requests)
+            step = self._script.pop(0) if self._script and request.method == "POST" else "ok"
+        return (step(request) if callable(step) else step), number
 
-    def _plain(self, step: str) -> Iterator[bytes]:
-        yield b"\n         \n" * 2
-        yield from self._stall(step, b"\n         \n")
-        words = self._words(step)
-        choice: Json = {"index": 0, "finish_reason": "stop", "native_finish_reason": "stop"}
-        choice["message"] = {"role": "assistant", "content": "".join(words), "refusal": None, "reasoning": None}
-        if step == "empty":
-            choice.update(finish_reason=None, native_finish_reason=None)
-        if step == "error":
-            choice.update(finish_reason="error", error=_MOCK_ERROR)
-        body = self._envelope("chat.completion", choice, usage=self._usage(len(words)))
-        data = json.dumps(body).encode()
-        yield data[: len(data) // 2] if step == "cut" else data
 
-    def _stream(self, step: str) -> Iterator[bytes]:
-        yield _MOCK_COMMENT * 2
-        yield from self._stall(step, _MOCK_COMMENT)
-        words = self._words(step)
-        for word in words[: len(words) // 2] if step in ("cut", "error") else words:
-            yield self._event(word, None)
-            time.sleep(self._mock.delay)
-        if step == "cut":
-            return
-        if step == "error":
-            yield self._event("", "error", error=_MOCK_ERROR)
-        elif step != "empty":
-            yield self._event("", "stop")
-            yield self._event("", "stop", usage=self._usage(len(words)))
-        yield b"data: [DONE]\n\n"
+# --- Report ---------------------------------------------------------------------------------
+# One self-contained HTML page about a log: no scripts, no network, SVG inside.
+# Optional: it only reads what LlmOperationCollector gives.
 
-    def _stall(self, step: str, filler: bytes) -> Iterator[bytes]:
-        while step == "stall" and not self._mock.is_closing.wait(0.02):
-            yield filler
+_REPORT_STYLE = """
+:root { color-scheme: light dark; --ink: #1d2430; --soft: #667085; --paper: #fff; --line: #d8dde5; --bar: #4f7bd9; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6e9ef; --soft: #9aa4b5; --paper: #14181f; --line: #313946; --bar: #6f97ee; } }
+* { box-sizing: border-box }
+body { margin: 0 auto; max-width: 1200px; padding: 16px; color: var(--ink); background: var(--paper);
+  font: 15px/1.45 system-ui, sans-serif }
+h1 { font-size: 1.4em; margin: 0 0 2px } h2 { font-size: 1.1em; margin: 28px 0 8px } p { color: var(--soft); margin: 0 }
+.cards { display: flex; flex-wrap: wrap; gap: 10px; margin: 16px 0 }
+.card { flex: 1 1 150px; border: 1px solid var(--line); border-radius: 8px; padding: 10px 14px }
+.card b { display: block; font-size: 1.5em } .card span, th { color: var(--soft); font-size: .9em }
+.wide { overflow-x: auto } svg { width: 100%; height: auto; min-width: 640px; display: block }
+svg text { font: 11px system-ui, sans-serif; fill: var(--soft) }
+table { border-collapse: collapse; width: 100% } th { font-weight: normal; text-align: right; padding: 4px 8px }
+td { text-align: right; padding: 4px 8px; border-top: 1px solid var(--line); white-space: nowrap }
+th:first-child, td:first-child, .text { text-align: left } td.text { white-space: normal; overflow-wrap: anywhere;
+  min-width: 180px } td:first-child { overflow-wrap: anywhere; white-space: normal; min-width: 130px }
+i.bar { display: block; height: 4px; border-radius: 2px; background: var(--bar); margin-top: 3px }
+.key { display: inline-block; margin: 6px 14px 0 0; color: var(--soft) }
+.key i { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 5px }
+"""
+_REPORT_COLORS = ("#4f7bd9", "#e08a3c", "#3fa37a", "#b0578d", "#8a7fd1", "#c9b13a", "#5aa9c4", "#98a2b3")
+_REPORT_DEAREST = 20  # rows of the dearest calls
+_REPORT_TEXT = 180  # characters of a question or an error
 
-    def _event(self, content: str, finish_reason: str | None, **more: Any) -> bytes:
-        choice: Json = {"index": 0, "finish_reason": finish_reason, "native_finish_reason": finish_reason}
-        choice["delta"] = {"role": "assistant", "content": content}
-        return b"data: " + json.dumps(self._envelope("chat.completion.chunk", choice, **more)).encode() + b"\n\n"
 
-    def _envelope(self, kind: str, choice: Json, **more: Any) -> Json:
-        head = {"id": f"gen-mock-{self._number}", "provider": MOCK_PROVIDER, "model": self._model, "object": kind}
-        return {**head, "created": int(time.time()), "choices": [choice], **more}
+def _report_table(head: Sequence[str], rows: Sequence[Sequence[Any]], bars: Sequence[int] = (), text: int = -1) -> str:
+    """Return an HTML table; the columns of ``bars`` show their share of the largest value, ``text`` holds prose."""
+    from html import escape
 
-    def _words(self, step: str) -> list[str]:
-        """Cut the text to answer as a model streams it: a word and its blank at a time."""
-        text = step
-        if step in MOCK_STEPS:
-            prompt = _last_text(self._messages, ("user",)) or ""
-            asked = prompt if len(prompt) <= 200 else prompt[:200] + "..."
-            text = (
-                f"This is a mock answer: no model was asked, and nothing was billed. {self._model} would have been"
-                f' asked: "{asked}". Set {KEY_ENV} and leave --mock out for a real one.'
+    most = {i: max((row[i] or 0 for row in rows), default=0) for i in bars}
+    lines = []
+    for row in rows:
+        cells = []
+        for i, value in enumerate(row):
+            share = 100 * (value or 0) / most[i] if most.get(i) else 0
+            bar = f'<i class="bar" style="width:{share:.0f}%"></i>' if i in most else ""
+            style = ' class="text"' if i == text else ""
+            shown = f"{value:,}" if isinstance(value, int) else number_text(value)
+            cells.append(f"<td{style}>{escape(shown)}{bar}</td>")
+        lines.append("<tr>" + "".join(cells) + "</tr>")
+    names = "".join(f"<th>{escape(name)}</th>" for name in head)
+    none = "" if lines else f'<tr><td colspan="{len(head)}">none</td></tr>'
+    return f'<div class="wide"><table><tr>{names}</tr>{"".join(lines)}{none}</table></div>'
+
+
+def _report_days(rows: Sequence[Row]) -> str:
+    """Return the spending per local day as stacked bars in SVG; the dearest models have colours of their own."""
+    from html import escape
+
+    sums: dict[str, float] = {}
+    days: dict[str, dict[str, float]] = {}
+    for row in rows:
+        sums[str(row["model"])] = sums.get(str(row["model"]), 0.0) + (row["cost"] or 0)
+    top = sorted(sums, key=sums.__getitem__, reverse=True)[: len(_REPORT_COLORS) - 1]
+    for row in rows:
+        costs = days.setdefault(str(row["day"]), {})
+        name = str(row["model"]) if str(row["model"]) in top else "others"
+        costs[name] = costs.get(name, 0.0) + (row["cost"] or 0)
+    shown = sorted(days)[-60:]
+    names = [*top, *(["others"] if len(sums) > len(top) else [])]
+    colors = dict(zip(names, _REPORT_COLORS))
+    most = max((sum(days[day].values()) for day in shown), default=0) or 1
+    width, height, step = 900, 220, 900 / max(1, len(shown))
+    parts = [f'<text x="0" y="12">${escape(number_text(float(most)))}</text>']
+    for i, day in enumerate(shown):
+        top_edge = height - 20.0
+        for name in names:
+            size = days[day].get(name, 0.0) / most * (height - 40)
+            top_edge -= size
+            title = f"{day} {name}: ${number_text(days[day].get(name, 0.0))}"
+            parts.append(
+                f'<rect x="{i * step + step * 0.1:.1f}" y="{top_edge:.1f}" width="{min(60.0, step * 0.8):.1f}"'
+                f' height="{size:.1f}" fill="{colors[name]}"><title>{escape(title)}</title></rect>'
             )
-        return [] if step == "empty" else re.findall(r"\s*\S+|\s+$", text)
-
-    def _usage(self, made: int) -> Json:
-        asked = sum(len(text_of(_dict(m).get("content"))) for m in self._messages)
-        sent = max(1, asked // 4)  # the usual guess: four characters a token
-        usage: Json = {"prompt_tokens": sent, "completion_tokens": made, "total_tokens": sent + made}
-        cost = estimate_cost(self._model, Usage.from_wire(usage))
-        return {**usage, **({} if cost is None else {"cost": cost, "is_byok": False})}
+        if i % max(1, len(shown) // 8) == 0:
+            parts.append(f'<text x="{min(i * step, width - 32):.1f}" y="{height - 4}">{escape(day[5:])}</text>')
+    keys = "".join(
+        f'<span class="key"><i style="background:{colors[name]}"></i>{escape(name)}</span>' for name in names
+    )
+    return f'<svg viewBox="0 0 {width} {height}" role="img">{"".join(parts)}</svg>{keys}'
 
 
-_MOCK_COMMENT = b": OPENROUTER PROCESSING\n\n"
-_MOCK_ERROR = {
-    "code": 502,
-    "message": "mock provider failed in the middle of the answer",
-    "metadata": {"error_type": "provider_unavailable", "provider_name": MOCK_PROVIDER},
-}
+def report_html(since: Moment | None, path: LogTarget) -> tuple[str, int]:
+    """Return the page about a log, and the number of operations that it covers."""
+    from html import escape
 
+    def query(columns: str, more: str = "") -> Operations:
+        sql = f"SELECT {columns} FROM operations WHERE timestamp >= ? {more}"
+        return LlmOperationCollector.query(sql, [_moment(since) or ""], path=path)
 
-def _listing_of(model: ModelInfo) -> Json:
-    prices = dict(zip(_LISTED_PRICES, dataclasses.astuple(model.pricing)))
-    return {
-        "id": model.id,
-        "canonical_slug": model.id,
-        "name": model.name,
-        "context_length": model.context_length,
-        "architecture": {"input_modalities": list(model.input_modalities)},
-        "pricing": {k: "-1" if v is None else f"{v / 1e6:.12f}" for k, v in prices.items()},
-        "top_provider": {"max_completion_tokens": model.max_completion_tokens},
-        "supported_parameters": ["tools"] if model.tools else [],
+    def line(text: object) -> str:
+        return " ".join(str(text or "-").split())[:_REPORT_TEXT]
+
+    models = LlmOperationCollector.totals("model", since=since, path=path)
+    days = query("date(timestamp, 'localtime') AS day, model, sum(cost) AS cost", "GROUP BY 1, 2")
+    reported = query("sum(cost) AS usd", "AND cost_source = 'reported'")
+    span = query("min(substr(timestamp, 1, 10)) || ' to ' || max(substr(timestamp, 1, 10)) AS text")
+    minute = "replace(substr(timestamp, 1, 16), 'T', ' ')"
+    dearest = query(f"{minute}, model, cost, total_tokens, latency_ms, user_prompt",
+                    f"AND cost > 0 ORDER BY cost DESC LIMIT {_REPORT_DEAREST}")  # fmt: skip
+    failed_ones = "AND NOT coalesce(success, 0) AND status != 'running'"
+    failures = query(f"coalesce(error_type, status), count(*), max({minute}), max(error_message)",
+                     f"{failed_ones} GROUP BY 1 ORDER BY 2 DESC LIMIT 30")  # fmt: skip
+    unknown = query("status, model, count(*), sum(output_tokens)", "AND cost IS NULL AND status IN"
+                    " ('interrupted', 'cancelled') GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 30")  # fmt: skip
+    calls, spent = sum(row["calls"] for row in models), sum(row["cost"] or 0.0 for row in models)
+    cards = {
+        "spent": f"${number_text(float(spent))}",
+        "calls": f"{calls:,}",
+        "errors": f"{sum(row['errors'] for row in models):,}",
+        "calls of unknown cost": f"{sum(row['unpriced'] for row in models):,}",
+        "of the cost reported by the server": f"{100 * (reported[0]['usd'] or 0) / spent:.0f} %" if spent else "-",
     }
+    shown_cards = "".join(f'<div class="card"><b>{escape(v)}</b><span>{k}</span></div>' for k, v in cards.items())
+    per_model = [
+        [row["model"] or "-", row["cost"], row["calls"], row["total_tokens"], row["p50_ms"], row["p95_ms"],
+         row["first_p50_ms"], row["tokens_per_s"], round(100.0 * row["errors"] / row["calls"], 1),
+         round(100.0 * (row["cached_tokens"] or 0) / row["input_tokens"], 1) if row["input_tokens"] else None]
+        for row in models
+    ]  # fmt: skip
+    head = ["model", "USD", "calls", "tokens", "p50 ms", "p95 ms", "first text ms", "tokens/s", "errors %", "cached %"]
+    calls_of = [[*list(row.values())[:-1], line(row["user_prompt"])] for row in dearest]
+    failed = [[*list(row.values())[:-1], line(list(row.values())[-1])] for row in failures]
+    when = (span[0]["text"] if span else None) or "no operations"
+    parts = [
+        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><title>Operations</title>',
+        f"<style>{_REPORT_STYLE}</style></head><body>",
+        f"<h1>What the models cost</h1><p>{escape(when)} (UTC), made {escape(utc_timestamp()[:16])}</p>",
+        f'<div class="cards">{shown_cards}</div>',
+        f'<h2>Spending per day, by model</h2><div class="wide">{_report_days(days)}</div>',
+        "<h2>Models</h2>", _report_table(head, per_model, bars=range(1, 10)),
+        f"<h2>The dearest {len(dearest)} calls</h2>",
+        _report_table(["time (UTC)", "model", "USD", "tokens", "ms", "question"], calls_of, bars=[2], text=5),
+        "<h2>Failures by type</h2>", _report_table(["type", "calls", "last (UTC)", "example"], failed, [1], text=3),
+        "<h2>Interrupted and cancelled calls whose cost is unknown</h2>",
+        _report_table(["status", "model", "calls", "output tokens"], [list(row.values()) for row in unknown], [2]),
+        "<p>--costs --reconcile asks the service for them.</p></body></html>",
+    ]  # fmt: skip
+    return "".join(parts), calls
 
 
 # --- Command line ---------------------------------------------------------------------------
 # The only place that prints or reads stdin. The answer goes to stdout, all else to stderr.
+# main() is a guest: it leaves the streams of its caller as they were.
 
 _EXIT_CODES: list[tuple[type[OpenRouterError], int]] = [
     (ConfigError, 2),
+    (BudgetError, 4),
     (AuthenticationError, 3),
     (PermissionDeniedError, 3),
     (InsufficientCreditsError, 4),
@@ -5113,195 +6125,107 @@ EXIT_OTHER_ERROR = 1
 EXIT_USAGE = 2
 EXIT_NOT_FOUND = 6
 EXIT_INTERRUPTED = 130
-
 _EPILOG = """\
-exit codes: 0 done, 1 other API error, 2 usage or configuration, 3 key refused, 4 no credits,
-5 rate limit, 6 model not found, 7 network or timeout, 8 stream interrupted, 130 Ctrl-C
+exit codes: 0 done, 1 other API error, 2 usage or configuration, 3 key refused,
+4 no credits or budget used up, 5 rate limit, 6 model not found,
+7 network or timeout, 8 stream interrupted, 130 Ctrl-C
 environment: OPENROUTER_API_KEY, OPENROUTER_MODEL, OPENROUTER_BASE_URL,
-OPENROUTER_MIN_LOG (a path, or off), OPENROUTER_MIN_LOG_CONTENT=0, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE"""
+OPENROUTER_MAX_COST_PER_DAY, OPENROUTER_MIN_LOG (a path, or off),
+OPENROUTER_MIN_LOG_CONTENT=0, OPENROUTER_ALLOW_PLAIN_HTTP=1,
+HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE"""
+
+# What the library's hints call things, and what the command line does.
+_OPTION_WORDS = (
+    (r" or pass api_key=\.\.\.| or allow_plain_http=True", ""),
+    (r"\bname (a fallback|fallbacks)(=\[\.\.\.\])?|\bfallbacks=(\[\.\.\.\])?", "name a fallback with -f"),
+    (r"\bset max_tokens=(\d+)", r"give --max-tokens \1"),
+    (r"\bmax_tokens\b(=(\.\.\.)?)?", "--max-tokens "),
+    (r"\b(?<!connect_)timeout\b(?!_)(=(\.\.\.)?)?", "--timeout "),
+    (r"\btemperature=", "-t "),
+    (r"\bmodel=", "-m "),
+    (r"\bsystem_prompt=('\.\.\.')?", "-s TEXT "),
+    (r"\bheaders=(\{\.\.\.\})?", "-H "),
+    (r"\battachments(=\[\.\.\.\]|:)", "-a FILE "),
+    (r"\b(plugins|provider|params)=([\[{].*?[\]}])", r"-o '\1=\2'"),
+    (r"\bbase_url\b=?", f"{BASE_URL_ENV} "),
+    (r"\bapi_key\b=?", f"{KEY_ENV} "),
+    (r"the text( so far)? is in \.partial(\.content)?", "the text so far stands above"),
+)
+STDIN_PATIENCE = 2.0  # s of silence on an open pipe before it is said that input is awaited
+_TTY_UNSAFE = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code."""
-    _use_utf8()
-    try:
-        code = _run(_argument_parser().parse_intermixed_args(argv))
-        sys.stdout.flush()
-        return code
-    except SystemExit as stop:  # argparse has said why
-        return stop.code if isinstance(stop.code, int) else EXIT_USAGE
-    except OpenRouterError as error:
-        _say(f"error: {error}")
-        return _exit_code(error)
-    except KeyboardInterrupt:
-        _say("interrupted")
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:  # `| head` has seen enough
-        _discard(sys.stdout)
-        return 0
-    except OSError as error:  # a full disk behind >
-        _say(f"error: {error}")
-        _discard(sys.stdout)
-        return EXIT_OTHER_ERROR
+# Streams.
 
 
-def _exit_code(error: OpenRouterError) -> int:
-    return next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), EXIT_OTHER_ERROR)
-
-
-def _use_utf8() -> None:
-    """Write UTF-8 also on consoles that default to something older; never die of a character."""
-    for name in ("stdin", "stdout", "stderr"):
-        stream = getattr(sys, name)
+@contextlib.contextmanager
+def _utf8_streams() -> Iterator[None]:
+    """Write UTF-8 also on consoles that default to something older, for as long as this lasts."""
+    before = {name: getattr(sys, name) for name in ("stdin", "stdout", "stderr")}
+    forms = []
+    for name, stream in before.items():
         if stream is None:  # closed by the caller
             setattr(sys, name, io.StringIO())
         elif isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="replace")
-
-
-def _discard(stream: Any) -> None:
-    """Let what is still to be written go nowhere: the interpreter flushes once more at its end."""
-    with contextlib.suppress(OSError, ValueError):  # a test's StringIO has no file
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def _argument_parser() -> Any:
-    import argparse
-
-    parser = argparse.ArgumentParser(
-        prog="python -m openrouter_min",
-        usage="%(prog)s [-h] [options] [prompt ...]",
-        description="Ask a language model through OpenRouter. Piped input is added under the prompt.",
-        epilog=_EPILOG,
-        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=80),
-    )
-    _add_request_options(parser.add_argument)
-    _add_other_options(parser.add_argument)
-    # Not before: each option makes a formatter, and one without a width loads shutil to find it.
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    return parser
-
-
-def _add_request_options(add: Callable[..., Any]) -> None:
-    many: Json = {"action": "append", "default": []}
-    add("prompt", nargs="*", help="the words of the prompt")
-    add("-m", "--model", metavar="M", help="maker/model, such as openai/gpt-4o-mini")
-    add("-f", "--fallback", metavar="M", **many, help="a model to try next; repeatable")
-    add("-s", "--system", metavar="TEXT|@FILE", help="system prompt")
-    add("-t", "--temperature", metavar="N", type=float, help="0 to 2")
-    add("--max-tokens", metavar="N", type=int, help="limit of the answer, reasoning included")
-    add("-o", "--option", metavar="KEY=VALUE", **many, help="any body field, as JSON; repeatable")
-    add("-H", "--header", metavar="'NAME: VALUE'", **many, help="a request header; repeatable")
-    add("-a", "--attach", metavar="PATH|URL", **many, help="image, PDF, audio, video or text; repeatable")
-    add("--schema", metavar="FILE", help="JSON Schema that the answer must fit; prints JSON")
-    add("--timeout", metavar="S", type=float, help=f"seconds without data (default {PROGRESS_TIMEOUT:g})")
-
-
-def _add_other_options(add: Callable[..., Any]) -> None:
-    add("--json", action="store_true", help="print the whole answer as JSON")
-    add("--no-stream", action="store_true", help="print the answer when it is whole")
-    add("-u", "--usage", action="store_true", help="tokens, cost, model and time on stderr")
-    add("--reasoning", action="store_true", help="the model's reasoning, dim, on stderr")
-    add("--save", metavar="DIR", help="where images and audio that come back are saved (a temporary folder)")
-    add("--chat", action="store_true", help="talk; /help lists the commands")
-    add("-c", "--continue", action="store_true", dest="goes_on", help="go on from this terminal's last conversation")
-    add("--conversation", metavar="ID", help="go on from that conversation")
-    add("--batch", metavar="FILE", help="a prompt or JSON object a line (- is stdin); answers as JSONL,"
-        " those of lines asked before from the log")  # fmt: skip
-    add("--out", metavar="FILE", help="where a batch adds its answers; those in it are not asked for again")
-    add("--concurrency", metavar="N", type=int, help="how many of a batch at once (8)")
-    add("--models", metavar="QUERY", nargs="?", const="", help="list models with prices; QUERY: words to find")
-    add("--refresh", action="store_true", help="with --models: ask for the live list first, and keep it beside the log")
-    add("--log", metavar="N", nargs="?", type=int, const=10, help="show the last N operations (10)")
-    add("--costs", metavar="BY", nargs="?", const="model", help="what was spent per model, day or session_id")
-    add("--key", action="store_true", help="limit and use of the key, and where it came from")
-    add("--mock", action="store_true", help="ask a mock server on this machine: no key, no network")
-    add("--db", metavar="PATH", help="the log file")
-    add("--no-log", action="store_true", help="write no log")
-    add("--version", action="version", version=f"openrouter_min {__version__}")
-
-
-# (option, the option that it needs, the options that it can't go with)
-_COMPANIONS = (
-    ("refresh", "models", ()),
-    ("out", "batch", ()),
-    ("batch", "", ("prompt", "chat", "goes_on", "conversation", "json", "reasoning")),
-    ("chat", "", ("json", "schema", "no_stream")),
-    ("goes_on", "", ("conversation",)),
-    ("key", "", ("prompt", "chat", "batch")),
-    ("concurrency", "batch", ()),
-)
-
-
-def _check_companions(options: Any) -> None:
-    names = {"goes_on": "--continue", "prompt": "words of a prompt"}
-
-    def shown(name: str) -> str:
-        return names.get(name, "--" + name.replace("_", "-"))
-
-    for name, value in vars(options).items():
-        if value == "" and name != "models":
-            raise ConfigError(f"{shown(name)} is empty", hint="is a variable of the shell not set?")
-    for name, needed, excluded in _COMPANIONS:
-        given = getattr(options, name) not in (None, False)
-        if given and needed and getattr(options, needed) is None:
-            raise ConfigError(f"{shown(name)} goes with {shown(needed)} only", hint="--help lists the options")
-        for other in excluded if given else ():
-            if getattr(options, other):
-                raise ConfigError(f"{shown(name)} can't go with {shown(other)}", hint="--help lists the options")
-
-
-def _run(options: Any) -> int:
-    _check_companions(options)
-    if options.models is not None:
-        if options.refresh:
-            _refresh(options)
-        return _show_models(options.models)
-    if options.log is not None:
-        return _show_log(options.db, options.log)
-    if options.costs is not None:
-        return _show_costs(options.db, options.costs)
-    settings = _settings(options)
-    if not options.mock:
-        return _with_client(options, settings)
-    with MockOpenRouter(delay=0.02) as mock:
-        return _with_client(options, {**settings, "base_url": mock.url, "api_key": "mock"})
-
-
-def _with_client(options: Any, settings: Json) -> int:
-    path = log_path(settings.get("log"))
-    is_new_log = path is not None and not os.path.exists(path)
-    if options.save:  # before anything is paid for
-        with contextlib.suppress(OSError):
-            os.makedirs(options.save, exist_ok=True)
-        if not os.path.isdir(options.save) or not os.access(options.save, os.W_OK):
-            raise ConfigError(f"--save {options.save}: nothing can be written there", hint="name another folder")
-    work = _show_key if options.key else _batch if options.batch is not None else _talk if options.chat else _ask
-    history: list[Json] = []
-    if options.goes_on or options.conversation:
-        history, settings = _earlier(options, settings)
-    elif options.chat:
-        settings["session_id"] = new_operation_id()
+            forms.append((stream, stream.encoding, stream.errors))
+            with contextlib.suppress(io.UnsupportedOperation):  # something was read from it already
+                stream.reconfigure(encoding="utf-8", errors="replace")
     try:
-        with Llm(**settings) as llm:
-            return work(options, llm, history)
+        yield
     finally:
-        if is_new_log and path and os.path.exists(path):
-            _say(f"note: operations are logged in {path} (switch off: --no-log, or {LOG_ENV}=off)")
+        for name, stream in before.items():
+            setattr(sys, name, stream)
+        for stream, encoding, errors in forms:
+            with contextlib.suppress(OSError, ValueError):
+                stream.reconfigure(encoding=encoding, errors=errors)
 
 
-def _prompt(words: Sequence[str]) -> str:
-    parts = [" ".join(words)] if words else []
-    if _stdin_is_given():
-        parts.append(_stdin_text())
-    return "\n\n".join(p for p in parts if p.strip())
+def _shown(text: str, stream: Any) -> str:
+    """Return the text for a stream: a terminal must not get control codes from the network."""
+    return re.sub(_TTY_UNSAFE, "", text) if stream.isatty() else text
 
 
-def _stdin_text() -> str:
-    return sys.stdin.read().lstrip("\ufeff")  # some editors of Windows begin a file with one
+def _print(text: str, end: str = "\n") -> None:
+    print(_shown(text, sys.stdout), end=end, flush=True)
 
 
-def _stdin_is_given() -> bool:
+def _wrapped(line: str) -> str:
+    """Wrap a line at words where it is wider than the terminal."""
+    import shutil
+    import textwrap
+
+    width = shutil.get_terminal_size().columns
+    if len(line) <= width or width < 20:
+        return line
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    return textwrap.fill(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
+    )
+
+
+def _say(text: str, end: str = "\n", *, is_dim: bool = False) -> None:
+    """Write to stderr; nobody may be there to read it."""
+    shown = _shown(text, sys.stderr)
+    if end == "\n" and not is_dim and sys.stderr.isatty():
+        shown = "\n".join(_wrapped(line) for line in shown.split("\n"))
+    has_style = sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    if is_dim and has_style:
+        shown = f"\x1b[2m{shown}\x1b[22m"
+    with contextlib.suppress(OSError):
+        sys.stderr.write(shown + end)
+        sys.stderr.flush()
+
+
+def _say_error(error: OpenRouterError) -> None:
+    """Show an error in the words of the command line; what a server said stays as it is."""
+    message, hint = error.message, error.hint
+    for pattern, words in _OPTION_WORDS:
+        hint = re.sub(pattern, words, hint)
+        message = re.sub(pattern, words, message) if isinstance(error, ConfigError) else message
+    _say("\n  ".join(re.sub(r" +(?=[ ,;:.)]|$)", "", text) for text in (f"error: {message}", hint)))
+
+
+def _is_stdin_given() -> bool:
     """Say whether something is piped in: a pipe, file or socket; not a terminal, not /dev/null."""
     import stat
 
@@ -5309,6 +6233,174 @@ def _stdin_is_given() -> bool:
         return not stat.S_ISCHR(os.fstat(sys.stdin.fileno()).st_mode)
     except (OSError, ValueError):  # no file behind it: a test's StringIO
         return not sys.stdin.isatty()
+
+
+def _stdin_bytes() -> bytes:
+    """Read stdin to its end; after a while of silence say that input is awaited."""
+    note = "note: waiting for the end of the input on stdin (</dev/null: none)"
+    timer = threading.Timer(STDIN_PATIENCE, _say, [note])
+    timer.daemon = True
+    timer.start()
+    try:
+        stream = getattr(sys.stdin, "buffer", None)
+        return stream.read() if stream is not None else sys.stdin.read().encode("utf-8", "surrogateescape")
+    except OSError:  # a test runner that forbids reading it
+        return b""
+    finally:
+        timer.cancel()
+
+
+def _decoded(data: bytes, source: str) -> str:
+    text = text_in(data)
+    if text is None:
+        hint = "convert it, as by iconv -t utf-8"
+        raise ConfigError(f"{source} is no text in UTF-8 or UTF-16", hint=hint)
+    return text.lstrip("\ufeff")
+
+
+def _file_text(path: str, option: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise ConfigError(f"{option}: {error}", hint="name a text file in UTF-8") from None
+    return _decoded(data, f"{option} {path}" if option != path else path).replace("\r\n", "\n")
+
+
+def _question_of(options: Any) -> tuple[str, list[Any]]:
+    """Return the words of the prompt with the piped input under them, and the files that are attached."""
+    parts, files = [" ".join(options.prompt)] if options.prompt else [], list(options.attach)
+    wants_file = "-" in files
+    if _is_stdin_given() or wants_file:
+        data = _stdin_bytes()
+        if wants_file:
+            files[files.index("-")] = ("stdin", data)
+        elif data and media_rows(data):
+            files.append(("stdin", data))
+        elif data.strip():
+            parts.append(_decoded(data, "stdin"))
+    return "\n\n".join(p for p in parts if p.strip()), files
+
+
+# Options.
+
+
+def _argument_parser() -> Any:
+    import argparse
+
+    parser = argparse.ArgumentParser(
+        prog="python -m openrouter_min",
+        usage="%(prog)s [options] [prompt ...]",
+        description="Ask a language model through OpenRouter. Piped input is added under the prompt.",
+        epilog=_EPILOG,
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=80, max_help_position=25),
+    )
+    many: Json = {"action": "append", "default": []}
+    flag: Json = {"action": "store_true"}
+    add = parser.add_argument_group("ask").add_argument
+    add("prompt", nargs="*", help="the words of the prompt; -- before words with a dash")
+    add("-m", "--model", metavar="M", help="maker/model, such as openai/gpt-4o-mini")
+    add("-f", "--fallback", metavar="M", **many, help="a model to try next; repeatable")
+    add("-s", "--system", metavar="TEXT", help="system prompt; @FILE reads it from a file")
+    add("-t", "--temperature", metavar="N", type=float, help="0 to 2")
+    add("--max-tokens", metavar="N", type=int, help="limit of the answer, reasoning included")
+    add("-o", "--option", metavar="KEY=VAL", **many, help="any body field, as JSON; repeatable")
+    add("-H", "--header", metavar="'N: V'", **many, help="a request header; repeatable")
+    add("-a", "--attach", metavar="FILE", **many, help="a path, a URL, or - for piped bytes; repeatable")
+    add("--schema", metavar="S", help="FILE, JSON or 'name, age int': the form of the answer")
+    add("--timeout", metavar="S", type=float, help=f"seconds without data ({PROGRESS_TIMEOUT:g})")
+    add("--max-cost", metavar="USD", type=float, help="stop when this much is spent")
+    add("--json", **flag, help="the whole answer as JSON")
+    add("--no-stream", **flag, help="print the answer when it is whole")
+    add("-x", "--extract", **flag, help="print only the first code block")
+    add("-u", "--usage", **flag, help="tokens, cost, model and time on stderr")
+    add("--reasoning", **flag, help="the model's reasoning, dim, on stderr")
+    add("--save", metavar="DIR", help="where images and sound that come back are saved")
+    add("--dry-run", **flag, help="print what would be sent, and what it may cost")
+    add = parser.add_argument_group("talk").add_argument
+    add("--chat", **flag, help="talk; /help lists the commands")
+    add("-c", "--continue", **flag, dest="goes_on", help="go on from this terminal's last conversation")
+    add("--conversation", metavar="ID", help="go on from that conversation")
+    add = parser.add_argument_group("many").add_argument
+    add("--batch", metavar="FILE", help="a prompt or JSON object a line; JSONL comes out")
+    add("--concurrency", metavar="N", type=int, help="how many of a batch at once (8)")
+    add = parser.add_argument_group("look").add_argument
+    add("--models", metavar="WORDS", nargs="?", const="", help="models with their prices; WORDS: to find")
+    add("--live", **flag, help="with --models: ask for the live list")
+    add("--log", metavar="N|ID|WORDS", nargs="?", const="", help="the last N, one in full, those with WORDS")
+    add("--costs", metavar="BY", nargs="?", const="model", help="spent by model,day,served_model,provider,...")
+    add("--reconcile", **flag, help="with --costs: ask for costs that are unknown")
+    add("--report", metavar="FILE", help="write spending and failures as an HTML page")
+    add("--purge", metavar="AGE", help="delete operations older than 90d (or 12h)")
+    add("--since", metavar="DATE", help="limit a view to a date on, or to the last 7d or 12h")
+    add("--csv", **flag, help="print a view as CSV")
+    add("--check", **flag, help="what works here: TLS, proxy, network, key, log")
+    add("--key", **flag, help="limit, use and source of the key")
+    add = parser.add_argument_group("where").add_argument
+    add("--mock", **flag, help="a mock server on this machine: no key, no network")
+    add("--db", metavar="PATH", **many, help="the log file; views take several")
+    add("--no-log", **flag, help="write no log")
+    add("--version", action="version", version=f"openrouter_min {__version__}")
+    # Not before: each option makes a formatter, and one without a width loads shutil to find it.
+    parser.formatter_class = lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=25)
+    return parser
+
+
+_ASKING = "model fallback system temperature max_tokens option header timeout mock db no_log usage save attach max_cost"
+
+# (mode, the options that have an effect in it besides itself); the last fits if none else is given
+_MODES = (
+    ("models", "prompt live json"),
+    ("log", "prompt db json csv since extract model"),
+    ("costs", "db json csv since reconcile header timeout mock"),
+    ("report", "db since"),
+    ("purge", "db"),
+    ("check", "mock header timeout db no_log"),
+    ("key", "mock header timeout db no_log"),
+    ("batch", f"{_ASKING} schema concurrency dry_run prompt"),
+    ("chat", f"{_ASKING} prompt goes_on conversation reasoning"),
+    ("prompt", f"{_ASKING} schema json no_stream reasoning goes_on conversation extract dry_run"),
+)
+
+
+def _check_options(options: Any) -> str:
+    """Return the mode that the options ask for; raise ConfigError for an option that would have no effect."""
+
+    def shown(name: str) -> str:
+        return {"goes_on": "--continue", "prompt": "words of a prompt"}.get(name, "--" + name.replace("_", "-"))
+
+    given = {name for name, value in vars(options).items() if not (value is None or value is False or value == [])}
+    for name in sorted(given):
+        value = getattr(options, name)
+        if (value == "" or isinstance(value, list) and "" in value) and name not in ("models", "log", "prompt"):
+            raise ConfigError(f"{shown(name)} is empty", hint="is a variable of the shell not set?")
+    mode, useful = next((row for row in _MODES if row[0] in given), _MODES[-1])
+    for name in sorted(given - {mode, *useful.split()}):
+        needed = {"live": "--models", "concurrency": "--batch", "reconcile": "--costs", "csv": "a view"}.get(name)
+        if needed:
+            raise ConfigError(f"{shown(name)} goes with {needed} only", hint="--help lists the options")
+        raise ConfigError(f"{shown(name)} can't go with {shown(mode)}", hint="--help lists the options")
+    for one, other in (("goes_on", "conversation"), ("json", "csv"), ("json", "extract"), ("csv", "extract")):
+        if {one, other} <= given:
+            raise ConfigError(f"{shown(one)} can't go with {shown(other)}", hint="give one of them")
+    if len(options.db) > 1 and mode not in ("log", "costs", "report"):
+        raise ConfigError("--db is given twice", hint="several logs are for --log, --costs and --report")
+    return mode
+
+
+def _db(options: Any) -> Any:
+    """Return the log that a view reads: a path, several, or None for the default."""
+    return options.db if len(options.db) > 1 else options.db[0] if options.db else None
+
+
+def _terminal() -> str:
+    """Name the terminal, so that --continue does not take up what was said in another one."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        try:
+            return f"cli {os.ttyname(stream.fileno())}"
+        except (AttributeError, OSError, ValueError):  # no terminal; or Windows, which has no names for them
+            continue
+    return f"cli {os.environ.get('WT_SESSION', '')}".strip()
 
 
 def _settings(options: Any) -> Json:
@@ -5328,39 +6420,44 @@ def _settings(options: Any) -> Json:
         "max_tokens": options.max_tokens,
         "headers": headers,
         "timeout": options.timeout,
-        "log": False if options.no_log else options.db,
+        "max_cost": options.max_cost,
+        "log": False if options.no_log else _db(options),
         "agent_id": _terminal(),
     }
     return {name: value for name, value in settings.items() if value is not None}
 
 
-def _terminal() -> str:
-    """Name the terminal, so that --continue does not take up what was said in another one."""
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
-        try:
-            return f"cli {os.ttyname(stream.fileno())}"
-        except (AttributeError, OSError, ValueError):  # no terminal; or Windows, which has no names for them
-            continue
-    return f"cli {os.environ.get('WT_SESSION', '')}".strip()
+_FIELD_TYPES = {
+    "str": {"type": "string"},
+    "int": {"type": "integer"},
+    "float": {"type": "number"},
+    "bool": {"type": "boolean"},
+    "list": {"type": "array", "items": {"type": "string"}},
+}
 
 
-def _file_text(path: str, option: str) -> str:
+def _schema_of_option(text: str) -> Json:
+    """Return the schema that --schema names: a file, JSON, or a short form such as 'name, age int, tags list'."""
+    if not text.lstrip().startswith("{") and not os.path.exists(text):
+        properties = {}
+        for part in text.split(","):
+            match = re.fullmatch(rf"\s*(\w+)(?:\s+({'|'.join(_FIELD_TYPES)}))?\s*", part)
+            if not match:
+                hint = f"a file, a JSON object, or 'name, age int, tags list' (types: {', '.join(_FIELD_TYPES)})"
+                raise ConfigError(f"--schema {text}: there is no such file, and {part!r} is no field", hint=hint)
+            properties[match.group(1)] = _FIELD_TYPES[match.group(2) or "str"]
+        return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            return file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{option}: {error}", hint="name a text file in UTF-8") from None
+        return {**decode_json(text if text.lstrip().startswith("{") else _file_text(text, "--schema"))}
+    except (TypeError, ValueError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(f"--schema {text} is no JSON Schema: {error}", hint="a JSON object") from None
 
 
 def _fields(options: Any) -> Json:
-    """Return what each call carries: body fields, attachments, schema."""
-    fields: Json = {"attachments": options.attach} if options.attach else {}
-    if options.schema:
-        text = _file_text(options.schema, "--schema")
-        try:
-            fields["schema"] = {**decode_json(text)}
-        except (TypeError, ValueError) as error:
-            raise ConfigError(f"--schema {options.schema} is no JSON Schema: {error}", hint="a JSON object") from None
+    """Return what each call carries besides attachments: body fields and schema."""
+    fields: Json = {"schema": _schema_of_option(options.schema)} if options.schema else {}
     for pair in options.option:
         name, equals, value = pair.partition("=")
         if not equals or not name:
@@ -5372,31 +6469,95 @@ def _fields(options: Any) -> Json:
     return fields
 
 
-def _ask(options: Any, llm: Llm, history: list[Json]) -> int:
-    prompt = _prompt(options.prompt)
-    if not prompt.strip():
-        _say('error: no prompt\n  python -m openrouter_min "Explain quantum computing in simple terms"')
-        return EXIT_USAGE
-    _answer(options, llm, [*history, {"role": "user", "content": prompt}], _fields(options))
+# One question.
+
+
+def _code_block(text: str) -> str | None:
+    """Return the first fenced code block of a Markdown text."""
+    match = re.search(r"(?ms)^ *(```+|~~~+)[^\n]*\n(.*?)^ *\1 *$", text + "\n")
+    return match.group(2) if match else None
+
+
+def _print_code(text: str) -> int:
+    code = _code_block(text)
+    if code is None:
+        _say(f"note: there is no code block in the answer:\n{text}")
+        return EXIT_OTHER_ERROR
+    _print(code, end="")
     return 0
 
 
-def _answer(options: Any, llm: Llm, messages: list[Json], fields: Json) -> None:
-    if not (options.no_stream or options.json or options.schema):
-        _stream_answer(options, llm.stream(messages, **fields))
-        return
-    try:
-        completion = llm.chat(messages, **fields)
-    except APIResponseError as error:  # what does not fit was paid for all the same
-        if error.partial:
-            _say(error.partial.content)
-        raise
-    if options.reasoning and completion.reasoning:
-        _say(completion.reasoning, is_dim=True)
-    shown = completion.raw if options.json else completion.parsed
-    text = completion.content if shown is None else json.dumps(shown, indent=2, ensure_ascii=False)
-    print(_shown(text, sys.stdout))
-    _add_to_answer(options, completion)
+def _estimate(bodies: Sequence[Json]) -> str:
+    """Say about how many tokens bodies are, and at most how much money; nothing is counted exactly."""
+    tokens_in, tokens_out, cost, unknown = 0, 0, 0.0, 0
+    for body in bodies:
+        model = METADATA.get(str(body.get("model") or next(iter(_list(body.get("models"))), "")))
+        sent = len(json.dumps(without_media(body.get("messages")), ensure_ascii=False)) // 4
+        limit = body.get("max_tokens") or body.get("max_completion_tokens") or (model and model.max_completion_tokens)
+        price = model.pricing_at(sent) if model else Pricing()
+        tokens_in += sent
+        tokens_out += _int_or_none(limit) or 0
+        if price.input is None or price.output is None or not limit:
+            unknown += 1
+        else:
+            cost += (sent * price.input + limit * price.output) / 1e6
+    if unknown == len(bodies):
+        money = "the price of the model is not known here"
+    else:
+        money = f"at most ${number_text(cost)}" + (f", {unknown} of unknown price not included" if unknown else "")
+    return f"estimate: about {tokens_in:,} tokens in, at most {tokens_out:,} out; {money} (attached files not counted)"
+
+
+def _tokens_and_cost(usage: Usage, cost: float | None) -> str:
+    tokens = f"{usage.prompt_tokens:,} in + {usage.completion_tokens:,} out = {usage.total_tokens:,} tokens"
+    unknown = f" and {usage.unpriced} answers of unknown cost" if usage.unpriced and cost is not None else ""
+    return f"{tokens} | " + ("cost unknown" if cost is None else f"${number_text(cost)}{unknown}")
+
+
+def _usage_line(completion: Completion) -> str:
+    served = f"{completion.model}" + (f" ({completion.provider})" if completion.provider else "")
+    asked = f", asked for {completion.requested_model}" if completion.requested_model != completion.model else ""
+    source = f" {completion.cost_source}" if completion.cost_source else ""
+    times = f"{(completion.latency_ms or 0) / 1000:.2f} s"
+    if completion.first_token_ms is not None:
+        times += f", first text after {completion.first_token_ms / 1000:.2f} s"
+    return f"{served}{asked} | {_tokens_and_cost(completion.usage, completion.cost)}{source} | {times}"
+
+
+def _save_media(completion: Completion, folder: str | None) -> list[str]:
+    """Write images and sound that came back into files; return their paths, or the URLs of what is elsewhere."""
+    import tempfile
+
+    if not any(url.startswith("data:") for url in completion.files):
+        return completion.files
+    try:  # it was paid for: never dropped
+        return completion.save(folder or tempfile.mkdtemp(prefix="openrouter_min-"))
+    except ValueError as error:
+        _say(f"note: a file that came back is torn ({error}); --json shows all that came")
+        return []
+
+
+def _add_to_answer(options: Any, completion: Completion) -> None:
+    """Show what else came: files as their paths, what the text does not tell, usage."""
+    for path in _save_media(completion, options.save):
+        (_say if options.json or options.schema else _print)(path)
+    reason, native = completion.finish_reason, completion.native_finish_reason
+    if completion.refusal:
+        _say(f"note: the model refused: {completion.refusal}")
+    elif completion.truncated:
+        is_cut = completion.content or completion.tool_calls
+        what = "the token limit cut the answer" if is_cut else "reasoning used up the token limit before any text"
+        _say(f"note: {what}; raise --max-tokens")
+    elif reason == "content_filter":
+        _say("note: a content filter cut the answer")
+    elif not (completion.content or completion.tool_calls or completion.files):
+        _say(f"note: the answer has no text (finish reason {reason or 'none'}" + (f", {native})" if native else ")"))
+    elif reason not in ("stop", "tool_calls", None):
+        _say(f"note: the answer ended with {reason}")
+    for call in completion.tool_calls:
+        _say(f"note: the model asks for {call.name}({call.arguments})")
+    if options.usage:
+        _say(_usage_line(completion))
 
 
 def _stream_answer(options: Any, stream: Stream) -> Completion:
@@ -5411,75 +6572,48 @@ def _stream_answer(options: Any, stream: Stream) -> Completion:
                 _say("")
             if chunk.content:
                 last, is_thinking = chunk.content, False
-                print(_shown(last, sys.stdout), end="", flush=True)
+                _print(last, end="")
     finally:
         if is_thinking:
             _say("")
         if last and not last.endswith("\n"):
-            print(flush=True)
+            _print("")
     _add_to_answer(options, stream.completion)
     return stream.completion
 
 
-def _add_to_answer(options: Any, completion: Completion) -> None:
-    """Show what else came: files as their paths, remarks, usage."""
-    for path in _save_media(completion, options.save):
-        (_say if options.json or options.schema else print)(path)
-    _remark(completion)
-    if options.usage:
-        _say(_usage_line(completion))
-
-
-def _save_media(completion: Completion, folder: str | None) -> list[str]:
-    """Write images and audio that came back into files, and return their paths, or the URLs of what is elsewhere."""
-    import tempfile
-
-    shown = []
-    for number, url in enumerate(completion.files, 1):
-        if not url.startswith("data:"):
-            shown.append(url)
-            continue
-        try:
-            data = data_of_url(url)
-        except ValueError as error:
-            _say(f"note: a file that came back is torn ({error}); --json shows all that came")
-            continue
-        folder = folder or tempfile.mkdtemp(prefix="openrouter_min-")  # it was paid for: never dropped
-        stem = re.sub("[^A-Za-z0-9_-]", "_", completion.id or new_operation_id())
-        path = os.path.join(folder, f"{stem}-{number}.{media_ending(data)}")
-        if os.path.exists(path):  # a gateway that gives every answer one id
-            path = os.path.join(folder, f"{new_operation_id()}-{number}.{media_ending(data)}")
-        with open(path, "wb") as file:
-            file.write(data)
-        shown.append(path)
-    return shown
-
-
-def _remark(completion: Completion) -> None:
-    """Say what an answer's text does not show: a refusal, a cut, a tool call."""
-    if completion.refusal:
-        _say(f"note: the model refused: {completion.refusal}")
-    if completion.truncated and (completion.content or completion.tool_calls):
-        _say("note: the token limit cut the answer; raise --max-tokens")
-    elif completion.truncated:
-        _say("note: reasoning used up the token limit before any text; raise --max-tokens")
-    for call in completion.tool_calls:
-        _say(f"note: the model asks for {call.name}({call.arguments})")
-
-
-def _usage_line(completion: Completion) -> str:
-    served = f"{completion.model}" + (f" ({completion.provider})" if completion.provider else "")
-    asked = f", asked for {completion.requested_model}" if completion.requested_model != completion.model else ""
-    source = f" {completion.cost_source}" if completion.cost_source else ""
-    times = f"{(completion.latency_ms or 0) / 1000:.2f} s"
-    if completion.first_token_ms is not None:
-        times += f", first text after {completion.first_token_ms / 1000:.2f} s"
-    return f"{served}{asked} | {_tokens_and_cost(completion.usage, completion.cost)}{source} | {times}"
-
-
-def _tokens_and_cost(usage: Usage, cost: float | None) -> str:
-    tokens = f"{usage.prompt_tokens:,} in + {usage.completion_tokens:,} out = {usage.total_tokens:,} tokens"
-    return f"{tokens} | " + ("cost unknown" if cost is None else f"${number_text(cost)}")
+def _ask(options: Any, llm: Llm, history: list[Json]) -> int:
+    prompt, files = _question_of(options)
+    if not prompt.strip() and not files:
+        _say('error: no prompt\n  python -m openrouter_min "Explain quantum computing in simple terms"')
+        return EXIT_USAGE
+    fields = {**_fields(options), **({"attachments": files} if files else {})}
+    messages = [*history, {"role": "user", "content": prompt}]
+    is_streamed = not (options.no_stream or options.json or options.schema or options.extract)
+    if options.dry_run:
+        body = llm._plan(fields).ask(messages, stream=is_streamed).body or {}
+        _print(json.dumps(body, indent=2, ensure_ascii=False))
+        _say(_estimate([body]))
+        return 0
+    if is_streamed:
+        _stream_answer(options, llm.stream(messages, **fields))
+        return 0
+    try:
+        completion = llm.chat(messages, **fields)
+    except APIResponseError as error:  # what does not fit was paid for all the same
+        if error.partial:
+            _say(error.partial.content)
+        raise
+    if options.reasoning and completion.reasoning:
+        _say(completion.reasoning, is_dim=True)
+    value = completion.raw if options.json else completion.parsed
+    if options.extract:
+        code = _print_code(completion.content)
+        _add_to_answer(options, completion)
+        return code
+    _print(completion.content if value is None else json.dumps(value, indent=2, ensure_ascii=False))
+    _add_to_answer(options, completion)
+    return 0
 
 
 # Conversations: what the log knows of the earlier one, and the talk on the terminal.
@@ -5491,22 +6625,61 @@ def _earlier(options: Any, settings: Json) -> tuple[list[Json], Json]:
     if options.conversation:
         wanted, value = "? IN (session_id, operation_id)", options.conversation
     rows = LlmOperationCollector.query(
-        f"SELECT * FROM operations WHERE {wanted} AND operation_type = 'completion' AND messages IS NOT NULL"
-        " AND response IS NOT NULL AND coalesce(action_id, '') NOT LIKE 'batch-%' ORDER BY id DESC LIMIT 1",
+        f"SELECT * FROM operations WHERE {wanted} AND operation_type = 'completion'"
+        " AND (response IS NOT NULL OR success AND messages IS NULL)"
+        " AND coalesce(action_id, '') NOT LIKE 'batch-%' ORDER BY id DESC LIMIT 1",
         [value],
         path=settings.get("log"),
     )
     if not rows:
-        said = options.conversation or "to continue in this terminal"
+        name = options.conversation or "to continue in this terminal"
         hint = "--log shows what it knows; --no-log keeps none"
-        raise ConfigError(f"the log knows no conversation {said}", hint=hint)
+        raise ConfigError(f"the log knows no conversation {name}", hint=hint)
     row = rows[0]
+    if row["messages"] is None:
+        hint = f"it ran with {LOG_CONTENT_ENV}=0; --conversation ID goes on from another one"
+        raise ConfigError("the last conversation was logged without content: there is nothing to go on from", hint=hint)
     history = history_of(row)
     if options.system:
         history = [m for m in history if m["role"] not in ("system", "developer")]
     session_id = row["session_id"] or row["operation_id"]
+    args = _dict(decode_json(row["completion_args"] or "{}"))
+    own = ("model", "models", "fallbacks", "stream", "session_id", "tools", "tool_choice", "response_format")
+    params = {k: v for k, v in args.items() if k not in own and WHERE.get(k, "body") == "body"}
+    kept: Json = {"model": row["model"], "params": params}
+    kept.update((k, args[k]) for k in ("temperature", "max_tokens", "fallbacks") if args.get(k))
+    settings = {**kept, **{k: v for k, v in settings.items() if v or k not in kept}, "session_id": session_id}
     _say(f"conversation {session_id}")
-    return history, {"model": row["model"], **settings, "session_id": session_id}
+    _say(f"model {settings['model']}")
+    if re.search(r"bytes, sha256 [0-9a-f]{16}\]", row["messages"]):
+        _say("note: its files are not in the log; attach them again with -a if they are needed")
+    return history, settings
+
+
+def _input(prompt: str) -> str:
+    """Read a line of the terminal; stdout is for answers, unless it is where input() edits."""
+    if not sys.stdout.isatty():
+        _say(prompt, end="")
+        prompt = ""
+    return input(prompt)
+
+
+def _piped_lines() -> Iterator[str]:
+    """Yield the lines of stdin as they come, decoded by the mark at their start, or as UTF-8."""
+    raw = getattr(sys.stdin, "buffer", None)
+    if raw is None:
+        yield from sys.stdin
+        return
+    start = raw.peek(4)[:64]
+    if media_rows(start):
+        raise ConfigError("stdin is no text", hint="attach a file with -a")
+    text = io.TextIOWrapper(raw, encoding=text_encoding(start))
+    try:
+        yield from text
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"stdin is no text in UTF-8: {error}", hint="convert it, as by iconv -t utf-8") from None
+    finally:
+        text.detach()  # else it would close stdin
 
 
 class _Talk:
@@ -5515,27 +6688,32 @@ class _Talk:
     HELP = """\
 /model NAME   ask another model from now on; without a name: which is asked
 /system TEXT  give another system prompt from now on (- for none); without a text: which is given
+/attach FILE  a path or URL that goes with the next question
+/retry        ask the last question again; its answer is forgotten
 /usage        tokens and cost of this conversation so far
 /save FILE    write the conversation: as JSON if FILE ends in .json, else as text
-/quit         leave (or Ctrl-D); Ctrl-C stops an answer
+/quit         leave (or exit, quit, Ctrl-D); Ctrl-C stops an answer
 a line that ends in \\ goes on in the next; \""" begins and ends a text of many lines"""
 
     def __init__(self, options: Any, llm: Llm, history: list[Json]) -> None:
         self._options = options
         self._llm = llm
         self._messages = history
+        self._lines = None if sys.stdin.isatty() else _piped_lines()
         self._fields = _fields(options)
-        self._parts = [read_attachment(a) for a in self._fields.pop("attachments", [])]  # of the first message
+        check_params(self._fields)  # what is wrong for all is said before the first question
+        self._parts = [read_attachment(a) for a in options.attach]  # of the first message
         self.failure: OpenRouterError | None = None
-        llm.stream("?", **self._fields)  # never read: what is wrong for all is said before the first question
 
     def run(self) -> None:
         """Read and answer until /quit or the end of the input."""
         text = " ".join(self._options.prompt)
+        for message in self._messages[-2:]:  # where an earlier conversation had come to
+            _say(f"{message['role']}: {text_of(message.get('content'))}", is_dim=True)
         while True:
             try:
                 text = text or self._read()
-                is_command = re.match(r"/[a-z]*(\s|$)", text) and "\n" not in text
+                is_command = text in ("exit", "quit") or re.match(r"/[a-z]*(\s|$)", text) and "\n" not in text
                 if is_command and self._command(text):
                     return
                 if text.strip() and not is_command:
@@ -5547,17 +6725,30 @@ a line that ends in \\ goes on in the next; \""" begins and ends a text of many 
                     raise
                 _say("\n(/quit or Ctrl-D leaves)")
             except (OpenRouterError, OSError) as error:
-                _say(f"error: {error}")
-                self.failure = error if isinstance(error, OpenRouterError) else None
+                if isinstance(error, OpenRouterError):
+                    self.failure = error
+                    if self._lines is not None and isinstance(error, ConfigError):
+                        raise  # stdin can't be read on
+                    _say_error(error)
+                else:
+                    _say(f"error: {error}")
             text = ""
 
+    def _line(self, prompt: str) -> str:
+        if self._lines is None:
+            return _input(prompt)
+        line = next(self._lines, None)
+        if line is None:
+            raise EOFError
+        return line.rstrip("\r\n")
+
     def _read(self) -> str:
-        line = _input("> ")
+        line = self._line("> ")
         is_block = line.startswith('"""')
         lines = [line[3:] if is_block else line]
         try:
             while not lines[-1].rstrip().endswith('"""') if is_block else lines[-1].endswith("\\"):
-                lines.append(_input(". "))
+                lines.append(self._line(". "))
         except EOFError:  # what there is counts
             lines.append("")
         if is_block:
@@ -5565,42 +6756,69 @@ a line that ends in \\ goes on in the next; \""" begins and ends a text of many 
         return "\n".join(line[:-1] if line.endswith("\\") else line for line in lines)
 
     def _answer(self, text: str) -> None:
-        asked: list[Json] = [*self._messages, {"role": "user", "content": text}]
-        if self._parts:
-            asked = with_attachments(asked, self._parts)
-        stream = self._llm.stream(asked, **self._fields)
+        question: Json = {"role": "user", "content": text}
+        self._ask(with_attachments([question], self._parts)[0] if self._parts else question)
+
+    def _ask(self, question: Json) -> bool:
+        """Ask, show the answer and keep both; return whether there was one."""
+        stream = self._llm.stream([*self._messages, question], **self._fields)
         try:
             completion = _stream_answer(self._options, stream)
         except (KeyboardInterrupt, StreamInterruptedError) as error:
-            _say(f"error: {error}" if isinstance(error, StreamInterruptedError) else "(stopped)")
-            if isinstance(error, KeyboardInterrupt) and not sys.stdin.isatty():
-                raise
+            if isinstance(error, StreamInterruptedError):
+                _say_error(error)
+            else:
+                _say("(stopped)")
+                if not sys.stdin.isatty():
+                    raise
             completion = stream.partial
-        if completion.content and not completion.tool_calls:  # calls that nobody answers would spoil what follows
-            self._messages, self._parts = [*asked, *completion.messages], []
-        else:
+        if not completion.content or completion.tool_calls:  # calls that nobody answers would spoil what follows
             _say("note: this exchange is not kept in the conversation")
+            return False
+        self._messages, self._parts = [*self._messages, question, *completion.messages], []
+        return True
 
     def _command(self, line: str) -> bool:
         """Do what a /command says; return whether it ends the talk."""
-        name, _, rest = line[1:].strip().partition(" ")
+        name, _, rest = line.lstrip("/").strip().partition(" ")
         if name in ("quit", "exit", "q"):
             return True
-        commands = {"model": self._set_model, "system": self._set_system, "usage": self._show_usage, "save": self._save}
-        unknown = f"there is no /{name}; a question that begins with a slash goes after a blank\n" if rest else ""
-        _say(commands[name](rest.strip()) if name in commands else unknown + self.HELP)
+        if name == "retry":
+            self._retry()
+            return False
+        commands = {"model": self._set_model, "system": self._set_system, "attach": self._attach,
+                    "usage": self._show_usage, "save": self._save}  # fmt: skip
+        unknown = f"there is no /{name}; a question that begins with a slash goes after a blank\n"
+        help_text = self.HELP if name in ("", "help") else unknown + self.HELP
+        _say(commands[name](rest.strip()) if name in commands else help_text)
         return False
+
+    def _attach(self, path: str) -> str:
+        if not path:
+            return "/attach needs a path or a URL"
+        self._parts.append(read_attachment(os.path.expanduser(path) if "://" not in path else path))
+        return f"{path} goes with the next question"
+
+    def _retry(self) -> None:
+        last = max((i for i, m in enumerate(self._messages) if m["role"] == "user"), default=None)
+        if last is None:
+            _say("there is no question yet")
+            return
+        before, question = self._messages, self._messages[last]
+        self._messages = before[:last]
+        if not self._ask(question):
+            self._messages = before
 
     def _set_model(self, name: str) -> str:
         if name:
-            self._fields["model"] = _checked_model("/model", name)
+            self._fields["model"] = checked_model("/model", name)
         near = ", ".join(METADATA.near(name)) if name and name not in METADATA else ""
-        said = f"model: {name or self._fields.get('model') or self._llm.config.model}"
-        return said + (f" (not in the price table; near: {near})" if near else "")
+        answer = f"model: {name or self._fields.get('model') or self._llm.config.model}"
+        return answer + (f" (not in the price table; near: {near})" if near else "")
 
     def _system(self) -> str | None:
-        told = _last_text(self._messages, ("system", "developer"))
-        return told or _str_or_none(self._fields.get("system_prompt", self._llm.config.system_prompt))
+        own = last_text(self._messages, ("system", "developer"))
+        return own or _str_or_none(self._fields.get("system_prompt", self._llm.config.system_prompt))
 
     def _set_system(self, text: str) -> str:
         if text:
@@ -5614,23 +6832,20 @@ a line that ends in \\ goes on in the next; \""" begins and ends a text of many 
     def _save(self, path: str) -> str:
         if not path:
             return "/save needs the name of a file"
-        said = messages_of(self._messages, self._system()) if self._messages else []
-        shown = "\n\n".join(f"{m['role']}: {text_of(m.get('content'))}" for m in said)
+        system = self._system()
+        has_own = any(m["role"] in ("system", "developer") for m in self._messages)
+        head = [{"role": "system", "content": system}] if system and self._messages and not has_own else []
+        messages = [*head, *self._messages]
+        shown = "\n\n".join(f"{m['role']}: {text_of(m.get('content'))}" for m in messages)
         if path.endswith(".json"):
-            shown = json.dumps(said, indent=2, ensure_ascii=False)
+            shown = json.dumps(messages, indent=2, ensure_ascii=False)
         with open(os.path.expanduser(path), "w", encoding="utf-8") as file:
             file.write(shown + "\n")
-        return f"saved {len(said)} messages in {path}"
+        return f"saved {len(messages)} messages in {path}"
 
 
-def _input(prompt: str) -> str:
-    """Read a line; stdout is for answers, unless it is the terminal on which input() edits."""
-    if not sys.stdin.isatty():
-        return input()
-    if not sys.stdout.isatty():
-        _say(prompt, end="")
-        prompt = ""
-    return input(prompt)
+def _exit_code(error: OpenRouterError) -> int:
+    return next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), EXIT_OTHER_ERROR)
 
 
 def _talk(options: Any, llm: Llm, history: list[Json]) -> int:
@@ -5647,149 +6862,63 @@ def _talk(options: Any, llm: Llm, history: list[Json]) -> int:
     return _exit_code(talk.failure) if talk.failure and not sys.stdin.isatty() else 0
 
 
-# Batches: the log, or the file of --out, knows which lines have been answered.
+# Batches: the log knows which lines have been answered.
 
 
-def _batch(options: Any, llm: Llm, history: list[Json]) -> int:
-    items = _batch_items(options, llm)
-    with _batch_sink(options) as (written, write):
-        keys = {item["key"] for item in items}
-        answers: dict[str, Any] = {**_answered(llm.config, keys), **{line["key"]: line for line in written}}
-        todo = {item["key"]: item for item in items if item["key"] not in answers}
-        progress = _Progress(len(items), len(items) - len(todo))
-        refusals: list[AuthenticationError] = []
-
-        def landed(answer: Completion | Exception) -> None:
-            progress.count(answer)
-            if isinstance(answer, AuthenticationError):  # which all that follow would meet, too
-                refusals.append(answer)
-                many.cancel()
-
-        many = _Many(llm, map(_question, todo.values()), options.concurrency or 8, {}, landed)
-        results = many.results()
-        put = progress.aside()(write)
-        try:
-            for item in items:
-                put(item, _answer_to(item["key"], answers, results, refusals))
-        except BaseException as error:
-            results.close()
-            for index, answer in many.done_behind():  # paid for, though not in turn
-                with contextlib.suppress(OSError):
-                    put(list(todo.values())[index], answer)
-            if not isinstance(error, BrokenPipeError):  # `| head` has seen enough
-                progress.end("stopped; the same command again asks for the rest only")
-            raise
-    progress.end("done")
-    return EXIT_OTHER_ERROR if progress.failed else 0
-
-
-def _answer_to(key: str, answers: dict[str, Any], results: Iterator[Any], refusals: list[AuthenticationError]) -> Any:
-    """Return the answer known or next in turn; raises the refusal of the key, which has ended all."""
-    if key not in answers:
-        answers[key] = next(results, None)
-    if refusals and not isinstance(answers[key], (Completion, dict)):
-        raise refusals[0]
-    return answers[key]
-
-
-def _question(item: Json) -> Json:
-    """Return what is asked for a line, tied to its key on the log."""
-    return {**{k: v for k, v in item.items() if k not in ("id", "key")}, "action_id": f"batch-{item['key']}"}
-
-
-_LINE_START = b'{"id": '
-
-
-def _written(file: Any) -> list[Json]:
-    """Return the lines that earlier runs wrote; the half of one that a kill left is cut off."""
-    file.seek(0)
-    whole, newline, torn = file.read().rpartition(b"\n")
-    with contextlib.suppress(ValueError):
-        if "key" in _dict(decode_json(torn.decode())):  # whole but for its end, which an editor dropped
-            file.write(b"\n")
-            whole, newline, torn = whole + newline + torn, b"\n", b""
-    try:
-        lines = [decode_json(line) for line in whole.decode().split("\n") if line]
-        if not all(isinstance(line["key"], str) for line in lines) or not torn.startswith(_LINE_START[: len(torn)]):
-            raise ValueError(torn)
-    except (KeyError, TypeError, ValueError):
-        raise ConfigError(f"--out {file.name} holds what no batch wrote", hint="name another file") from None
-    if torn:
-        file.truncate(len(whole + newline))
-    return lines
-
-
-def _lock(file: Any) -> None:
-    """Keep other batches from the file while this one writes to it; Windows, without fcntl, does not."""
-    with contextlib.suppress(ImportError):
-        import fcntl
-
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ConfigError(
-                f"another batch writes to {file.name}", hint="wait for it, or name another file"
-            ) from None
-
-
-@contextlib.contextmanager
-def _batch_sink(options: Any) -> Iterator[tuple[list[Json], Callable[[Json, Any], None]]]:
-    """Say what is written already, and where lines go: to stdout, or answers to the end of a file that keeps them."""
-    if options.out and os.path.exists(options.out) and not os.path.isfile(options.out):
-        raise ConfigError(f"--out {options.out} is no file", hint="leave --out away: the lines go to stdout")
-    with open(options.out, "a+b") if options.out else contextlib.nullcontext() as file:
-        if file:
-            _lock(file)
-        written = _written(file) if file else []
-        known = {(line["key"], json.dumps(line.get("id"))) for line in written}
-
-        def write(item: Json, answer: Any) -> None:
-            """Write the line of an answer: a completion, an exception, or a line of an earlier run."""
-            head = {k: item[k] for k in ("id", "key", "prompt", "messages") if k in item}
-            cells = answer if isinstance(answer, dict) else _batch_cells(item, answer, options.save)
-            line = json.dumps({**head, **cells, **head}, ensure_ascii=False) + "\n"  # what was written gives way
-            if file is None:
-                sys.stdout.write(line)
-                sys.stdout.flush()
-            elif isinstance(answer, Exception):
-                _say(f"id {item['id']}: {answer}")
-            elif (item["key"], json.dumps(item["id"])) not in known:
-                file.write(line.encode("utf-8", "replace"))
-                file.flush()
-                os.fsync(file.fileno())
-
-        yield written, write
-
-
-def _batch_items(options: Any, llm: Llm) -> list[Json]:
-    """Read all lines, check that each can be sent, and key them by all that goes out."""
-    import hashlib
-
-    source = "stdin" if options.batch == "-" else options.batch
-    text = _stdin_text() if options.batch == "-" else _file_text(options.batch, "--batch")
-    shared, items = _fields(options), []
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            item = {"id": number, **shared, **_batch_item(line.strip())}
-            asked = llm._ask(*_prompt_and_params(_question({**item, "key": ""}), {}))
-        except ConfigError as error:
-            raise ConfigError(f"{source} line {number}: {error.message}", hint=error.hint) from None
-        where = "mock" if options.mock else llm.config.base_url
-        about = [where, asked.body, asked.config.fallbacks, asked.config.headers]
-        digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
-        items.append({**item, "key": digest[:32]})
-    return items
-
-
-def _batch_item(line: str) -> Json:
+def _batch_item(line: str, template: str) -> Json:
+    """Return the prompt of a line, or of the template with the {fields} of the line's object filled in."""
     try:
         value = decode_json(line) if line[0] in '{"' else line
     except ValueError as error:
         hint = "a prompt that begins with { or a quote goes in as JSON"
         raise ConfigError(f"it is no JSON: {error}", hint=hint) from None
-    return value if isinstance(value, dict) else {"prompt": value}
+    item = value if isinstance(value, dict) else {"prompt": value}
+    if not template:
+        return item
+
+    def fill(match: re.Match[str]) -> str:
+        if match.group(1) not in item:
+            raise ConfigError(f"it has no field {match.group(1)!r}, as the prompt names", hint="add it to the object")
+        cell = item[match.group(1)]
+        return cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False)
+
+    prompt = re.sub(r"\{(\w+)\}", fill, template)
+    return {"prompt": prompt, **({"id": item["id"]} if "id" in item else {})}
+
+
+def _without(item: Json, *names: str) -> Json:
+    return {k: v for k, v in item.items() if k not in names}
+
+
+def _batch_items(options: Any, llm: Llm) -> list[Json]:
+    """Read all lines, check that each can be sent, and key them by all that goes out.
+
+    Lines that are equal are samples of their own: their keys differ by their count.
+    """
+    import hashlib
+
+    source = "stdin" if options.batch == "-" else options.batch
+    text = _decoded(_stdin_bytes(), "stdin") if source == "stdin" else _file_text(options.batch, "--batch")
+    shared = {**_fields(options), **({"attachments": options.attach} if options.attach else {})}
+    template = " ".join(options.prompt)
+    items: list[Json] = []
+    counts: dict[str, int] = {}
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            item = {"id": number, **shared, **_batch_item(line.strip(), template)}
+            if "action_id" in item:
+                raise ConfigError("action_id is taken by the batch", hint="use id")
+            asked = llm._question(_without(item, "id"))
+        except ConfigError as error:
+            raise ConfigError(f"{source} line {number}: {error.message}", hint=error.hint) from None
+        where = "mock" if options.mock else llm.config.base_url
+        about = [where, asked.body, asked.config.fallbacks, asked.config.headers]
+        digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
+        counts[digest] = counts.get(digest, 0) + 1
+        items.append({**item, "key": digest if counts[digest] == 1 else f"{digest}-{counts[digest]}"})
+    return items
 
 
 def _answered(config: LlmConfig, keys: set[str]) -> dict[str, Completion]:
@@ -5800,15 +6929,25 @@ def _answered(config: LlmConfig, keys: set[str]) -> dict[str, Completion]:
     )
     ids = [row["id"] for row in found if row["action_id"][len("batch-") :] in keys]
     answers = {}
+    names = ", ".join(c for c in LOG_COLUMNS if c not in ("messages", "system_prompt", "user_prompt"))
     for at in range(0, len(ids), 500):  # SQLite takes some thousands
-        names = ", ".join(c for c in LOG_COLUMNS if c not in ("messages", "system_prompt", "user_prompt"))
         for row in query(f"SELECT {names} FROM operations WHERE id IN ({', '.join(map(str, ids[at : at + 500]))})"):
             answers[row["action_id"][len("batch-") :]] = completion_of(row)
     return answers
 
 
-def _batch_cells(item: Json, answer: Completion | Exception, folder: str | None) -> Json:
-    if isinstance(answer, Exception):
+BAR_WIDTH = 10  # characters of a whole bar
+
+
+def _bar(value: float, most: float) -> str:
+    """Draw a share as a bar of eighths of a block."""
+    eighths = round(value / most * BAR_WIDTH * 8) if most else 0
+    return "\u2588" * (eighths // 8) + " \u258f\u258e\u258d\u258c\u258b\u258a\u2589"[eighths % 8].strip()
+
+
+def _batch_cells(item: Json, answer: Any, folder: str | None) -> Json:
+    """Return what the line of an answer holds besides the question."""
+    if not isinstance(answer, Completion):
         failed = {"error": str(answer), "error_type": type(answer).__name__}
         partial = getattr(answer, "partial", None)
         return {**failed, "content": partial.content, "cost": partial.cost} if partial else failed
@@ -5827,12 +6966,12 @@ def _batch_cells(item: Json, answer: Completion | Exception, folder: str | None)
         "cost": answer.cost,
     }
     if item.get("schema") is not None and not answer.tool_calls:
-        cells["parsed"] = decode_fenced(answer.content)
+        cells["parsed"] = Structure.of(item["schema"]).value(answer.content)
     return cells
 
 
 class _Progress:
-    """The bar of a batch on a terminal, and the line that sums it up."""
+    """The lines of a batch, the bar on a terminal, and the line that sums it up."""
 
     def __init__(self, total: int, known: int) -> None:
         self.failed = 0
@@ -5840,8 +6979,10 @@ class _Progress:
         self._known = known
         self._done = known
         self._usd = 0.0
+        self._unpriced = 0
+        self._failures: dict[str, list[str]] = {}  # by class: each message
         self._began = time.monotonic()
-        self._has_bar = sys.stderr.isatty()
+        self._has_bar = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._lock = threading.RLock()
         self._draw()
 
@@ -5849,17 +6990,23 @@ class _Progress:
         """Count an answer that has come, from whatever thread."""
         with self._lock:
             self._done += 1
-            self.failed += isinstance(answer, Exception)
+            if isinstance(answer, Exception):
+                self.failed += 1
+                self._failures.setdefault(type(answer).__name__, []).append(str(answer).split("\n")[0])
             completion = answer if isinstance(answer, Completion) else getattr(answer, "partial", None)
             self._usd += (completion.cost if completion else 0) or 0
+            self._unpriced += completion is not None and completion.cost is None
             self._draw()
 
-    @contextlib.contextmanager
-    def aside(self) -> Iterator[None]:
-        """Take the bar away while a line is written."""
+    def write(self, item: Json, answer: Any, folder: str | None, *, is_reused: bool) -> None:
+        """Write the line of an answer: a completion, or an exception."""
+        cells: Json = {k: item[k] for k in ("id", "key", "prompt", "messages") if k in item}
+        cells.update(_batch_cells(item, answer, folder))
+        if is_reused:
+            cells["reused"] = True
         with self._lock:
             self._put("")
-            yield
+            _print(json.dumps(cells, ensure_ascii=False))
             self._draw()
 
     def end(self, how: str) -> None:
@@ -5868,6 +7015,8 @@ class _Progress:
             self._put("")
             self._has_bar = False
         seconds = time.monotonic() - self._began
+        for kind, messages in self._failures.items():
+            _say(f"{len(messages)} x {kind}, such as: {messages[0]}")
         _say(f"{how}: {self._counts()}, {self._known} of them known before, {seconds:.1f} s")
 
     def _draw(self) -> None:
@@ -5888,48 +7037,92 @@ class _Progress:
             self._has_bar = False
 
     def _counts(self) -> str:
-        return f"{self._done} of {self._total}, {self.failed} failed, ${number_text(self._usd)}"
+        unknown = f" and {self._unpriced} of unknown cost" if self._unpriced else ""
+        return f"{self._done} of {self._total}, {self.failed} failed, ${number_text(self._usd)}{unknown}"
 
 
-def _show_key(options: Any, llm: Llm, history: list[Json]) -> int:
+def _batch(options: Any, llm: Llm, history: list[Json]) -> int:
+    items = _batch_items(options, llm)
+    known = _answered(llm.config, {item["key"] for item in items})
+    todo = [item for item in items if item["key"] not in known]
+    if options.dry_run:
+        _say(f"{len(items)} lines, {len(items) - len(todo)} of them answered before, {len(todo)} to ask")
+        _say(_estimate([llm._question(_without(item, "id", "key")).body or {} for item in todo]))
+        return 0
+    progress = _Progress(len(items), len(items) - len(todo))
+    refusals: list[OpenRouterError] = []
+
+    def landed(answer: Completion | Exception) -> None:
+        progress.count(answer)
+        if isinstance(answer, (AuthenticationError, InsufficientCreditsError, BudgetError)):  # all that follow meet it
+            refusals.append(answer)
+            many.stop()
+
+    questions = ({**_without(item, "id", "key"), "action_id": f"batch-{item['key']}"} for item in todo)
+    many = llm._prompt_map(questions, 8 if options.concurrency is None else options.concurrency, {}, landed)
+    results, written = many.results(), 0
+    try:
+        for item in items:
+            is_reused = item["key"] in known
+            answer = known[item["key"]] if is_reused else next(results, None)
+            if answer is not None and answer not in refusals:
+                progress.write(item, answer, options.save, is_reused=is_reused)
+                written += not is_reused
+        if refusals:
+            raise refusals[0]
+    except BaseException as error:
+        results.close()
+        for number, answer in many.done_behind():  # paid for, though not in turn
+            with contextlib.suppress(OSError):
+                progress.write(todo[number], answer, options.save, is_reused=False)
+                written += 1
+        if not isinstance(error, BrokenPipeError):  # `| head` has seen enough
+            left = len(todo) - written
+            progress.end(f"stopped, {left} lines are left: the same command again asks for them only")
+        raise
+    progress.end("done")
+    return EXIT_OTHER_ERROR if progress.failed else 0
+
+
+# Views.
+
+
+def _key_rows(llm: Llm) -> dict[str, str]:
+    """Return what GET /key tells, in lines; the key itself is not shown."""
+
+    def money(value: object) -> str:
+        number = _amount(value)
+        return "?" if number is None else f"${number_text(float(number))}"
+
     about = llm.key()
     key, config = llm.config.api_key or "", llm.config
     mask = f"{'sk-or-' if key.startswith('sk-or-') else ''}...{key[-4:]}" if len(key) >= 20 else "(hidden)"
-    periods = {"today": "daily", "this week": "weekly", "this month": "monthly"}
-    used = [f"{_money(about.get(f'usage_{period}'))} {name}" for name, period in periods.items()]
+    periods = (("today", "daily"), ("this week", "weekly"), ("this month", "monthly"))
+    used = [f"{money(about.get(f'usage_{period}'))} {name}" for name, period in periods]
     limit, left = about.get("limit"), about.get("limit_remaining")
     resets = f", resets {about['limit_reset']}" if about.get("limit_reset") else ""
     rows = {
         "key": f"{mask}, from {config.key_source}",
         "label": redact(_str(about.get("label")), key),
-        "limit": "none" if limit is None else f"{_money(limit)}{resets}",
-        "left": "no limit of the key's own; the account's balance is not told here" if left is None else _money(left),
-        "used": ", ".join([*used, f"{_money(about.get('usage'))} in all"]),
+        "limit": "none" if limit is None else f"{money(limit)}{resets}",
+        "left": "no limit of the key's own; the account's balance is not told here" if left is None else money(left),
+        "used": ", ".join([*used, f"{money(about.get('usage'))} in all"]),
     }
-    for name, value in rows.items():
-        print(_shown(f"{name:6} {value}", sys.stdout))
+    free = _dict(about.get("free_model_daily_requests"))
+    if free:
+        counts = f"{free.get('remaining', '?')} of {free.get('limit', '?')}"
+        rows["free"] = f"{counts} requests to free models left today (UTC)"
+    for budget in _dicts(about.get("budgets")):
+        until = f", resets {budget['resets_at']}" if budget.get("resets_at") else ""
+        text = f"{money(budget.get('remaining_usd'))} left of {money(budget.get('limit_usd'))}{until}"
+        rows[f"budget {_str(budget.get('scope')).replace('_', ' ')}".strip()] = text
+    return rows
+
+
+def _show_key(options: Any, llm: Llm, history: list[Json]) -> int:
+    for name, value in _key_rows(llm).items():
+        _print(f"{name:6} {value}")
     return 0
-
-
-def _money(value: object) -> str:
-    number = _amount(value)
-    return "?" if number is None else f"${number_text(float(number))}"
-
-
-def _say(text: str, end: str = "\n", *, is_dim: bool = False) -> None:
-    shown = _shown(text, sys.stderr)
-    if is_dim and sys.stderr.isatty():
-        shown = f"\x1b[2m{shown}\x1b[22m"
-    try:
-        sys.stderr.write(shown + end)
-        sys.stderr.flush()
-    except OSError:  # nobody reads it
-        _discard(sys.stderr)
-
-
-def _shown(text: str, stream: Any) -> str:
-    """Return the text for a stream: a terminal must not get control codes from the network."""
-    return re.sub(_TTY_UNSAFE, "", text) if stream.isatty() else text
 
 
 def _show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], note: str) -> int:
@@ -5937,79 +7130,377 @@ def _show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], note: str
     import shutil
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    print(format_table(columns, rows, width))
+    _print(format_table(columns, rows, width))
     _say(note)
     return 0
 
 
-def _refresh(options: Any) -> None:
-    if options.mock:
-        raise ConfigError("the mock server has no live prices", hint="leave --mock out: reading them needs no key")
-    with Llm(**_settings(options)) as llm:
-        _say(f"stored in {store_models(llm.listing())}")
-
-
-def _show_models(query: str) -> int:
-    words = query.lower().split()
-    found = [METADATA[i] for i in METADATA if all(w in i for w in words)]
+def _show_models(options: Any) -> int:
+    words = " ".join([options.models, *options.prompt]).lower().split()
+    if options.live:
+        with Llm(log=False) as llm:
+            found = llm.models(" ".join(words))
+    else:
+        found = [METADATA[i] for i in METADATA if all(w in i for w in words)]
     if not found:
-        near = METADATA.near(query, 5)
-        _say(f"no model matches {query!r}" + (f"; near: {', '.join(near)}" if near else ""))
+        near = METADATA.near("".join(words), 5)
+        _say(f"no model matches {' '.join(words)!r}" + (f"; near: {', '.join(near)}" if near else ""))
         return EXIT_NOT_FOUND
+    if options.json:
+        for model in found:
+            _print(json.dumps(dataclasses.asdict(model), ensure_ascii=False))
+        return 0
     columns = ["model", "in $/M", "out $/M", "context", "max out", "input", "tools"]
     cells = operator.attrgetter("id", "pricing.input", "pricing.output", "context_length", "max_completion_tokens")
     tools = {True: "yes", False: "no", None: "?"}
     rows = [[*cells(m), ",".join(m.input_modalities), tools[m.tools]] for m in found]
-    note = f"{len(found)} models; prices in USD per million tokens, as of {METADATA.as_of}; live ones: --refresh"
-    return _show_table(columns, rows, note)
+    as_of = "live" if options.live else f"as of {METADATA.as_of}; live ones: --live"
+    return _show_table(columns, rows, f"{len(found)} models; prices in USD per million tokens, {as_of}")
 
 
-_LOG_VIEW = ("model", "status", "total_tokens", "cost", "latency_ms", "user_prompt")
+def _ago(match: re.Match[str]) -> Any:
+    from datetime import datetime, timedelta, timezone
+
+    hours = int(match.group(1)) * (24 if match.group(2) == "d" else 1)
+    return datetime.now(timezone.utc) - timedelta(hours=min(hours, 24 * 36500))
 
 
-def _show_log(path: str | None, count: int) -> int:
+def _since(options: Any) -> Any:
+    """Return the moment that --since names: a date, or so many hours or days ago."""
+    match = re.fullmatch(r"(\d+)([hd])", options.since or "")
+    return _ago(match) if match else options.since
+
+
+def _print_rows(options: Any, rows: Operations) -> None:
+    if options.csv:
+        rows.to_csv(sys.stdout)
+        return
+    for row in rows:
+        _print(json.dumps(row, ensure_ascii=False))
+
+
+def _local_time(row: Row, form: str) -> str:
     from datetime import datetime
 
-    operations = LlmOperationCollector.from_db(path, limit=max(0, count))
-    times = [datetime.fromisoformat(r["timestamp"]).astimezone().strftime("%m-%d %H:%M") for r in operations]
-    rows = [[t, *(r[c] for c in _LOG_VIEW), r["response"] or r["error_message"]] for t, r in zip(times, operations)]
-    columns = ["time", "model", "status", "tokens", "USD", "ms", "prompt", "answer"]
-    return _show_table(columns, rows, f"log: {log_path(path) or 'off'}")
+    return datetime.fromisoformat(row["timestamp"]).astimezone().strftime(form)
 
 
-BAR_WIDTH = 10  # characters of the dearest row's bar
-_COSTS_VIEW = ("calls", "total_tokens", "errors", "unpriced", "p50_ms", "p95_ms")
+def _short_id(row: Row) -> str:
+    return str(row["operation_id"])[-8:]
 
 
-def _show_costs(path: str | None, by: str) -> int:
-    totals = LlmOperationCollector.totals(by, path=path)
+def _show_operation(row: Row) -> None:
+    """Print one operation in full."""
+    completion = completion_of(row)
+    served = f"{row['served_model']}" + (f" ({row['upstream_provider']})" if row["upstream_provider"] else "")
+    asked = row["model"] if row["served_model"] in (None, row["model"]) else f"{served}, asked for {row['model']}"
+    times = "-" if row["latency_ms"] is None else f"{row['latency_ms'] / 1000:.2f} s"
+    if row["first_token_ms"] is not None:
+        times += f", first text after {row['first_token_ms'] / 1000:.2f} s"
+    cost = "unknown" if row["cost"] is None else f"${number_text(row['cost'])} {row['cost_source'] or ''}"
+    about = {
+        "operation": row["operation_id"],
+        "generation": row["generation_id"],
+        "conversation": row["session_id"],
+        "action": row["action_id"],
+        "time": _local_time(row, "%Y-%m-%d %H:%M:%S %z"),
+        "model": asked,
+        "status": f"{row['status']}" + (f" ({row['finish_reason']})" if row["finish_reason"] else ""),
+        "tokens": _tokens_and_cost(completion.usage, None).partition(" |")[0] if row["total_tokens"] else None,
+        "cost": cost,
+        "times": times,
+        "attempts": row["attempts"],
+        "options": row["completion_args"],
+    }
+    for name, value in about.items():
+        if value is not None:
+            _print(f"{name:12} {value}")
+    for attempt in _list(_dict(decode_json(row["extras"] or "{}")).get("attempts")):
+        _print(f"{'failed':12} {json.dumps(attempt, ensure_ascii=False)}")
+    calls = "\n".join(f"{call.name}({call.arguments})" for call in completion.tool_calls)
+    texts = (("system", row["system_prompt"]), ("question", row["user_prompt"]), ("answer", row["response"]),
+             ("calls", calls), ("error", row["error_message"]))  # fmt: skip
+    for name, text in texts:
+        if text:
+            _print(f"\n{name}:\n{text}")
+
+
+def _print_log_lines(rows: Operations) -> None:
+    """Print two lines a row, within the width of the terminal: the numbers, and the question with its answer."""
+    import shutil
+
+    width = shutil.get_terminal_size().columns
+    for row in rows:
+        seconds = "-" if row["latency_ms"] is None else f"{row['latency_ms'] / 1000:.1f}s"
+        cost = "-" if row["cost"] is None else f"${number_text(row['cost'])}"
+        numbers = f"{row['status']}  {row['total_tokens'] or '-'} tok  {cost}  {seconds}"
+        head = f"{_short_id(row)}  {_local_time(row, '%m-%d %H:%M')}  "
+        _print(head + fitted(str(row["model"] or "-"), max(20, width - len(head) - len(numbers) - 2)) + "  " + numbers)
+        question = " ".join(str(row["user_prompt"] or "-").split())
+        answer = " ".join(str(row["response"] or row["error_message"] or "-").split())
+        room = max(8, (width - 7) // 2)
+        spare = max(0, room - text_width(answer))
+        _print(f"  {fitted(question, room + spare)} -> {fitted(answer, room + max(0, room - text_width(question)))}")
+
+
+def _show_log(options: Any) -> int:
+    path, since = _db(options), _since(options)
+    words = " ".join(filter(None, [options.log, *options.prompt]))
+    rows = Operations()
+    if re.fullmatch(r"[\w-]{6,}", words) and not re.fullmatch(r"\d{1,5}", words):  # an id, or a part of one
+        sql = (
+            f"SELECT {', '.join(LOG_COLUMNS)} FROM operations WHERE ? IN (operation_id, generation_id, session_id)"
+            " OR operation_id LIKE '%' || ? ORDER BY id DESC LIMIT 2"
+        )
+        rows = LlmOperationCollector.query(sql, [words, words], path=path)
+    is_one = len(rows) == 1 or bool(rows) and words in (rows[0]["session_id"], rows[0]["generation_id"])
+    if is_one:
+        rows = Operations(rows[:1], LOG_COLUMNS)
+    else:
+        count = int(words) if words.isdigit() else None if words or since else 10
+        rows = LlmOperationCollector.from_db(
+            path, limit=count, search=None if words.isdigit() else words or None, since=since, model=options.model
+        )
+    if options.extract:
+        return _print_code(rows[0]["response"] or "" if rows else "")
+    if options.json or options.csv:
+        _print_rows(options, rows)
+    elif is_one:
+        _show_operation(rows[0])
+    elif sys.stdout.isatty():
+        _print_log_lines(rows)
+    else:
+        columns = ["id", "time", "model", "status", "tokens", "USD", "ms", "prompt", "answer"]
+        view = operator.itemgetter("model", "status", "total_tokens", "cost", "latency_ms", "user_prompt")
+        cells = [
+            [_short_id(r), _local_time(r, "%m-%d %H:%M"), *view(r), r["response"] or r["error_message"]] for r in rows
+        ]
+        _print(format_table(columns, cells))
+    names = ", ".join(log_path(p) or "off" for p in (path if isinstance(path, list) else [path]))
+    _say(f"{len(rows)} operation{'s' * (len(rows) != 1)}; --log ID shows one in full; log: {names}")
+    return 0
+
+
+_COSTS_VIEW = {"calls": "calls", "errors": "errors", "unpriced": "unpriced", "input_tokens": "in",
+               "output_tokens": "out", "cached_tokens": "cached", "p50_ms": "p50 ms", "p95_ms": "p95 ms",
+               "first_p50_ms": "first ms", "tokens_per_s": "tok/s"}  # fmt: skip
+
+
+def _show_costs(options: Any) -> int:
+    by, path, since = options.costs.split(","), _db(options), _since(options)
+    aliases = {"provider": "upstream_provider"}
+    names = [aliases.get(name.strip(), name.strip()) for name in by]
+    if options.reconcile:
+        with Llm(**_settings(options)) as llm:
+            count = LlmOperationCollector.reconcile(llm, since=since, path=path)
+        _say(f"{count} costs were learned")
+    totals = LlmOperationCollector.totals(names, since=since, path=path)
+    if options.json or options.csv:
+        _print_rows(options, totals)
+        return 0
     costs = [row["cost"] or 0 for row in totals]
-    columns = {by: [row[by] for row in totals], "USD": [row["cost"] for row in totals]}
+    calls, unpriced = (sum(row[name] for row in totals) for name in ("calls", "unpriced"))
+    columns: dict[str, list[Any]] = {name: [row[name] for row in totals] for name in names}
+    columns["USD"] = [row["cost"] for row in totals]
     if sys.stdout.isatty():
         columns[""] = [_bar(cost, max(costs)) for cost in costs]
-    columns.update((name.replace("total_", "").replace("_", " "), [r[name] for r in totals]) for name in _COSTS_VIEW)
-    spent = f"total ${number_text(float(sum(costs)))} in {sum(columns['calls'])} calls"
-    if sum(columns["unpriced"]):
-        spent += f"; {sum(columns['unpriced'])} calls of unknown cost are not in it"
-    by_provider = LlmOperationCollector.totals("upstream_provider", path=path)
+    columns.update((shown, [row[name] for row in totals]) for name, shown in _COSTS_VIEW.items())
+    if not unpriced:
+        del columns["unpriced"]
+    spent = f"total ${number_text(float(sum(costs)))} in {calls} calls"
+    if unpriced:
+        spent += f"; {unpriced} calls of unknown cost are not in it"
+    by_provider = LlmOperationCollector.totals("upstream_provider", since=since, path=path)
     mocked = sum(row["cost"] or 0 for row in by_provider if row["upstream_provider"] == MOCK_PROVIDER)
     if mocked:
         spent += f"; ${number_text(mocked)} of it by the mock server, which bills nothing"
-    return _show_table(list(columns), list(zip(*columns.values())), f"{spent}; log: {log_path(path) or 'off'}")
+    return _show_table(list(columns), list(zip(*columns.values())), spent)
 
 
-def _bar(value: float, most: float) -> str:
-    """Draw a share as a bar of eighths of a block."""
-    eighths = round(value / most * BAR_WIDTH * 8) if most else 0
-    return "\u2588" * (eighths // 8) + " \u258f\u258e\u258d\u258c\u258b\u258a\u2589"[eighths % 8].strip()
+def _write_report(options: Any) -> int:
+    count = LlmOperationCollector.report(options.report, since=_since(options), path=_db(options))
+    _say(f"{count:,} operations are in {options.report}")
+    return 0
+
+
+def _purge(options: Any) -> int:
+    match = re.fullmatch(r"(\d+)([hd])", options.purge)
+    before = _ago(match) if match else options.purge
+    count = LlmOperationCollector.purge(before=before, path=_db(options))
+    _print(f"{count} operations from before {before:%Y-%m-%d %H:%M} UTC are deleted" if match else
+           f"{count} operations from before {before} are deleted")  # fmt: skip
+    return 0
+
+
+def _check_cas() -> tuple[str, ConfigError | None]:
+    """Return which CA certificates are trusted, and what is wrong with them."""
+    import ssl
+
+    paths, named = ssl.get_default_verify_paths(), os.environ.get("SSL_CERT_FILE")
+    places = named or paths.openssl_cafile, os.environ.get("SSL_CERT_DIR") or paths.openssl_capath
+    found = [place for place in places if place and os.path.exists(place)]
+    if found and (not named or named in found):
+        return f"{' and '.join(found)} ({'SSL_CERT_FILE' if named else 'the default of OpenSSL'})", None
+    return "", ConfigError(f"{places[0]} is not there", hint="let SSL_CERT_FILE name a file of CA certificates")
+
+
+def _check_log(target: LogTarget) -> str:
+    """Return what there is of a log; raise ConfigError if it can't be read or written."""
+    path = log_path(target)
+    if path is None:
+        return "it is switched off"
+    rows = LlmOperationCollector.query("SELECT count(*) AS n FROM operations", path=path)
+    place = path
+    while not os.path.exists(place):
+        place = os.path.dirname(place)
+    if not os.access(place, os.W_OK):
+        raise ConfigError(f"{path} can't be written", hint=f"name another with --db or {LOG_ENV}")
+    size = os.path.getsize(path) if place == path else 0
+    return f"{path}: {rows[0]['n'] if rows else 0:,} operations, {size:,} bytes, writable"
+
+
+def _check(options: Any, llm: Llm, history: list[Json]) -> int:
+    """Print a line per step of what a call needs: ok, FAIL with the reason and the fix, or why it was not tried."""
+    import ssl
+
+    config = llm.config
+    failures: list[OpenRouterError] = []
+
+    def show(state: str, step: str, text: str) -> None:
+        _print(f"{state:5} {step:8} {text}")
+
+    def fail(step: str, error: OpenRouterError) -> None:
+        failures.append(error)
+        show("FAIL", step, f"{error.message}\n{'':15}{error.hint}")
+
+    show("ok", "python", f"{sys.version.split()[0]} on {sys.platform}, {ssl.OPENSSL_VERSION}")
+    found, problem = _check_cas()
+    if problem:
+        fail("CAs", problem)
+    else:
+        show("ok", "CAs", found)
+    steps = deque(("proxy", "look-up", "connect", "TLS", "HTTP"))
+    try:
+        for name, text in llm._session.transport.probe(config):
+            show("ok", name, text)
+            while steps[0] in (name, "proxy"):
+                steps.popleft()
+        steps = deque(["HTTP"])
+        began = time.monotonic()
+        llm.request("GET", "/models/count")
+        show("ok", "HTTP", f"{config.base_url} answers ({(time.monotonic() - began) * 1000:.0f} ms)")
+    except APIStatusError as error:
+        show("ok", "HTTP", f"{config.base_url} answers with status {error.status}")
+    except OpenRouterError as error:
+        fail("tunnel" if isinstance(error.__cause__, _ProxyRefusal) else steps[0], error)
+    try:
+        if not config.api_key:
+            show("-", "key", f"there is none: make one at {KEYS_URL}, then set {KEY_ENV}")
+        elif failures:
+            show("-", "key", f"from {config.key_source}; not tried, since a step before it failed")
+        else:
+            for name, value in _key_rows(llm).items():
+                show("ok", name, value)
+    except OpenRouterError as error:
+        fail("key", error)
+    try:
+        show("ok" if log_path(config.log) else "-", "log", _check_log(config.log))
+    except ConfigError as error:
+        fail("log", error)
+    show("ok", "prices", f"of {METADATA.as_of}, {len(METADATA)} models; --models --live asks for the present ones")
+    return _exit_code(failures[0]) if failures else 0
+
+
+# The way through.
+
+
+def _with_client(options: Any, mode: str, settings: Json) -> int:
+    path = log_path(settings.get("log"))
+    is_new_log = path is not None and not os.path.exists(path)
+    if options.save:  # before anything is paid for
+        with contextlib.suppress(OSError):
+            os.makedirs(options.save, exist_ok=True)
+        if not os.path.isdir(options.save) or not os.access(options.save, os.W_OK):
+            raise ConfigError(f"--save {options.save}: nothing can be written there", hint="name another folder")
+    history: list[Json] = []
+    if options.goes_on or options.conversation:
+        history, settings = _earlier(options, settings)
+    elif mode == "chat":
+        settings["session_id"] = new_operation_id()
+    work = {"key": _show_key, "check": _check, "batch": _batch, "chat": _talk}.get(mode, _ask)
+    if options.dry_run:
+        settings["api_key"] = "none"  # nothing is sent
+    try:
+        with Llm(**settings) as llm:
+            if mode != "check":
+                require_key(llm.config)
+            return work(options, llm, history)
+    finally:
+        if is_new_log and path and os.path.exists(path):
+            _say(f"note: operations are logged in {path} (switch off: --no-log, or {LOG_ENV}=off)")
+
+
+def _run(options: Any) -> int:
+    mode = _check_options(options)
+    views = {"models": _show_models, "log": _show_log, "costs": _show_costs, "report": _write_report, "purge": _purge}
+    if mode in views:
+        return views[mode](options)
+    settings = _settings(options)
+
+    def announce(seconds: float, reason: str) -> None:
+        if seconds > 1 and sys.stderr.isatty():
+            _say(f"waiting {seconds:.0f} s: {reason}")
+
+    ON_WAIT.set(announce)
+    if not options.mock:
+        return _with_client(options, mode, settings)
+    with MockOpenRouter(delay=0.02) as mock:
+        return _with_client(options, mode, {**settings, "base_url": mock.url, "api_key": "mock"})
+
+
+def _discard_stdout() -> None:
+    """Let what is still to be written go nowhere: the interpreter flushes once more at its end."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; the streams of the caller are left as they were."""
+    import warnings
+
+    with _utf8_streams(), warnings.catch_warnings():
+        # Users of a command need no file name and line of ours.
+        warnings.showwarning = lambda message, *about, **more: _say(f"note: {message}")
+        try:
+            options = _argument_parser().parse_intermixed_args(argv)
+            code = contextvars.copy_context().run(_run, options)
+            sys.stdout.flush()
+            return code
+        except SystemExit as stop:  # argparse has said why
+            return stop.code if isinstance(stop.code, int) else EXIT_USAGE
+        except OpenRouterError as error:
+            _say_error(error)
+            return _exit_code(error)
+        except KeyboardInterrupt:
+            _say("interrupted")
+            return EXIT_INTERRUPTED
+        except OSError as error:
+            is_pipe = isinstance(error, BrokenPipeError)  # `| head` has seen enough; else a full disk behind >
+            if not is_pipe:
+                _say(f"error: {error}")
+            if argv is None:
+                _discard_stdout()
+            return 0 if is_pipe else EXIT_OTHER_ERROR
 
 
 # --- Price table ----------------------------------------------------------------------------
 # Text, since a dict of this size would cost 9 ms to import without a .pyc. Parsed row by row.
 # Each row: id input output cache_read cache_write context max_out modalities tools, prices in USD
-# per million tokens, "-" unknown, sorted by id. To make it anew from the live GET /models:
-#     python test_openrouter_min.py prices
-# which rewrites the rows in this file; models that README and tests name keep their last one.
+# per million tokens, "-" unknown, sorted by id. `.ci/prices.py` makes it anew from the live GET /models;
+# models that README and tests name keep their last row.
 
 PRICES_AS_OF = "2026-11-23"
 
@@ -6524,147 +8015,30 @@ x-ai/grok-build-0.1 200000 2 4 0.4 -
 
 # Answers name their model by canonical slug: alias, id
 ALIAS_ROWS = """
-aion-labs/aion-2.0-20260223 aion-labs/aion-2.0
-aion-labs/aion-3.0-20260707 aion-labs/aion-3.0
-aion-labs/aion-3.0-mini-20260707 aion-labs/aion-3.0-mini
-aion-labs/aion-3.5-20260923 aion-labs/aion-3.5
-aion-labs/aion-3.5-mini-20260923 aion-labs/aion-3.5-mini
 anthropic/claude-4-opus-20250522 anthropic/claude-opus-4
 anthropic/claude-4-sonnet-20250522 anthropic/claude-sonnet-4
 anthropic/claude-4.1-opus-20250805 anthropic/claude-opus-4.1
 anthropic/claude-4.5-haiku-20251001 anthropic/claude-haiku-4.5
-anthropic/claude-4.5-haiku-20251001:beta anthropic/claude-haiku-4.5
 anthropic/claude-4.5-opus-20251124 anthropic/claude-opus-4.5
-anthropic/claude-4.5-opus-20251124:beta anthropic/claude-opus-4.5
 anthropic/claude-4.5-sonnet-20250929 anthropic/claude-sonnet-4.5
-anthropic/claude-4.5-sonnet-20250929:beta anthropic/claude-sonnet-4.5
 anthropic/claude-4.6-opus-20260205 anthropic/claude-opus-4.6
-anthropic/claude-4.6-opus-20260205:beta anthropic/claude-opus-4.6
 anthropic/claude-4.6-sonnet-20260217 anthropic/claude-sonnet-4.6
-anthropic/claude-4.6-sonnet-20260217:beta anthropic/claude-sonnet-4.6
 anthropic/claude-4.7-opus-20260416 anthropic/claude-opus-4.7
 anthropic/claude-4.8-opus-20260528 anthropic/claude-opus-4.8
 anthropic/claude-5-fable-20260609 anthropic/claude-fable-5
-anthropic/claude-fable-5.1-20260831 anthropic/claude-fable-5.1
-anthropic/claude-fable-5.1:beta anthropic/claude-fable-5.1
-anthropic/claude-fable-5:beta anthropic/claude-fable-5
-anthropic/claude-haiku-4.5-20251001 anthropic/claude-haiku-4.5
-anthropic/claude-haiku-4.5-20251001:beta anthropic/claude-haiku-4.5
-anthropic/claude-haiku-4.5:beta anthropic/claude-haiku-4.5
-anthropic/claude-haiku-5.5-20261007 anthropic/claude-haiku-5.5
-anthropic/claude-opus-4.5-20251124 anthropic/claude-opus-4.5
-anthropic/claude-opus-4.5-20251124:beta anthropic/claude-opus-4.5
-anthropic/claude-opus-4.5:beta anthropic/claude-opus-4.5
-anthropic/claude-opus-4.6-20260205 anthropic/claude-opus-4.6
-anthropic/claude-opus-4.6-20260205:beta anthropic/claude-opus-4.6
-anthropic/claude-opus-4.6:beta anthropic/claude-opus-4.6
-anthropic/claude-opus-4.7:beta anthropic/claude-opus-4.7
-anthropic/claude-opus-4.8:beta anthropic/claude-opus-4.8
-anthropic/claude-opus-5-20260723 anthropic/claude-opus-5
-anthropic/claude-opus-5.5-20260921 anthropic/claude-opus-5.5
-anthropic/claude-opus-5.5:beta anthropic/claude-opus-5.5
-anthropic/claude-opus-5:beta anthropic/claude-opus-5
-anthropic/claude-sonnet-4.5-20250929 anthropic/claude-sonnet-4.5
-anthropic/claude-sonnet-4.5-20250929:beta anthropic/claude-sonnet-4.5
-anthropic/claude-sonnet-4.5:beta anthropic/claude-sonnet-4.5
-anthropic/claude-sonnet-4.6-20260217 anthropic/claude-sonnet-4.6
-anthropic/claude-sonnet-4.6-20260217:beta anthropic/claude-sonnet-4.6
-anthropic/claude-sonnet-4.6:beta anthropic/claude-sonnet-4.6
-anthropic/claude-sonnet-5-20260630 anthropic/claude-sonnet-5
-anthropic/claude-sonnet-5.5-20260928 anthropic/claude-sonnet-5.5
-anthropic/claude-sonnet-5.5:beta anthropic/claude-sonnet-5.5
-anthropic/claude-sonnet-5:beta anthropic/claude-sonnet-5
-bytedance-seed/seed-1.6-20250625 bytedance-seed/seed-1.6
-bytedance-seed/seed-1.6-flash-20250625 bytedance-seed/seed-1.6-flash
-bytedance-seed/seed-2-1-turbo-20260810 bytedance-seed/seed-2-1-turbo
-bytedance-seed/seed-2.0-code-20260730 bytedance-seed/seed-2.0-code
-bytedance-seed/seed-2.0-lite-20260309 bytedance-seed/seed-2.0-lite
-bytedance-seed/seed-2.0-mini-20260224 bytedance-seed/seed-2.0-mini
 cohere/command-a-03-2025 cohere/command-a
 cohere/command-a-plus-05-2026 cohere/command-a-plus
 deepseek/deepseek-chat-v3 deepseek/deepseek-chat
-deepseek/deepseek-v3.2-20251201 deepseek/deepseek-v3.2
-deepseek/deepseek-v4-flash-20260423 deepseek/deepseek-v4-flash
 deepseek/deepseek-v4-flash-20260731 deepseek/deepseek-v4-flash-0731
-deepseek/deepseek-v4-flash-vision-exp-20260821 deepseek/deepseek-v4-flash-vision-exp
-deepseek/deepseek-v4-pro-20260423 deepseek/deepseek-v4-pro
 deepseek/deepseek-v4-pro-20260813 deepseek/deepseek-v4-pro-0813
-deepseek/deepseek-v4.1-flash-20260910 deepseek/deepseek-v4.1-flash
-elorian/glimpse-20261016 elorian/glimpse
-fireworks/ember-1-20260923 fireworks/ember-1
 google/gemini-2.5-pro-preview-06-05 google/gemini-2.5-pro-preview
-google/gemini-3-flash-preview-20251217 google/gemini-3-flash-preview
-google/gemini-3-pro-image-20260528 google/gemini-3-pro-image
-google/gemini-3-pro-image-preview-20251120 google/gemini-3-pro-image-preview
-google/gemini-3.1-flash-image-20260528 google/gemini-3.1-flash-image
-google/gemini-3.1-flash-image-preview-20260226 google/gemini-3.1-flash-image-preview
-google/gemini-3.1-flash-lite-20260507 google/gemini-3.1-flash-lite
-google/gemini-3.1-flash-lite-image-20260630 google/gemini-3.1-flash-lite-image
-google/gemini-3.1-flash-lite-preview-20260303 google/gemini-3.1-flash-lite-preview
-google/gemini-3.1-pro-preview-20260219 google/gemini-3.1-pro-preview
-google/gemini-3.1-pro-preview-customtools-20260219 google/gemini-3.1-pro-preview-customtools
-google/gemini-3.5-flash-20260519 google/gemini-3.5-flash
-google/gemini-3.5-flash-lite-20260721 google/gemini-3.5-flash-lite
-google/gemini-3.6-flash-20260721 google/gemini-3.6-flash
-google/gemini-3.7-flash-20260813 google/gemini-3.7-flash
-google/gemini-3.8-flash-20260902 google/gemini-3.8-flash
-google/gemini-4-argon-20261013 google/gemini-4-argon
-google/gemini-nano-banana-2.1-20261006 google/gemini-nano-banana-2.1
-google/gemini-omni-1.1-flash-20260911 google/gemini-omni-1.1-flash
-google/gemini-omni-1.2-flash-20261105 google/gemini-omni-1.2-flash
-google/gemma-4-26b-a4b-it-20260403 google/gemma-4-26b-a4b-it
-google/gemma-4-31b-it-20260402 google/gemma-4-31b-it
-ibm-granite/granite-4.1-8b-20260429 ibm-granite/granite-4.1-8b
-ibm-granite/granite-4.2-8b-20260831 ibm-granite/granite-4.2-8b
-inception/mercury-2-20260304 inception/mercury-2
-inception/mercury-2.5-20260908 inception/mercury-2.5
-inception/mercury-3-20261019 inception/mercury-3
-inclusionai/ling-3.0-flash-20260723 inclusionai/ling-3.0-flash
-inclusionai/ling-3.0-flash-vl-20260910 inclusionai/ling-3.0-flash-vl
-inclusionai/ling-3.0-tiny-20260806 inclusionai/ling-3.0-tiny
-inclusionai/ling-3.1-flash-20261002 inclusionai/ling-3.1-flash
-inference-net/schematron-v2-small-20260902 inference-net/schematron-v2-small
-inference-net/schematron-v2-turbo-20260902 inference-net/schematron-v2-turbo
-kwaipilot/kat-coder-pro-v2-20260327 kwaipilot/kat-coder-pro-v2
-kwaipilot/kat-coder-pro-v2.5-20260710 kwaipilot/kat-coder-pro-v2.5
-liquid/lfm-2.5-2.6b-20260811 liquid/lfm-2.5-2.6b
-liquid/lfm-2.5-24b-a2b-20261012 liquid/lfm-2.5-24b-a2b
-liquid/lfm-3-1.7b-20261106 liquid/lfm-3-1.7b
-meituan/longcat-2.0-20260720 meituan/longcat-2.0
 meta-llama/llama-4-maverick-17b-128e-instruct meta-llama/llama-4-maverick
 meta-llama/llama-4-scout-17b-16e-instruct meta-llama/llama-4-scout
-meta/muse-glimmer-30b-20260810 meta/muse-glimmer-30b
-meta/muse-spark-1.1-20260709 meta/muse-spark-1.1
-meta/muse-spark-1.2-20260805 meta/muse-spark-1.2
-meta/muse-spark-1.2-contributor-20260805 meta/muse-spark-1.2-contributor
-meta/muse-spark-1.3-20260902 meta/muse-spark-1.3
-meta/muse-spark-1.3-contributor-20260902 meta/muse-spark-1.3-contributor
-meta/muse-spark-open-20261015 meta/muse-spark-open
-meta/muse-wonder-20261012 meta/muse-wonder
-minimax/minimax-m2-her-20260123 minimax/minimax-m2-her
-minimax/minimax-m2.5-20260211 minimax/minimax-m2.5
-minimax/minimax-m2.7-20260318 minimax/minimax-m2.7
-minimax/minimax-m3-20260531 minimax/minimax-m3
-mistralai/mistral-large-4-0-20261006 mistralai/mistral-large-4-0
 mistralai/mistral-medium-3.5-20260430 mistralai/mistral-medium-3-5
 mistralai/mistral-saba-2502 mistralai/mistral-saba
 mistralai/mistral-small-3.1-24b-instruct-2503 mistralai/mistral-small-3.1-24b-instruct
 mistralai/mistral-small-3.2-24b-instruct-2506 mistralai/mistral-small-3.2-24b-instruct
-moondream/moondream3-preview-20261013 moondream/moondream3-preview
-moondream/moondream3.1-9b-a2b-20261013 moondream/moondream3.1-9b-a2b
-moonshotai/kimi-k2-thinking-20251106 moonshotai/kimi-k2-thinking
 moonshotai/kimi-k2.5-0127 moonshotai/kimi-k2.5
-moonshotai/kimi-k2.6-20260420 moonshotai/kimi-k2.6
-moonshotai/kimi-k2.7-code-20260612 moonshotai/kimi-k2.7-code
-moonshotai/kimi-k3-20260715 moonshotai/kimi-k3
-moonshotai/kimi-k3.1-pro-20261023 moonshotai/kimi-k3.1-pro
-nex-agi/nex-n2.5-mini-20260908 nex-agi/nex-n2.5-mini
-nex-agi/nex-n2.5-pro-20260907 nex-agi/nex-n2.5-pro
-nvidia/nemotron-3-super-120b-a12b-20230311 nvidia/nemotron-3-super-120b-a12b
-nvidia/nemotron-3-ultra-550b-a55b-20260604 nvidia/nemotron-3-ultra-550b-a55b
-nvidia/nemotron-3.5-content-safety-20260604 nvidia/nemotron-3.5-content-safety
-nvidia/nemotron-3.5-lightning-20260807 nvidia/nemotron-3.5-lightning
-nvidia/nemotron-3.5-super-vl-20261015 nvidia/nemotron-3.5-super-vl
 openai/gpt-4.1-2025-04-14 openai/gpt-4.1
 openai/gpt-4.1-mini-2025-04-14 openai/gpt-4.1-mini
 openai/gpt-4.1-nano-2025-04-14 openai/gpt-4.1-nano
@@ -6672,37 +8046,8 @@ openai/gpt-5-2025-08-07 openai/gpt-5
 openai/gpt-5-mini-2025-08-07 openai/gpt-5-mini
 openai/gpt-5-nano-2025-08-07 openai/gpt-5-nano
 openai/gpt-5-pro-2025-10-06 openai/gpt-5-pro
-openai/gpt-5.1-20251113 openai/gpt-5.1
-openai/gpt-5.1-codex-20251113 openai/gpt-5.1-codex
-openai/gpt-5.1-codex-max-20251204 openai/gpt-5.1-codex-max
-openai/gpt-5.1-codex-mini-20251113 openai/gpt-5.1-codex-mini
-openai/gpt-5.2-20251211 openai/gpt-5.2
-openai/gpt-5.2-chat-20251211 openai/gpt-5.2-chat
-openai/gpt-5.2-codex-20260114 openai/gpt-5.2-codex
-openai/gpt-5.2-pro-20251211 openai/gpt-5.2-pro
-openai/gpt-5.3-codex-20260224 openai/gpt-5.3-codex
-openai/gpt-5.4-20260305 openai/gpt-5.4
-openai/gpt-5.4-image-2-20260421 openai/gpt-5.4-image-2
-openai/gpt-5.4-mini-20260317 openai/gpt-5.4-mini
-openai/gpt-5.4-nano-20260317 openai/gpt-5.4-nano
-openai/gpt-5.4-pro-20260305 openai/gpt-5.4-pro
-openai/gpt-5.5-20260423 openai/gpt-5.5
-openai/gpt-5.5-pro-20260423 openai/gpt-5.5-pro
-openai/gpt-5.6-luna-20260709 openai/gpt-5.6-luna
-openai/gpt-5.6-luna-pro-20260709 openai/gpt-5.6-luna-pro
-openai/gpt-5.6-sol-20260709 openai/gpt-5.6-sol
-openai/gpt-5.6-sol-pro-20260709 openai/gpt-5.6-sol-pro
-openai/gpt-5.6-terra-20260709 openai/gpt-5.6-terra
-openai/gpt-5.6-terra-pro-20260709 openai/gpt-5.6-terra-pro
-openai/gpt-6-astra-20260903 openai/gpt-6-astra
 openai/gpt-6-astra-pro-20260903 openai/gpt-6-astra
-openai/gpt-6-luna-20260922 openai/gpt-6-luna
-openai/gpt-6-sol-20260922 openai/gpt-6-sol
-openai/gpt-6.1-sol-20260929 openai/gpt-6.1-sol
-openai/gpt-6.1-terra-20261026 openai/gpt-6.1-terra
 openai/gpt-6.1-terra-pro openai/gpt-6.1-terra
-openai/gpt-6.1-terra-pro-20261026 openai/gpt-6.1-terra
-openai/gpt-chat-latest-20260505 openai/gpt-chat-latest
 openai/o1-2024-12-17 openai/o1
 openai/o3-2025-04-16 openai/o3
 openai/o3-mini-2025-01-31 openai/o3-mini
@@ -6710,13 +8055,6 @@ openai/o3-mini-high-2025-01-31 openai/o3-mini-high
 openai/o3-pro-2025-06-10 openai/o3-pro
 openai/o4-mini-2025-04-16 openai/o4-mini
 openai/o4-mini-high-2025-04-16 openai/o4-mini-high
-particle-ai/particle-1-20261027 particle-ai/particle-1
-perceptron/perceptron-mk1-20260512 perceptron/perceptron-mk1
-perceptron/perceptron-mk1.5-20260925 perceptron/perceptron-mk1.5
-poolside/laguna-s-2.1-20260720 poolside/laguna-s-2.1
-poolside/laguna-xs-2.1-20260625 poolside/laguna-xs-2.1
-prism-ml/ternary-bonsai-2-27b-20260918 prism-ml/ternary-bonsai-2-27b
-prism-ml/ternary-bonsai-2-9b-20261015 prism-ml/ternary-bonsai-2-9b
 qwen/qwen-plus-2025-01-25 qwen/qwen-plus
 qwen/qwen3-14b-04-28 qwen/qwen3-14b
 qwen/qwen3-235b-a22b-04-28 qwen/qwen3-235b-a22b
@@ -6726,82 +8064,18 @@ qwen/qwen3-32b-04-28 qwen/qwen3-32b
 qwen/qwen3-8b-04-28 qwen/qwen3-8b
 qwen/qwen3-coder-480b-a35b-07-25 qwen/qwen3-coder
 qwen/qwen3-coder-next-2025-02-03 qwen/qwen3-coder-next
-qwen/qwen3-max-thinking-20260123 qwen/qwen3-max-thinking
 qwen/qwen3-next-80b-a3b-instruct-2509 qwen/qwen3-next-80b-a3b-instruct
 qwen/qwen3-next-80b-a3b-thinking-2509 qwen/qwen3-next-80b-a3b-thinking
-qwen/qwen3.5-122b-a10b-20260224 qwen/qwen3.5-122b-a10b
-qwen/qwen3.5-27b-20260224 qwen/qwen3.5-27b
-qwen/qwen3.5-35b-a3b-20260224 qwen/qwen3.5-35b-a3b
-qwen/qwen3.5-397b-a17b-20260216 qwen/qwen3.5-397b-a17b
-qwen/qwen3.5-9b-20260310 qwen/qwen3.5-9b
 qwen/qwen3.5-flash-20260224 qwen/qwen3.5-flash-02-23
 qwen/qwen3.5-plus-20260216 qwen/qwen3.5-plus-02-15
-qwen/qwen3.6-27b-20260422 qwen/qwen3.6-27b
-qwen/qwen3.6-35b-a3b-20260415 qwen/qwen3.6-35b-a3b
-qwen/qwen3.6-max-preview-20260420 qwen/qwen3.6-max-preview
 qwen/qwen3.6-plus-04-02 qwen/qwen3.6-plus
-qwen/qwen3.7-flash-20260727 qwen/qwen3.7-flash
-qwen/qwen3.7-max-20260520 qwen/qwen3.7-max
-qwen/qwen3.7-plus-20260602 qwen/qwen3.7-plus
-qwen/qwen3.8-2.4t-a95b-20260812 qwen/qwen3.8-2.4t-a95b
-qwen/qwen3.8-27b-20260814 qwen/qwen3.8-27b
-qwen/qwen3.8-flash-20260826 qwen/qwen3.8-flash
-qwen/qwen3.8-max-20260803 qwen/qwen3.8-max
 qwen/qwen3.8-max-20260902 qwen/qwen3.8-max-0902
-qwen/qwen3.8-max-prime-20260923 qwen/qwen3.8-max-prime
-qwen/qwen3.8-omni-flash-20260918 qwen/qwen3.8-omni-flash
-reflection/beam-1.0-501b-a23b-20261016 reflection/beam-1.0-501b-a23b
 rekaai/reka-edge-2603 rekaai/reka-edge
-relace/relace-search-20251208 relace/relace-search
-ricursiveai/ripple-65b-preview-20261104 ricursiveai/ripple-65b-preview
-sakana/fugu-max-20260911 sakana/fugu-max
-sakana/fugu-ultra-20260615 sakana/fugu-ultra
 sakana/fugu-ultra-v2-20260911 sakana/fugu-ultra
 sakana/namazu-20260811 sakana/sakana-namazu
 sao10k/l3.3-euryale-70b-v2.3 sao10k/l3.3-euryale-70b
-scaledown/extract-20260928 scaledown/extract
-scaledown/summarize-20260928 scaledown/summarize
-stepfun/step-3.7-flash-20260528 stepfun/step-3.7-flash
-stepfun/step-5-preview-20261008 stepfun/step-5-preview
-tencent/hy-mt2-1.8b-20260521 tencent/hy-mt2-1.8b
-tencent/hy-mt2-30b-a3b-20260521 tencent/hy-mt2-30b-a3b
-tencent/hy-mt2-7b-20260521 tencent/hy-mt2-7b
-tencent/hy3-20260706 tencent/hy3
-tencent/hy3-preview-20260421 tencent/hy3-preview
-tencent/hy4-20261104 tencent/hy4
-thinkingmachines/inkling-20260715 thinkingmachines/inkling
-thinkingmachines/inkling-small-20260730 thinkingmachines/inkling-small
-unbiased/pareto-26.10-20261015 unbiased/pareto-26.10
-unbiased/pareto-26.9-20260917 unbiased/pareto-26.9
-upstage/solar-mini4-20260922 upstage/solar-mini4
-upstage/solar-pro4-20260810 upstage/solar-pro4
 venice/uncensored cognitivecomputations/dolphin-mistral-24b-venice-edition
-writer/palmyra-x5-20250428 writer/palmyra-x5
-x-ai/grok-4.20-20260309 x-ai/grok-4.20
-x-ai/grok-4.20-multi-agent-20260309 x-ai/grok-4.20-multi-agent
-x-ai/grok-4.3-20260430 x-ai/grok-4.3
-x-ai/grok-4.5-20260708 x-ai/grok-4.5
-x-ai/grok-4.6-20260810 x-ai/grok-4.6
-x-ai/grok-4.7-20260916 x-ai/grok-4.7
-x-ai/grok-build-0.1-20260520 x-ai/grok-build-0.1
-xiaomi/mimo-v2.5-20260422 xiaomi/mimo-v2.5
-xiaomi/mimo-v2.5-pro-20260422 xiaomi/mimo-v2.5-pro
-xiaomi/mimo-v2.6-flash-20260921 xiaomi/mimo-v2.6-flash
-xiaomi/mimo-v2.6-pro-20260921 xiaomi/mimo-v2.6-pro
-xiaomi/mimo-v2.6-pro-ultraspeed-20260921 xiaomi/mimo-v2.6-pro-ultraspeed
 z-ai/glm-4.6-20251208 z-ai/glm-4.6v
-z-ai/glm-4.7-20251222 z-ai/glm-4.7
-z-ai/glm-4.7-flash-20260119 z-ai/glm-4.7-flash
-z-ai/glm-5-20260211 z-ai/glm-5
-z-ai/glm-5-turbo-20260315 z-ai/glm-5-turbo
-z-ai/glm-5.1-20260406 z-ai/glm-5.1
-z-ai/glm-5.2-20260616 z-ai/glm-5.2
-z-ai/glm-5.3-20260816 z-ai/glm-5.3
-z-ai/glm-5.3-flash-20260826 z-ai/glm-5.3-flash
-z-ai/glm-5.3-flashx-20260918 z-ai/glm-5.3-flashx
-z-ai/glm-5.3-flashx-legal-20261102 z-ai/glm-5.3-flashx-legal
-z-ai/glm-5.3-prime-20260921 z-ai/glm-5.3-prime
-z-ai/glm-5v-turbo-20260401 z-ai/glm-5v-turbo
 ~typesafe/jev-latest typesafe/jev-1.14
 """
 
@@ -6811,7 +8085,8 @@ z-ai/glm-5v-turbo-20260401 z-ai/glm-5v-turbo
 if __name__ == "__main__":
     exit_code = main()
     with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C
-        _close_logs()
+        for log in _LOGS.values():
+            log.disconnect()  # which moves the rows from the -wal file to the log itself
     # Python would look through all objects for cycles before it ends; all that has to be closed is closed.
     gc.freeze()
     raise SystemExit(exit_code)

@@ -382,8 +382,9 @@ def insert_rows(path: str, count: int) -> dict:
         if i == 0:
             wall = time.perf_counter()
         key, at = new_operation_id(), utc_timestamp()
-        log.open({"operation_id": key, "timestamp": at, "model": "a/b", "status": "running", **texts})
-        log.close(key, {"status": "ok", "success": 1, "cost": 0.5, "latency_ms": 900, "response": "It is. " * 30})
+        row = {"operation_id": key, "timestamp": at, "model": "a/b", "status": "running", **texts}
+        log.open(row)
+        log.close(row, {"status": "ok", "success": 1, "cost": 0.5, "latency_ms": 900, "response": "It is. " * 30})
     return {"ms": (time.perf_counter() - wall) / count * 1000}
 
 
@@ -638,6 +639,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="fewer rounds, calls and rows")
     parser.add_argument("--peers", action="store_true", help="openai, openrouter, httpx too, where installed")
+    parser.add_argument("--only", metavar="RACES", help="a comma list such as call,stream,start")
     parser.add_argument("--serve", metavar="PEM", help=argparse.SUPPRESS)  # the server is a process of its own
     options = parser.parse_args()
     if options.serve:
@@ -650,6 +652,9 @@ def main() -> int:
         races = bench.races()
         if options.peers:
             bench.add_peers(races, targets)
+        if options.only:
+            races = {name: races[name] for name in options.only.split(",")}
+            targets = [target for target in targets if target[1] in races]
         figures = race_all(races, rounds)
     seconds, machine = time.monotonic() - started, f"{platform.platform()}, {os.cpu_count()} CPUs"
     python, today = f"Python {platform.python_version()}", time.strftime("%Y-%m-%d")

@@ -250,7 +250,7 @@ class ReplayTests(Case):
             bool(usage.get("is_byok")),
             upstream,
         )
-        self.equal(dataclasses.astuple(done.usage), wanted, (*where, "usage"))
+        self.equal(dataclasses.astuple(done.usage), (*wanted, 0), (*where, "usage"))
         if usage.get("cost") is not None:
             total = usage["cost"] + (upstream or 0 if usage.get("is_byok") else 0)
             self.equal((done.cost, done.cost_source), (total, "reported"), (*where, "cost"))

@@ -6962,7 +6962,8 @@ class PipedTests(ReportCase):
 
     def test_lines_that_are_not_utf_8_were_sent_as_garbage(self):
         for (symptom, data), argv in itertools.product([
-            ("UTF-8", b"\xef\xbb\xbf\xc3\xa4\nbeta\n"), ("cp1252", "\u00e4\nbeta\n".encode("cp1252")), ("PNG", PNG_FILE),
+            ("UTF-8", b"\xef\xbb\xbf\xc3\xa4\nbeta\n"), ("cp1252", "\u00e4\nbeta\n".encode("cp1252")),
+            ("PNG", PNG_FILE),
             ("UTF-16 LE", b"\xff\xfe" + "\u00e4\nbeta\n".encode("utf-16-le")),
             ("UTF-16 BE", b"\xfe\xff" + "\u00e4\r\nbeta\r\n".encode("utf-16-be")),
         ], (["--batch", "-"], ["--chat"])):

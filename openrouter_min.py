@@ -1369,12 +1369,6 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _is_begun(call: Json) -> bool:
-    """Whether the arguments of a call have begun and are not whole."""
-    arguments = call["function"]["arguments"]
-    return bool(arguments) and not _is_json(arguments)
-
-
 def merge_tool_calls(calls: list[Json], fragments: object) -> None:
     """Merge fragments into calls. A new id or name begins a new call, whatever ``index`` says.
 
@@ -1387,10 +1381,12 @@ def merge_tool_calls(calls: list[Json], fragments: object) -> None:
         name, arguments = _str(function.get("name")), _argument_text(function.get("arguments"))
         index = _int_or_none(fragment.get("index"))
         same = [c for c in calls if index is None or c["index"] == index]
-        if call_id and index is None:
-            same = [c for c in calls if c["id"] == call_id] or same
+        known = [c for c in calls if call_id and c["id"] == call_id]
+        if known and (index is None or not name):
+            same = [c for c in known if c in same] or known
         call = same[-1] if same else None
-        if not name and arguments and calls and call in (None, calls[-1]) and _is_begun(calls[-1]):
+        begun = calls[-1]["function"]["arguments"] if calls and not known and call in (None, calls[-1]) else ""
+        if not name and arguments and begun and not _is_json(begun):
             call = calls[-1]  # some servers count the index up, or make a new id, with each piece
         elif call is not None:
             held = call["function"]
@@ -1398,8 +1394,7 @@ def merge_tool_calls(calls: list[Json], fragments: object) -> None:
             is_other_name = bool(name and held["name"] and held["name"] != name)
             is_again = bool(name and held["name"] == name and not call_id and arguments and _is_json(held["arguments"]))
             if is_other_id or is_other_name or is_again:
-                known = [c for c in same if call_id and c["id"] == call_id and not is_other_name]
-                call = known[-1] if known else None
+                call = known[-1] if known and not is_other_name else None
         if call is None:
             place = index if index is not None else calls[-1]["index"] + 1 if calls else 0
             call = {"index": place, "id": "", "type": "function", "function": {"name": "", "arguments": ""}}
@@ -1459,9 +1454,6 @@ def _joined(message: Json) -> Json:
     return whole
 
 
-_FINISH_KEYS = ("finish_reason", "native_finish_reason")
-
-
 class ChunkAssembler:
     """Put the chunks of a stream together into the body that a plain answer would have had.
 
@@ -1478,18 +1470,17 @@ class ChunkAssembler:
         self._has_wide_text = False  # only then can a character have been cut
         self._has_deltas = False
         self._last_index = 0
-        self._has_mixed = False
+        self.has_mixed = False  # whether several answers came at once, where one was asked for
         self.has_output = False
 
     @property
     def has_finish(self) -> bool:
-        """Whether every answer that has begun (``n`` may be several) has come to its end."""
-        return self._is_over or bool(self._choices) and all(c["finish_reason"] for c in self._choices.values())
+        """Whether every answer that has begun (``n`` may be several) has come to its end.
 
-    @property
-    def problem(self) -> str:
-        """Why the answer can't be put together; '' if it can."""
-        return "the server mixed several answers, where one was asked for" if self._has_mixed else ""
+        Of choices that count up only [DONE] proves that the last has come.
+        """
+        has_all = bool(self._choices) and all(c["finish_reason"] for c in self._choices.values())
+        return self._is_over or has_all and not self._last_index
 
     def add(self, chunk: Json) -> Json:
         """Take one chunk and return what it adds to the first answer; odd types are never fatal."""
@@ -1509,6 +1500,9 @@ class ChunkAssembler:
     def _add_choice(self, piece: Json) -> Json:
         index = piece.get("index") or 0
         index = index if isinstance(index, int) and index > 0 else 0
+        if self._is_single:
+            self.has_mixed = self.has_mixed or index < self._last_index and bool(piece.get("delta"))
+            self._last_index, index = max(index, self._last_index), 0
         choice = self._choices.get(index)
         if choice is None:
             choice = self._choices[index] = {"index": index, "message": {"role": "assistant"}, "finish_reason": None}
@@ -1518,9 +1512,6 @@ class ChunkAssembler:
             self._add_delta(message, new)
         if "message" in piece:  # a snapshot of the answer so far
             new = {**new, **self._add_snapshot(message, _dict(piece["message"]))}
-        if self._is_single and index != self._last_index and not _OUTPUT_KEYS.isdisjoint(new):
-            self._has_mixed = self._has_mixed or index < self._last_index
-            self._last_index = max(index, self._last_index)
         for key, value in piece.items():
             if value is None or key in ("index", "delta", "message"):
                 continue
@@ -1530,7 +1521,7 @@ class ChunkAssembler:
                 choice[key] = choice.get(key) or value  # the first; it may come twice
             else:
                 choice[key] = value
-        if not self._is_single and index:
+        if index:
             return {}
         return self._whole_characters(new) if self._has_wide_text else new
 
@@ -1588,16 +1579,8 @@ class ChunkAssembler:
 
     def body(self) -> Json:
         """Return the answer so far in the shape of a plain one."""
-        choices = [c for _, c in sorted(self._choices.items())]
-        if self._is_single and len(choices) > 1 and not self._has_mixed:
-            first, *others = choices
-            message: Json = dict(first["message"])
-            for other in others:
-                for key, value in other["message"].items():
-                    message[key] = [*message.get(key, []), *value] if isinstance(value, list) else value
-            reasons = {k: next((c[k] for c in choices if c.get(k)), None) for k in _FINISH_KEYS}
-            choices = [{**first, **{k: v for k, v in reasons.items() if v}, "message": message}]
-        return {**self._envelope, "choices": [{**c, "message": _joined(c["message"])} for c in choices]}
+        choices = [{**choice, "message": _joined(choice["message"])} for _, choice in sorted(self._choices.items())]
+        return {**self._envelope, "choices": choices}
 
 
 def _reasoning_text(message: Json, details: list[Json]) -> str | None:
@@ -1867,7 +1850,7 @@ class AnswerReader:
                 break
             if data.strip() == b"[DONE]":
                 self.is_done = True
-            elif data.strip():  # else one more way to keep a connection alive
+            elif data.strip() or name == "error":  # else one more way to keep a connection alive
                 event = self._take_event(name, data, is_torn=is_torn)
                 if event is not None:
                     taken.append(event)
@@ -1967,9 +1950,9 @@ class AnswerReader:
         events = self._take(self._decoder.feed(b"\n\n"), is_torn=True)  # a last event may lack its blank line
         self.result = self.body()
         if self.error is not None or self.is_done or self.has_finish:
-            problem = "" if self.error is not None else self._assembler.problem
-            if problem:
-                raise StreamInterruptedError(problem, hint="ask for several with n=..., or name another model")
+            if self._assembler.has_mixed and self.error is None:
+                message = "the server mixed several answers, where one was asked for"
+                raise StreamInterruptedError(message, hint="ask for several with n=..., or name another model")
             return events
         if not has_begun and not is_cut:
             raise APIResponseError("the stream ended before anything came", hint=_EMPTY_HINT, retryable=True)
@@ -2384,9 +2367,8 @@ def new_operation_id() -> str:
 
 def utc_timestamp() -> str:
     """Return the time as ISO 8601 in UTC with milliseconds."""
-    from datetime import datetime, timezone
-
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    now = time.time()
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}+00:00"
 
 
 # The cells of a row: pure functions of what was asked and what came.
@@ -2901,11 +2883,6 @@ def _totals_sql(by: Sequence[str]) -> str:
         FROM ranked GROUP BY {names} ORDER BY sum(cost) DESC, calls DESC"""
 
 
-def _strings_in_json(cell: str) -> Iterator[str]:
-    with contextlib.suppress(ValueError):  # a row that another program has changed
-        yield from _strings_in(decode_json(cell))
-
-
 def _holds(text: Any, *cells: Any) -> bool:
     """Find a text in cells, in any letter case; the last cell is JSON, of which the texts are searched."""
     wanted = str(text).casefold()  # SQLite's lower() knows ASCII only
@@ -2914,7 +2891,10 @@ def _holds(text: Any, *cells: Any) -> bool:
         return True
     if "\\" not in messages and wanted not in messages.casefold():
         return False
-    return any(wanted in t.casefold() for t in _strings_in_json(messages or "[]"))
+    try:
+        return any(wanted in text.casefold() for text in _strings_in(decode_json(messages)))
+    except ValueError:  # a row that another program has changed
+        return False
 
 
 class LlmOperationCollector:
@@ -3126,10 +3106,8 @@ def spent_today(path: LogTarget) -> float:
 
     By the index of operation_id, which begins with the time: no scan, and no index more.
     """
-    from datetime import datetime
-
-    midnight = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0)
-    first = f"op-{int(midnight.timestamp() * 1e6):015x}"
+    midnight = time.mktime((*time.localtime()[:3], 0, 0, 0, 0, 0, -1))
+    first = f"op-{int(midnight * 1e6):015x}"
     sql = "SELECT sum(cost) AS usd FROM operations WHERE operation_id >= ?"
     rows = LlmOperationCollector.query(sql, [first], path=path)
     return (rows[0]["usd"] if rows else None) or 0.0
@@ -3257,14 +3235,16 @@ class LimitError(Exception):
     """The other side sent more than a named limit allows. No ValueError, which http.client would swallow."""
 
 
+def is_timeout(error: BaseException) -> bool:
+    """Whether a wait on a socket took too long; TimeoutError is that only from Python 3.10 on."""
+    return type(error).__name__ in ("timeout", "TimeoutError") or isinstance(error, APITimeoutError)
+
+
 class _Receiver(io.RawIOBase):
     """The raw side of a connection's reader: every receive within the call's clock and the size limits."""
 
     def __init__(self, sock: socket.socket) -> None:
-        import socket as sockets
-
         self._sock = sock
-        self._timeout_error = sockets.timeout  # TimeoutError only from 3.10 on
         self.call: _Call | None = None  # None: between calls, nothing may be received
         self.received = 0
         self.is_over = False  # whether the other side has closed
@@ -3286,8 +3266,9 @@ class _Receiver(io.RawIOBase):
             try:
                 count: int = call.wait(sock, WAIT_SLICE, sock.recv_into, buffer)
                 break
-            except self._timeout_error:
-                continue
+            except OSError as error:
+                if not is_timeout(error):
+                    raise
         call.check()
         self.received += count
         self.is_over = not count
@@ -3320,15 +3301,14 @@ class _Connection:
 
     def send(self, call: _Call, data: bytes) -> None:
         """Send all; each piece that is taken starts the clock of ``timeout`` anew."""
-        import socket as sockets
-
         at, view = 0, memoryview(data)
         while at < len(data):
             try:
                 at += call.wait(self.sock, WAIT_SLICE, self.sock.send, view[at : at + SEND_SIZE])
                 call.progress()
-            except sockets.timeout:
-                continue
+            except OSError as error:
+                if not is_timeout(error):
+                    raise
 
     def receive_head(self, method: str) -> http.client.HTTPResponse:
         """Return the final head; informational ones (1xx) are skipped, all within one size limit."""
@@ -3528,11 +3508,10 @@ class _ProxyRefusal(OSError):
 
 def _connect_error(error: BaseException, target: str, proxy: _Proxy | None, call: _Call) -> APIConnectionError:
     """Name why there is no connection: time, name, port, proxy and certificate are told apart."""
-    import socket as sockets
     import ssl
 
     where = f"the proxy {proxy.host}:{proxy.port} (of {proxy.source})" if proxy else target
-    if isinstance(error, (APITimeoutError, sockets.timeout)):
+    if is_timeout(error):
         name = "deadline" if call.time_left() <= 0 else "connect_timeout"
         limit = getattr(call.config, name)
         return APITimeoutError(f"no connection to {where} within {limit:g} s",
@@ -3540,7 +3519,7 @@ def _connect_error(error: BaseException, target: str, proxy: _Proxy | None, call
     if isinstance(error, _ProxyRefusal):
         hint = f"set {proxy.source if proxy else 'HTTPS_PROXY'}=http://user:password@host:port, or NO_PROXY"
         return APIConnectionError(f"{where} {error}", hint=hint, retryable=False)
-    if isinstance(error, sockets.gaierror):
+    if type(error).__name__ == "gaierror":
         name = proxy.host if proxy else target.rpartition(":")[0]
         hint = f"is the network up, and {proxy.source if proxy else 'base_url'} right?"
         return APIConnectionError(f"the name {name} can't be looked up: {error}", hint=hint)
@@ -4024,8 +4003,10 @@ class _Operation(_Question):
                 step = self._next_step(error, models, retries)
                 if step.models is None:
                     raise
-                message = error.message
-                self._count_lost(self.partial())
+                message, lost = error.message, self.partial()
+                if lost.raw.get("usage"):  # it was billed, though it is asked again
+                    self._session.add_usage(dataclasses.replace(lost.usage, cost=lost.cost))
+                    self._lost_cost += lost.cost or 0
             retries += step.models == models
             if step.models != models:
                 models, self._payload = step.models, self._encode(step.models)
@@ -4034,12 +4015,6 @@ class _Operation(_Question):
             if on_wait is not None:
                 on_wait(step.wait, message)
             self.call.sleep(step.wait)
-
-    def _count_lost(self, completion: Completion) -> None:
-        """Add what a failed request was billed for, which is asked again."""
-        if completion.raw.get("usage"):
-            self._session.add_usage(dataclasses.replace(completion.usage, cost=completion.cost))
-            self._lost_cost += completion.cost or 0
 
     def _next_step(self, error: OpenRouterError, models: tuple[str, ...], retries: int) -> Step:
         """Decide what to do after a failed request, and note it in the error."""
@@ -4788,7 +4763,7 @@ def find_json(text: str, fits: Callable[[Any], bool] = lambda value: True) -> An
     inside strings. Of several values the last that ``fits`` is taken, else the last.
     """
     decoder = json.JSONDecoder(parse_constant=lambda name: None, strict=False)
-    answer = re.sub(r"(?s)^.*</think(ing)?>", "", text)
+    answer = re.sub(r"(?s)^.*</(think|thinking|thought|reasoning)>", "", text)
     problem = "it is not JSON but empty"
     found: list[Any] = []
     for candidate in (answer, *re.findall(r"```[\w-]*\s(.*?)```", answer, re.S)):
@@ -4811,7 +4786,8 @@ def find_json(text: str, fits: Callable[[Any], bool] = lambda value: True) -> An
             at = start.end()
     if not found:
         raise ValueError(problem)
-    return next((value for value in reversed(found) if fits(value)), found[-1])
+    inner = (v for value in found for v in (value.values() if isinstance(value, dict) else ()))
+    return next((value for value in (*reversed(found), *inner) if fits(value)), found[-1])
 
 
 def _is_strict(schema: Any) -> bool:
@@ -4918,16 +4894,6 @@ def sum_of_rounds(completions: Sequence[Completion], rounds: list[Json]) -> Comp
         attempts=[a for c in completions for a in c.attempts],
         rounds=rounds,
     )
-
-
-def _is_in_loop() -> bool:
-    import asyncio
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 class _Rounds(_Question):
@@ -5100,7 +5066,7 @@ class _Rounds(_Question):
         loop = CALLERS_LOOP.get()
         if loop is not None:
             value, failure = asyncio.run_coroutine_threadsafe(bounded(), loop).result()
-        elif _is_in_loop():  # a plain call from inside a loop, as in a notebook
+        elif asyncio._get_running_loop():  # a plain call from inside a loop, as in a notebook
             outcome: list[Any] = []
             start_thread(lambda: outcome.append(asyncio.run(bounded()))).join()
             value, failure = outcome[0]

@@ -519,7 +519,7 @@ class AssemblerTests(Case):
             assembler = orm.ChunkAssembler()
             for index in indexes:
                 assembler.add(piece(index, "x"))
-            self.assertEqual(bool(assembler.problem), is_mixed, indexes)
+            self.assertEqual(bool(assembler.has_mixed), is_mixed, indexes)
 
     def test_odd_types_are_never_fatal(self):
         odd = [None, 7, "x", [], {}, True]

@@ -2314,6 +2314,7 @@ def next_step(
 
 LOG_APPLICATION_ID = 0x4F52_6D31  # "ORm1": tells our files from others
 LOG_VERSION = 1
+LOGS_AT_ONCE = 10  # as many as SQLite attaches
 
 # Long texts last, so that a scan of the numbers need not read them.
 _COLUMNS = """
@@ -2612,6 +2613,8 @@ class _Log:
             self._abandoned.append(self._connection)
         self._connection = None
         self._patience = LOG_BUSY_TIMEOUT
+        self._day = self._summed = 0.0  # midnight of the day that was summed up, and its USD
+        self._summed_id = 0  # the row up to which that goes
         self._is_foreign = self._has_warned = False
         # RLock, here and below: garbage collection, at any moment, may end a stream that this thread has left.
         self._lock = threading.RLock()
@@ -2644,23 +2647,60 @@ class _Log:
         """Fill the row of an operation that has ended; insert it whole if it was not there."""
         self._write(row, changes)
 
+    def spent_today(self) -> float:
+        """Return the USD of the local day so far; raise ConfigError if the log can't tell.
+
+        The index of operation_id, which begins with the time, leads to the first row of the day. Rows
+        that have ended are summed up once, so that each further call looks at the newest only.
+        """
+        midnight = time.mktime((*time.localtime()[:3], 0, 0, 0, 0, 0, -1))
+        with self._lock:
+            try:
+                connection = self._connected()
+                if self._day != midnight:
+                    sql = "SELECT id FROM operations WHERE operation_id >= ? ORDER BY operation_id LIMIT 1"
+                    first = connection.execute(sql, [f"op-{int(midnight * 1e6):015x}"]).fetchone()
+                    if first is None:
+                        return 0.0
+                    self._day, self._summed_id, self._summed = midnight, first[0] - 1, 0.0
+                sql = "SELECT min(CASE WHEN status = 'running' THEN id END), max(id) FROM operations WHERE id > ?"
+                running, last = connection.execute(sql, [self._summed_id]).fetchone()
+                if last is None and self._summed_id:  # no newer row, or a purge: then ids begin anew
+                    known = connection.execute("SELECT 1 FROM operations WHERE id = ?", [self._summed_id]).fetchone()
+                    if known is None:
+                        self._day, self._summed_id = 0.0, 0
+                        return self.spent_today()
+                ended = running - 1 if running else last or self._summed_id
+                sql = "SELECT total(CASE WHEN id <= ? THEN cost END), total(cost) FROM operations WHERE id > ?"
+                of_ended, of_all = connection.execute(sql, [ended, self._summed_id]).fetchone()
+            except Exception as error:  # whatever SQLite, the disk or the folder think of
+                hint = "max_cost_per_day needs a log that can be read"
+                raise ConfigError(f"the log {self.path} can't be read: {error}", hint=hint) from error
+            usd = self._summed + of_all
+            self._summed_id, self._summed = ended, self._summed + of_ended
+            return float(usd)
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is not None and not os.path.exists(self.path):  # removed by somebody
+            self.disconnect()
+        if self._connection is None:
+            self._connection = connect_log(self.path, self._patience)
+        return self._connection
+
     def _write(self, row: Row, changes: Row | None) -> None:
         with self._lock:
             if self._is_foreign:
                 return
             try:
-                if self._connection is not None and not os.path.exists(self.path):  # removed by somebody
-                    self.disconnect()
-                if self._connection is None:
-                    self._connection = connect_log(self.path, self._patience)
+                connection = self._connected()
                 if changes is not None:
                     names = ", ".join(f"{name} = ?" for name in changes)
                     sql = f"UPDATE operations SET {names} WHERE operation_id = ?"
-                    if self._connection.execute(sql, [*changes.values(), row["operation_id"]]).rowcount:
+                    if connection.execute(sql, [*changes.values(), row["operation_id"]]).rowcount:
                         return
                 row = {**row, **(changes or {})}
                 sql = f"INSERT INTO operations ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
-                self._connection.execute(sql, list(row.values()))
+                connection.execute(sql, list(row.values()))
             except Exception as error:  # whatever SQLite, the disk or the folder think of
                 self._is_foreign = isinstance(error, _ForeignLog)
                 if "locked" in str(error):
@@ -2933,7 +2973,8 @@ class LlmOperationCollector:
         ]
         given = [(sql, value) for sql, value in conditions if value is not None]
         where = " AND ".join(sql for sql, _ in given) or "1"
-        sql = f"SELECT {', '.join(LOG_COLUMNS)} FROM operations WHERE {where} ORDER BY id DESC LIMIT ?"
+        order = "operation_id" if isinstance(path, (list, tuple)) else "id"  # ids of several logs tell no order
+        sql = f"SELECT {', '.join(LOG_COLUMNS)} FROM operations WHERE {where} ORDER BY {order} DESC LIMIT ?"
         rows = cls.query(sql, [*(v for _, v in given), -1 if limit is None else limit], path=path)
         return Operations(rows, LOG_COLUMNS)
 
@@ -2969,7 +3010,7 @@ class LlmOperationCollector:
         are of successful calls: p50_ms and p95_ms of the whole answer, first_p50_ms until the
         first text, tokens_per_s of output. A day is a local day.
         """
-        names = [by] if isinstance(by, str) else list(by)
+        names = [by] if isinstance(by, str) else list(dict.fromkeys(by))
         for name in names or [""]:
             if name not in _GROUPS:
                 raise ConfigError(f"totals(by={name!r})", hint=f"by is one of {', '.join(sorted(_GROUPS))}")
@@ -3003,9 +3044,15 @@ class LlmOperationCollector:
         from pathlib import Path
 
         targets = list(path) if isinstance(path, (list, tuple)) else [path]
-        files = [file for file in map(log_path, targets) if file and os.path.exists(file) and os.path.getsize(file)]
+        files = [
+            file
+            for file in dict.fromkeys(map(log_path, targets))
+            if file and os.path.exists(file) and os.path.getsize(file)
+        ]
         if not files:
             return Operations()
+        if len(files) > LOGS_AT_ONCE:
+            raise ConfigError(f"{len(files)} logs at once", hint=f"SQLite reads at most {LOGS_AT_ONCE} as one")
         uris = [Path(file).as_uri() + "?mode=ro" for file in files]
         try:
             first = uris[0] if len(uris) == 1 else ":memory:"
@@ -3054,26 +3101,32 @@ class LlmOperationCollector:
             "SELECT operation_id, generation_id FROM operations WHERE cost IS NULL AND generation_id IS NOT NULL"
             " AND status != 'running' AND coalesce(upstream_provider, '') != 'Mock' AND timestamp >= ? ORDER BY id"
         )
-        learned: list[tuple[Any, ...]] = []
-        for row in cls.query(sql, [_moment(since) or ""], path=path):
-            try:
-                about = llm.generation(row["generation_id"])
-            except (ModelNotFoundError, APIResponseError):  # not there yet, or no longer
-                continue
-            cost = _amount(about.get("total_cost", about.get("usage")))
-            if cost is not None:
-                tokens = [_int_or_none(about.get(f"native_tokens_{name}")) for name in ("prompt", "completion")]
-                learned.append((cost, *tokens, row["operation_id"]))
-        sql = (
+        change = (
             "UPDATE operations SET cost = ?, cost_source = 'reconciled', input_tokens = coalesce(input_tokens, ?),"
             " output_tokens = coalesce(output_tokens, ?) WHERE operation_id = ?"
         )
+        learned: list[tuple[Any, ...]] = []
+        path = llm.config.log if path is None else path
+        if isinstance(path, (list, tuple)):  # before anything is asked
+            raise ConfigError("reconcile() writes to one log", hint="call it once for each")
 
         def update(connection: sqlite3.Connection) -> int:
-            connection.executemany(sql, learned)
+            connection.executemany(change, learned)
             return len(learned)
 
-        return cls._change(update, path) if learned else 0
+        try:
+            for row in cls.query(sql, [_moment(since) or ""], path=path):
+                try:
+                    about = llm.generation(row["generation_id"])
+                except (ModelNotFoundError, APIResponseError):  # not there yet, or no longer
+                    continue
+                cost = _amount(about.get("total_cost", about.get("usage")))
+                if cost is not None:
+                    tokens = [_int_or_none(about.get(f"native_tokens_{name}")) for name in ("prompt", "completion")]
+                    learned.append((cost, *tokens, row["operation_id"]))
+        finally:  # what was learned before an error is written too
+            count = cls._change(update, path) if learned else 0
+        return count
 
     @classmethod
     def report(cls, file: Any, *, since: Moment | None = None, path: LogTarget = None) -> int:
@@ -3099,18 +3152,6 @@ class LlmOperationCollector:
                 return change(connection)
         except (_ForeignLog, sqlite3.Error, OSError) as error:
             raise ConfigError(f"{file} can't be changed: {error}", hint="is it a log of openrouter_min?") from None
-
-
-def spent_today(path: LogTarget) -> float:
-    """Return the USD of the local day so far that the log knows.
-
-    By the index of operation_id, which begins with the time: no scan, and no index more.
-    """
-    midnight = time.mktime((*time.localtime()[:3], 0, 0, 0, 0, 0, -1))
-    first = f"op-{int(midnight * 1e6):015x}"
-    sql = "SELECT sum(cost) AS usd FROM operations WHERE operation_id >= ?"
-    rows = LlmOperationCollector.query(sql, [first], path=path)
-    return (rows[0]["usd"] if rows else None) or 0.0
 
 
 # --- Transport ------------------------------------------------------------------------------
@@ -3857,7 +3898,7 @@ class _Session:
             message = f"max_cost of ${number_text(self._max_cost)} is used up: ${number_text(spent)} were spent here"
             raise BudgetError(message, hint="raise max_cost, or make a new Llm, which begins at 0")
         if self._max_cost_per_day is not None and self.log is not None:
-            spent = spent_today(self.log.path)
+            spent = self.log.spent_today()
             if spent >= self._max_cost_per_day:
                 limit = number_text(self._max_cost_per_day)
                 message = f"max_cost_per_day of ${limit} is used up: ${number_text(spent)} were spent today"
@@ -3937,6 +3978,10 @@ class _Operation(_Question):
 
     def _encode(self, models: Sequence[str]) -> bytes | None:
         return None if self.body is None else encode_body(with_models(self.body, models[:MODELS_PER_REQUEST]))
+
+    def first_body(self) -> Json:
+        """Return the body of the first request, as it goes out."""
+        return _dict(decode_json((self._payload or b"{}").decode()))
 
     def _new_reader(self, content_type: str) -> AnswerReader:
         return AnswerReader(content_type, is_completion=self._is_completion, is_single=self._is_single)
@@ -4466,21 +4511,54 @@ def _text_shapes() -> dict[Any, Shape]:
         datetime.datetime: Shape({"type": "string", "format": "date-time"}, moment),
         datetime.date: Shape({"type": "string", "format": "date"}, datetime.date.fromisoformat),
         datetime.time: Shape({"type": "string", "format": "time"}, datetime.time.fromisoformat),
-        decimal.Decimal: Shape({"type": ["string", "number"]}, number),
+        decimal.Decimal: Shape({"type": ["number", "string"]}, number),
         uuid.UUID: Shape({"type": "string", "format": "uuid"}, uuid.UUID),
         pathlib.Path: Shape({"type": "string"}, pathlib.Path),
         pathlib.PurePath: Shape({"type": "string"}, pathlib.PurePath),
     }
 
 
+def _with_definitions_on_top(schema: Json) -> Json:
+    """Move the $defs of inner schemas to the root, where their $ref looks for them.
+
+    Of two that share a name but differ, the second gets a number.
+    """
+    found: Json = {}
+
+    def moved(value: Any, names: Mapping[str, str]) -> Any:
+        if isinstance(value, list):
+            return [moved(inner, names) for inner in value]
+        if not isinstance(value, dict):
+            return value
+        own = _dict(value.get("$defs"))
+        if own:
+            names = dict(names)
+            for name, definition in own.items():
+                new = name
+                while new in found and found[new] != definition:
+                    new += "_2"
+                names[f"#/$defs/{name}"] = f"#/$defs/{new}"
+                found[new] = definition
+            for name, definition in own.items():
+                found[names[f"#/$defs/{name}"].rpartition("/")[2]] = moved(definition, names)
+        inner = {key: moved(v, names) for key, v in value.items() if key != "$defs"}
+        if isinstance(inner.get("$ref"), str):
+            inner["$ref"] = names.get(inner["$ref"], inner["$ref"])
+        return inner
+
+    schema = moved(schema, {})
+    return {**schema, "$defs": found} if found else schema
+
+
 def _object_schema(fields: Mapping[str, tuple[Shape, bool]], *, strict: bool = False) -> Json:
     """Return the schema of an object from {name: (shape, whether it has a default)}."""
-    return {
+    schema = {
         "type": "object",
         "properties": {name: shape.schema for name, (shape, _) in fields.items()},
         "required": [name for name, (_, has_default) in fields.items() if strict or not has_default],
         "additionalProperties": False,
     }
+    return _with_definitions_on_top(schema)
 
 
 def _object_shape(origin: Any, fields: dict[str, tuple[Shape, bool]], *, strict: bool) -> Shape:
@@ -4605,7 +4683,7 @@ def shape_of_hint(hint: Any, *, strict: bool = False, inside: tuple[Any, ...] = 
         if hasattr(origin, "keys"):
             values = inner_shape(args[1]) if len(args) > 1 else Shape({})
             names = inner_shape(args[0]) if args else Shape({})
-            schema = {"type": "object", "additionalProperties": values.schema or True}
+            schema = _with_definitions_on_top({"type": "object", "additionalProperties": values.schema or True})
             return Shape(schema, lambda value: {names.build(k): values.build(v) for k, v in value.items()})
         if _is_collection(origin):
             return _collection_shape(origin, args, inner_shape)
@@ -4791,11 +4869,13 @@ def find_json(text: str, fits: Callable[[Any], bool] = lambda value: True) -> An
 
 
 def _is_strict(schema: Any) -> bool:
-    """Whether the strict mode takes a schema: every object is closed, and requires all its properties."""
+    """Whether the strict mode takes a part: every object is closed, and requires all its properties."""
     if isinstance(schema, list):
         return all(map(_is_strict, schema))
     if not isinstance(schema, dict):
         return True
+    if {"allOf", "oneOf", "not"} & set(schema):
+        return False
     if schema.get("type") == "object" or "properties" in schema:
         names = _dict(schema.get("properties"))
         if schema.get("additionalProperties") is not False or set(names) - set(_list(schema.get("required"))):
@@ -4837,17 +4917,15 @@ class Structure:
             return cls(name, strict.schema, shape)
 
         def inside(inner: Json) -> Json:
-            inner = {k: dict(v) if isinstance(v, dict) else v for k, v in inner.items()}
-            definitions = inner.pop("$defs", None) or _dict(inner.get("items")).pop("$defs", None)
-            schema = _object_schema({"value": (Shape(inner), False)})
-            return {**schema, "$defs": definitions} if definitions else schema
+            return _object_schema({"value": (Shape(inner), False)})
 
         return cls(name, inside(strict.schema), Shape(inside(shape.schema), lambda v: shape.build(v["value"])), "value")
 
     def response_format(self) -> Json:
         """Return the body field that asks for it."""
         name = re.sub(r"[^A-Za-z0-9_-]", "_", self.name)[:64]
-        about = {"name": name, "strict": _is_strict(self.schema), "schema": self.schema}
+        is_strict = self.schema.get("type") == "object" and _is_strict(self.schema)
+        about = {"name": name, "strict": is_strict, "schema": self.schema}
         return {"type": "json_schema", "json_schema": about}
 
     def value(self, text: str) -> Any:
@@ -4930,6 +5008,10 @@ class _Rounds(_Question):
     def body(self) -> Json | None:
         """The body of the present round."""
         return self._operation.body
+
+    def first_body(self) -> Json:
+        """Return the body of the present round's first request, as it goes out."""
+        return self._operation.first_body()
 
     @property
     def config(self) -> LlmConfig:
@@ -5620,25 +5702,34 @@ class MockRequest:
         return getattr(self, name)
 
 
-def sample_of(schema: Any, root: Any = None) -> Any:
+_SAMPLE_DEPTH = 8  # a schema that refers to itself would have no end
+
+
+def sample_of(schema: Any, root: Any = None, depth: int = 0) -> Any:
     """Return JSON that fits a schema."""
+    if depth > _SAMPLE_DEPTH:
+        return None
     root, schema = schema if root is None else root, _dict(schema)
     if "$ref" in schema:
         target = root
         for step in filter(None, str(schema["$ref"]).lstrip("#").split("/")):
             target = _dict(target).get(step, {})
-        return sample_of(target, root)
+        return sample_of(target, root, depth + 1)
     for keyword in ("anyOf", "oneOf", "allOf"):
         if schema.get(keyword):
-            return sample_of(schema[keyword][0], root)
+            samples = [sample_of(inner, root, depth + 1) for inner in schema[keyword]]
+            if keyword == "allOf" and all(isinstance(sample, dict) for sample in samples):
+                return {name: value for sample in samples for name, value in sample.items()}
+            return samples[0]
     if "const" in schema or schema.get("enum"):
         return schema.get("const", (schema.get("enum") or [None])[0])
     types = schema.get("type", "object" if "properties" in schema else "string")
     kind = types[0] if isinstance(types, list) else types
     if kind == "object":
-        return {name: sample_of(inner, root) for name, inner in _dict(schema.get("properties")).items()}
+        return {name: sample_of(inner, root, depth + 1) for name, inner in _dict(schema.get("properties")).items()}
     if kind == "array":
-        return [sample_of(schema.get("items", {}), root)] * max(1, _int_or_none(schema.get("minItems")) or 0)
+        count = _int_or_none(schema.get("minItems")) or int(depth < 1 or "$ref" not in _dict(schema.get("items")))
+        return [sample_of(schema.get("items", {}), root, depth + 1)] * count
     moments = {"date": "2026-01-01", "date-time": "2026-01-01T00:00:00+00:00", "time": "00:00:00",
                "uuid": "00000000-0000-4000-8000-000000000000"}  # fmt: skip
     plain = {"integer": 1, "number": 1.5, "boolean": True, "null": None}
@@ -6073,8 +6164,8 @@ def report_html(since: Moment | None, path: LogTarget) -> tuple[str, int]:
 
 
 # --- Command line ---------------------------------------------------------------------------
-# The only place that prints or reads stdin. The answer goes to stdout, all else to stderr.
-# main() is a guest: it leaves the streams of its caller as they were.
+# The only section that prints or reads stdin. The answer goes to stdout, everything else to stderr.
+# main() leaves the streams of its caller as they were.
 
 _EXIT_CODES: list[tuple[type[OpenRouterError], int]] = [
     (ConfigError, 2),
@@ -6100,7 +6191,7 @@ OPENROUTER_MAX_COST_PER_DAY, OPENROUTER_MIN_LOG (a path, or off),
 OPENROUTER_MIN_LOG_CONTENT=0, OPENROUTER_ALLOW_PLAIN_HTTP=1,
 HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE"""
 
-# What the library's hints call things, and what the command line does.
+# Names in the library's hints, and what replaces them on the command line.
 _OPTION_WORDS = (
     (r" or pass api_key=\.\.\.| or allow_plain_http=True", ""),
     (r"\bname (a fallback|fallbacks)(=\[\.\.\.\])?|\bfallbacks=(\[\.\.\.\])?", "name a fallback with -f"),
@@ -6117,8 +6208,12 @@ _OPTION_WORDS = (
     (r"\bapi_key\b=?", f"{KEY_ENV} "),
     (r"the text( so far)? is in \.partial(\.content)?", "the text so far stands above"),
 )
-STDIN_PATIENCE = 2.0  # s of silence on an open pipe before it is said that input is awaited
+STDIN_PATIENCE = 2.0  # s of silence on an open pipe before a note says that input is awaited
 _TTY_UNSAFE = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+
+
+def _exit_code(error: OpenRouterError) -> int:
+    return next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), EXIT_OTHER_ERROR)
 
 
 # Streams.
@@ -6126,64 +6221,61 @@ _TTY_UNSAFE = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 
 @contextlib.contextmanager
 def _utf8_streams() -> Iterator[None]:
-    """Write UTF-8 also on consoles that default to something older, for as long as this lasts."""
+    """Use UTF-8 for the standard streams, also on consoles that default to an older encoding."""
     before = {name: getattr(sys, name) for name in ("stdin", "stdout", "stderr")}
-    forms = []
+    encodings = []
     for name, stream in before.items():
         if stream is None:  # closed by the caller
             setattr(sys, name, io.StringIO())
         elif isinstance(stream, io.TextIOWrapper):
-            forms.append((stream, stream.encoding, stream.errors))
-            with contextlib.suppress(io.UnsupportedOperation):  # something was read from it already
+            encodings.append((stream, stream.encoding, stream.errors))
+            with contextlib.suppress(io.UnsupportedOperation):  # the caller has read from it already
                 stream.reconfigure(encoding="utf-8", errors="replace")
     try:
         yield
     finally:
         for name, stream in before.items():
             setattr(sys, name, stream)
-        for stream, encoding, errors in forms:
+        for stream, encoding, errors in encodings:
             with contextlib.suppress(OSError, ValueError):
                 stream.reconfigure(encoding=encoding, errors=errors)
 
 
-def _shown(text: str, stream: Any) -> str:
-    """Return the text for a stream: a terminal must not get control codes from the network."""
-    return re.sub(_TTY_UNSAFE, "", text) if stream.isatty() else text
+def _width(stream: Any) -> int | None:
+    """Return the columns of the stream's terminal, or None if it is no terminal."""
+    if not stream.isatty():
+        return None
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80  # some terminals say 0
+    except (OSError, ValueError):  # no file behind it: a test's StringIO
+        return 80
 
 
 def _print(text: str, end: str = "\n") -> None:
-    print(_shown(text, sys.stdout), end=end, flush=True)
-
-
-def _wrapped(line: str) -> str:
-    """Wrap a line at words where it is wider than the terminal."""
-    import shutil
-    import textwrap
-
-    width = shutil.get_terminal_size().columns
-    if len(line) <= width or width < 20:
-        return line
-    indent = " " * (len(line) - len(line.lstrip()) + 2)
-    return textwrap.fill(
-        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
-    )
+    if sys.stdout.isatty():  # control codes from the network could take over the terminal
+        text = re.sub(_TTY_UNSAFE, "", text)
+    print(text, end=end, flush=True)
 
 
 def _say(text: str, end: str = "\n", *, is_dim: bool = False) -> None:
-    """Write to stderr; nobody may be there to read it."""
-    shown = _shown(text, sys.stderr)
-    if end == "\n" and not is_dim and sys.stderr.isatty():
-        shown = "\n".join(_wrapped(line) for line in shown.split("\n"))
-    has_style = sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    if is_dim and has_style:
-        shown = f"\x1b[2m{shown}\x1b[22m"
-    with contextlib.suppress(OSError):
-        sys.stderr.write(shown + end)
+    """Write to stderr: on a terminal dim, or wrapped at words."""
+    width = _width(sys.stderr)
+    if width:
+        text = re.sub(_TTY_UNSAFE, "", text)
+        if is_dim and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb":
+            text = f"\x1b[2m{text}\x1b[22m"
+        elif end:
+            import textwrap
+
+            fill = functools.partial(textwrap.fill, break_long_words=False, break_on_hyphens=False)
+            text = "\n".join(fill(line, max(width, 20), subsequent_indent="    ") for line in text.split("\n"))
+    with contextlib.suppress(OSError):  # nobody may be there to read it
+        sys.stderr.write(text + end)
         sys.stderr.flush()
 
 
 def _say_error(error: OpenRouterError) -> None:
-    """Show an error in the words of the command line; what a server said stays as it is."""
+    """Show an error and its hint, with options in place of parameters; a server's words stay unchanged."""
     message, hint = error.message, error.hint
     for pattern, words in _OPTION_WORDS:
         hint = re.sub(pattern, words, hint)
@@ -6192,7 +6284,7 @@ def _say_error(error: OpenRouterError) -> None:
 
 
 def _is_stdin_given() -> bool:
-    """Say whether something is piped in: a pipe, file or socket; not a terminal, not /dev/null."""
+    """Return whether stdin is a pipe, file or socket; a terminal and /dev/null give no input."""
     import stat
 
     try:
@@ -6219,8 +6311,7 @@ def _stdin_bytes() -> bytes:
 def _decoded(data: bytes, source: str) -> str:
     text = text_in(data)
     if text is None:
-        hint = "convert it, as by iconv -t utf-8"
-        raise ConfigError(f"{source} is no text in UTF-8 or UTF-16", hint=hint)
+        raise ConfigError(f"{source} is no text in UTF-8 or UTF-16", hint="convert it, as by iconv -t utf-8")
     return text.lstrip("\ufeff")
 
 
@@ -6230,25 +6321,22 @@ def _file_text(path: str, option: str) -> str:
             data = file.read()
     except OSError as error:
         raise ConfigError(f"{option}: {error}", hint="name a text file in UTF-8") from None
-    return _decoded(data, f"{option} {path}" if option != path else path).replace("\r\n", "\n")
-
-
-def _question_of(options: Any) -> tuple[str, list[Any]]:
-    """Return the words of the prompt with the piped input under them, and the files that are attached."""
-    parts, files = [" ".join(options.prompt)] if options.prompt else [], list(options.attach)
-    wants_file = "-" in files
-    if _is_stdin_given() or wants_file:
-        data = _stdin_bytes()
-        if wants_file:
-            files[files.index("-")] = ("stdin", data)
-        elif data and media_rows(data):
-            files.append(("stdin", data))
-        elif data.strip():
-            parts.append(_decoded(data, "stdin"))
-    return "\n\n".join(p for p in parts if p.strip()), files
+    return _decoded(data, f"{option} {path}").replace("\r\n", "\n")
 
 
 # Options.
+
+
+def _moment_of(text: str) -> Any:
+    """Return the moment that many hours or days ago ("12h", "90d"); leave other texts to the log."""
+    from datetime import datetime, timedelta, timezone
+
+    match = re.fullmatch(r"(\d+)([hd])", text)
+    if not match:
+        return text
+    hours = int(match.group(1)) * (24 if match.group(2) == "d" else 1)
+    now = datetime.now(timezone.utc).replace(microsecond=0)
+    return now - timedelta(hours=min(hours, 24 * 36500))  # a century: more would overflow
 
 
 def _argument_parser() -> Any:
@@ -6259,6 +6347,7 @@ def _argument_parser() -> Any:
         usage="%(prog)s [options] [prompt ...]",
         description="Ask a language model through OpenRouter. Piped input is added under the prompt.",
         epilog=_EPILOG,
+        # Without a width each option would ask for that of the terminal, by a module that is slow to import.
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=80, max_help_position=25),
     )
     many: Json = {"action": "append", "default": []}
@@ -6297,8 +6386,8 @@ def _argument_parser() -> Any:
     add("--costs", metavar="BY", nargs="?", const="model", help="spent by model,day,served_model,provider,...")
     add("--reconcile", **flag, help="with --costs: ask for costs that are unknown")
     add("--report", metavar="FILE", help="write spending and failures as an HTML page")
-    add("--purge", metavar="AGE", help="delete operations older than 90d (or 12h)")
-    add("--since", metavar="DATE", help="limit a view to a date on, or to the last 7d or 12h")
+    add("--purge", metavar="AGE", type=_moment_of, help="delete operations older than 90d (or 12h)")
+    add("--since", metavar="DATE", type=_moment_of, help="limit a view to a date on, or to the last 7d or 12h")
     add("--csv", **flag, help="print a view as CSV")
     add("--check", **flag, help="what works here: TLS, proxy, network, key, log")
     add("--key", **flag, help="limit, use and source of the key")
@@ -6307,26 +6396,26 @@ def _argument_parser() -> Any:
     add("--db", metavar="PATH", **many, help="the log file; views take several")
     add("--no-log", **flag, help="write no log")
     add("--version", action="version", version=f"openrouter_min {__version__}")
-    # Not before: each option makes a formatter, and one without a width loads shutil to find it.
-    parser.formatter_class = lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=25)
     return parser
 
 
-_ASKING = "model fallback system temperature max_tokens option header timeout mock db no_log usage save attach max_cost"
+_ASKING = "model fallback system temperature max_tokens option header timeout mock db no_log save attach max_cost"
 
 # (mode, the options that have an effect in it besides itself); the last fits if none else is given
 _MODES = (
     ("models", "prompt live json"),
     ("log", "prompt db json csv since extract model"),
-    ("costs", "db json csv since reconcile header timeout mock"),
+    ("costs", "db json csv since reconcile"),
     ("report", "db since"),
     ("purge", "db"),
     ("check", "mock header timeout db no_log"),
     ("key", "mock header timeout db no_log"),
     ("batch", f"{_ASKING} schema concurrency dry_run prompt"),
-    ("chat", f"{_ASKING} prompt goes_on conversation reasoning"),
-    ("prompt", f"{_ASKING} schema json no_stream reasoning goes_on conversation extract dry_run"),
+    ("chat", f"{_ASKING} prompt usage goes_on conversation reasoning"),
+    ("prompt", f"{_ASKING} usage schema json no_stream reasoning goes_on conversation extract dry_run"),
 )
+_ONLY_WITH = {"live": "--models", "concurrency": "--batch", "reconcile": "--costs", "csv": "--log and --costs"}
+_EXCLUSIVE = (("goes_on", "conversation"), ("json", "csv"), ("json", "extract"), ("csv", "extract"))
 
 
 def _check_options(options: Any) -> str:
@@ -6335,18 +6424,17 @@ def _check_options(options: Any) -> str:
     def shown(name: str) -> str:
         return {"goes_on": "--continue", "prompt": "words of a prompt"}.get(name, "--" + name.replace("_", "-"))
 
-    given = {name for name, value in vars(options).items() if not (value is None or value is False or value == [])}
-    for name in sorted(given):
+    given = {name for name, value in vars(options).items() if value is not None and value is not False and value != []}
+    for name in sorted(given - {"models", "log", "prompt"}):
         value = getattr(options, name)
-        if (value == "" or isinstance(value, list) and "" in value) and name not in ("models", "log", "prompt"):
+        if value == "" or isinstance(value, list) and "" in value:
             raise ConfigError(f"{shown(name)} is empty", hint="is a variable of the shell not set?")
     mode, useful = next((row for row in _MODES if row[0] in given), _MODES[-1])
     for name in sorted(given - {mode, *useful.split()}):
-        needed = {"live": "--models", "concurrency": "--batch", "reconcile": "--costs", "csv": "a view"}.get(name)
-        if needed:
-            raise ConfigError(f"{shown(name)} goes with {needed} only", hint="--help lists the options")
-        raise ConfigError(f"{shown(name)} can't go with {shown(mode)}", hint="--help lists the options")
-    for one, other in (("goes_on", "conversation"), ("json", "csv"), ("json", "extract"), ("csv", "extract")):
+        needed = _ONLY_WITH.get(name)
+        problem = f"goes with {needed} only" if needed else f"can't go with {shown(mode)}"
+        raise ConfigError(f"{shown(name)} {problem}", hint="--help lists the options")
+    for one, other in _EXCLUSIVE:
         if {one, other} <= given:
             raise ConfigError(f"{shown(one)} can't go with {shown(other)}", hint="give one of them")
     if len(options.db) > 1 and mode not in ("log", "costs", "report"):
@@ -6354,13 +6442,8 @@ def _check_options(options: Any) -> str:
     return mode
 
 
-def _db(options: Any) -> Any:
-    """Return the log that a view reads: a path, several, or None for the default."""
-    return options.db if len(options.db) > 1 else options.db[0] if options.db else None
-
-
 def _terminal() -> str:
-    """Name the terminal, so that --continue does not take up what was said in another one."""
+    """Return a name for this terminal: --continue must not go on with the conversation of another one."""
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         try:
             return f"cli {os.ttyname(stream.fileno())}"
@@ -6377,20 +6460,20 @@ def _settings(options: Any) -> Json:
         if not colon:
             raise ConfigError(f"-H {header!r} has no colon", hint="-H 'X-Title: My app'")
         headers[name.strip()] = value.strip()
-    system = options.system
+    system = options.system or ""
     settings = {
         "model": options.model,
         "fallbacks": options.fallback,
-        "system_prompt": _file_text(system[1:], f"-s {system}") if (system or "").startswith("@") else system,
+        "system_prompt": _file_text(system[1:], "-s") if system.startswith("@") else options.system,
         "temperature": options.temperature,
         "max_tokens": options.max_tokens,
         "headers": headers,
         "timeout": options.timeout,
         "max_cost": options.max_cost,
-        "log": False if options.no_log else _db(options),
+        "log": False if options.no_log else options.db,
         "agent_id": _terminal(),
     }
-    return {name: value for name, value in settings.items() if value is not None}
+    return {name: value for name, value in settings.items() if value not in (None, [], {})}
 
 
 _FIELD_TYPES = {
@@ -6404,21 +6487,21 @@ _FIELD_TYPES = {
 
 def _schema_of_option(text: str) -> Json:
     """Return the schema that --schema names: a file, JSON, or a short form such as 'name, age int, tags list'."""
-    if not text.lstrip().startswith("{") and not os.path.exists(text):
-        properties = {}
-        for part in text.split(","):
-            match = re.fullmatch(rf"\s*(\w+)(?:\s+({'|'.join(_FIELD_TYPES)}))?\s*", part)
-            if not match:
-                hint = f"a file, a JSON object, or 'name, age int, tags list' (types: {', '.join(_FIELD_TYPES)})"
-                raise ConfigError(f"--schema {text}: there is no such file, and {part!r} is no field", hint=hint)
-            properties[match.group(1)] = _FIELD_TYPES[match.group(2) or "str"]
-        return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
-    try:
-        return {**decode_json(text if text.lstrip().startswith("{") else _file_text(text, "--schema"))}
-    except (TypeError, ValueError) as error:
-        if isinstance(error, ConfigError):
-            raise
-        raise ConfigError(f"--schema {text} is no JSON Schema: {error}", hint="a JSON object") from None
+    is_json = text.lstrip().startswith("{")
+    if is_json or os.path.exists(text):
+        source = text if is_json else _file_text(text, "--schema")
+        try:
+            return {**decode_json(source)}
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"--schema {text} is no JSON Schema: {error}", hint="a JSON object") from None
+    properties = {}
+    for part in text.split(","):
+        match = re.fullmatch(rf"\s*(\w+)(?:\s+({'|'.join(_FIELD_TYPES)}))?\s*", part)
+        if not match:
+            hint = f"a file, a JSON object, or 'name, age int, tags list' (types: {', '.join(_FIELD_TYPES)})"
+            raise ConfigError(f"--schema {text}: there is no such file, and {part!r} is no field", hint=hint)
+        properties[match.group(1)] = _FIELD_TYPES[match.group(2) or "str"]
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
 def _fields(options: Any) -> Json:
@@ -6438,40 +6521,39 @@ def _fields(options: Any) -> Json:
 # One question.
 
 
-def _code_block(text: str) -> str | None:
-    """Return the first fenced code block of a Markdown text."""
-    match = re.search(r"(?ms)^ *(```+|~~~+)[^\n]*\n(.*?)^ *\1 *$", text + "\n")
-    return match.group(2) if match else None
-
-
 def _print_code(text: str) -> int:
-    code = _code_block(text)
-    if code is None:
+    """Print the first fenced code block of a Markdown text; return the exit code."""
+    match = re.search(r"(?ms)^ *(```+|~~~+)[^\n]*\n(.*?)^ *\1 *$", text + "\n")
+    if match is None:
         _say(f"note: there is no code block in the answer:\n{text}")
         return EXIT_OTHER_ERROR
-    _print(code, end="")
+    _print(match.group(2), end="")
     return 0
 
 
 def _estimate(bodies: Sequence[Json]) -> str:
-    """Say about how many tokens bodies are, and at most how much money; nothing is counted exactly."""
-    tokens_in, tokens_out, cost, unknown = 0, 0, 0.0, 0
+    """Return about how many tokens the bodies are, and at most how much money; nothing is counted exactly."""
+    tokens_in, tokens_out, cost, unknown, is_bounded = 0, 0, 0.0, 0, True
     for body in bodies:
-        model = METADATA.get(str(body.get("model") or next(iter(_list(body.get("models"))), "")))
         sent = len(json.dumps(without_media(body.get("messages")), ensure_ascii=False)) // 4
-        limit = body.get("max_tokens") or body.get("max_completion_tokens") or (model and model.max_completion_tokens)
-        price = model.pricing_at(sent) if model else Pricing()
+        own_limit = _int_or_none(body.get("max_tokens") or body.get("max_completion_tokens"))
+        costs, limits = [], []
+        for name in _list(body.get("models")) or [body.get("model")]:  # any of them may answer
+            model = METADATA.get(str(name))
+            limits.append(own_limit or (model.max_completion_tokens if model else None) or 0)
+            price = model.pricing_at(sent) if model else Pricing()
+            if price.input is not None and price.output is not None and limits[-1]:
+                costs.append((sent * price.input + limits[-1] * price.output) / 1e6)
         tokens_in += sent
-        tokens_out += _int_or_none(limit) or 0
-        if price.input is None or price.output is None or not limit:
-            unknown += 1
-        else:
-            cost += (sent * price.input + limit * price.output) / 1e6
+        tokens_out += max(limits)
+        is_bounded = is_bounded and all(limits)
+        unknown += len(costs) < len(limits)
+        cost += max(costs) if len(costs) == len(limits) else 0
+    money = f"at most ${number_text(cost)}" + (f", {unknown} of unknown price not included" if unknown else "")
     if unknown == len(bodies):
         money = "the price of the model is not known here"
-    else:
-        money = f"at most ${number_text(cost)}" + (f", {unknown} of unknown price not included" if unknown else "")
-    return f"estimate: about {tokens_in:,} tokens in, at most {tokens_out:,} out; {money} (attached files not counted)"
+    out = f"at most {tokens_out:,} out" if is_bounded else "no known limit out"
+    return f"estimate: about {tokens_in:,} tokens in, {out}; {money} (attached files not counted)"
 
 
 def _tokens_and_cost(usage: Usage, cost: float | None) -> str:
@@ -6480,23 +6562,26 @@ def _tokens_and_cost(usage: Usage, cost: float | None) -> str:
     return f"{tokens} | " + ("cost unknown" if cost is None else f"${number_text(cost)}{unknown}")
 
 
-def _usage_line(completion: Completion) -> str:
-    served = f"{completion.model}" + (f" ({completion.provider})" if completion.provider else "")
-    asked = f", asked for {completion.requested_model}" if completion.requested_model != completion.model else ""
+def _usage_facts(completion: Completion) -> dict[str, str]:
+    """Return which model answered, tokens with cost, and times: for --usage, and for one operation of --log."""
+    served, asked, first = completion.model, completion.requested_model, completion.first_token_ms
+    model = f"{served or asked}" + (f" ({completion.provider})" if completion.provider else "")
     source = f" {completion.cost_source}" if completion.cost_source else ""
-    times = f"{(completion.latency_ms or 0) / 1000:.2f} s"
-    if completion.first_token_ms is not None:
-        times += f", first text after {completion.first_token_ms / 1000:.2f} s"
-    return f"{served}{asked} | {_tokens_and_cost(completion.usage, completion.cost)}{source} | {times}"
+    times = "-" if completion.latency_ms is None else f"{completion.latency_ms / 1000:.2f} s"
+    return {
+        "model": model + (f", asked for {asked}" if served and asked != served else ""),
+        "usage": _tokens_and_cost(completion.usage, completion.cost) + source,
+        "times": times + ("" if first is None else f", first text after {first / 1000:.2f} s"),
+    }
 
 
 def _save_media(completion: Completion, folder: str | None) -> list[str]:
-    """Write images and sound that came back into files; return their paths, or the URLs of what is elsewhere."""
+    """Write the images and sound of an answer into files; return their paths, and the URLs of linked files."""
     import tempfile
 
     if not any(url.startswith("data:") for url in completion.files):
         return completion.files
-    try:  # it was paid for: never dropped
+    try:  # it was paid for: without --save it still has to go somewhere
         return completion.save(folder or tempfile.mkdtemp(prefix="openrouter_min-"))
     except ValueError as error:
         _say(f"note: a file that came back is torn ({error}); --json shows all that came")
@@ -6523,7 +6608,7 @@ def _add_to_answer(options: Any, completion: Completion) -> None:
     for call in completion.tool_calls:
         _say(f"note: the model asks for {call.name}({call.arguments})")
     if options.usage:
-        _say(_usage_line(completion))
+        _say(" | ".join(_usage_facts(completion).values()))
 
 
 def _stream_answer(options: Any, stream: Stream) -> Completion:
@@ -6549,15 +6634,24 @@ def _stream_answer(options: Any, stream: Stream) -> Completion:
 
 
 def _ask(options: Any, llm: Llm, history: list[Json]) -> int:
-    prompt, files = _question_of(options)
-    if not prompt.strip() and not files:
-        _say('error: no prompt\n  python -m openrouter_min "Explain quantum computing in simple terms"')
-        return EXIT_USAGE
+    """Ask one question: the words of the prompt, the piped input under them, and the attached files."""
+    parts, files = [" ".join(options.prompt)], list(options.attach)
+    if _is_stdin_given() or "-" in files:
+        data = _stdin_bytes()
+        if "-" in files:
+            files[files.index("-")] = ("stdin", data)
+        elif data and media_rows(data):
+            files.append(("stdin", data))
+        elif data.strip():
+            parts.append(_decoded(data, "stdin"))
+    prompt = "\n\n".join(part for part in parts if part.strip())
+    if not prompt and not files:
+        raise ConfigError("no prompt", hint='python -m openrouter_min "Explain quantum computing in simple terms"')
     fields = {**_fields(options), **({"attachments": files} if files else {})}
     messages = [*history, {"role": "user", "content": prompt}]
     is_streamed = not (options.no_stream or options.json or options.schema or options.extract)
     if options.dry_run:
-        body = llm._plan(fields).ask(messages, stream=is_streamed).body or {}
+        body = llm._plan(fields).ask(messages, stream=is_streamed).first_body()
         _print(json.dumps(body, indent=2, ensure_ascii=False))
         _say(_estimate([body]))
         return 0
@@ -6566,27 +6660,27 @@ def _ask(options: Any, llm: Llm, history: list[Json]) -> int:
         return 0
     try:
         completion = llm.chat(messages, **fields)
-    except APIResponseError as error:  # what does not fit was paid for all the same
+    except APIResponseError as error:  # an answer that does not fit was paid for all the same
         if error.partial:
             _say(error.partial.content)
         raise
     if options.reasoning and completion.reasoning:
         _say(completion.reasoning, is_dim=True)
+    code = 0
     value = completion.raw if options.json else completion.parsed
     if options.extract:
         code = _print_code(completion.content)
-        _add_to_answer(options, completion)
-        return code
-    _print(completion.content if value is None else json.dumps(value, indent=2, ensure_ascii=False))
+    else:
+        _print(completion.content if value is None else json.dumps(value, indent=2, ensure_ascii=False))
     _add_to_answer(options, completion)
-    return 0
+    return code
 
 
-# Conversations: what the log knows of the earlier one, and the talk on the terminal.
+# Conversations.
 
 
 def _earlier(options: Any, settings: Json) -> tuple[list[Json], Json]:
-    """Return the history to go on from, and the settings with its id and model."""
+    """Return the history to go on from, and the settings with the conversation's id, model and options."""
     wanted, value = "agent_id = ?", settings["agent_id"]
     if options.conversation:
         wanted, value = "? IN (session_id, operation_id)", options.conversation
@@ -6613,43 +6707,42 @@ def _earlier(options: Any, settings: Json) -> tuple[list[Json], Json]:
     own = ("model", "models", "fallbacks", "stream", "session_id", "tools", "tool_choice", "response_format")
     params = {k: v for k, v in args.items() if k not in own and WHERE.get(k, "body") == "body"}
     kept: Json = {"model": row["model"], "params": params}
-    kept.update((k, args[k]) for k in ("temperature", "max_tokens", "fallbacks") if args.get(k))
-    settings = {**kept, **{k: v for k, v in settings.items() if v or k not in kept}, "session_id": session_id}
-    _say(f"conversation {session_id}")
-    _say(f"model {settings['model']}")
+    kept.update((k, args[k]) for k in ("temperature", "max_tokens", "fallbacks") if args.get(k) is not None)
+    settings = {**kept, **settings, "session_id": session_id}
+    _say(f"conversation {session_id}\nmodel {settings['model']}")
     if re.search(r"bytes, sha256 [0-9a-f]{16}\]", row["messages"]):
         _say("note: its files are not in the log; attach them again with -a if they are needed")
     return history, settings
 
 
-def _input(prompt: str) -> str:
-    """Read a line of the terminal; stdout is for answers, unless it is where input() edits."""
-    if not sys.stdout.isatty():
+def _line(prompt: str) -> str:
+    """Read a line of stdin, on a terminal after a prompt; raise EOFError at the end."""
+    is_edited = sys.stdin.isatty() and sys.stdout.isatty()
+    if sys.stdin.isatty() and not is_edited:  # stdout is for answers only
         _say(prompt, end="")
-        prompt = ""
-    return input(prompt)
-
-
-def _piped_lines() -> Iterator[str]:
-    """Yield the lines of stdin as they come, decoded by the mark at their start, or as UTF-8."""
-    raw = getattr(sys.stdin, "buffer", None)
-    if raw is None:
-        yield from sys.stdin
-        return
-    start = raw.peek(4)[:64]
-    if media_rows(start):
-        raise ConfigError("stdin is no text", hint="attach a file with -a")
-    text = io.TextIOWrapper(raw, encoding=text_encoding(start))
     try:
-        yield from text
+        return input(prompt if is_edited else "").rstrip("\r")
     except UnicodeDecodeError as error:
         raise ConfigError(f"stdin is no text in UTF-8: {error}", hint="convert it, as by iconv -t utf-8") from None
-    finally:
-        text.detach()  # else it would close stdin
+
+
+def _question_lines() -> str:
+    """Read a question: a line, lines that end in a backslash, or a block between triple quotes."""
+    line = _line("> ")
+    is_block = line.startswith('"""')
+    lines = [line[3:] if is_block else line]
+    try:
+        while not lines[-1].rstrip().endswith('"""') if is_block else lines[-1].endswith("\\"):
+            lines.append(_line(". "))
+    except EOFError:  # the end of the input ends the question too
+        lines.append("")
+    if is_block:
+        return re.sub(r'"""\s*$', "", "\n".join(lines)).strip("\n")
+    return "\n".join(line[:-1] if line.endswith("\\") else line for line in lines)
 
 
 class _Talk:
-    """A conversation on the terminal: what was said, and the commands that begin with a slash."""
+    """A conversation on the terminal: its messages, and the commands that begin with a slash."""
 
     HELP = """\
 /model NAME   ask another model from now on; without a name: which is asked
@@ -6665,153 +6758,103 @@ a line that ends in \\ goes on in the next; \""" begins and ends a text of many 
         self._options = options
         self._llm = llm
         self._messages = history
-        self._lines = None if sys.stdin.isatty() else _piped_lines()
         self._fields = _fields(options)
-        check_params(self._fields)  # what is wrong for all is said before the first question
-        self._parts = [read_attachment(a) for a in options.attach]  # of the first message
-        self.failure: OpenRouterError | None = None
+        check_params(self._fields)  # a fault of the options should show before the first question
+        self._parts = [read_attachment(a) for a in options.attach]  # of the next question
+        self._last: tuple[list[Json], Json] | None = None  # what was asked last, and what stood before it
 
-    def run(self) -> None:
-        """Read and answer until /quit or the end of the input."""
-        text = " ".join(self._options.prompt)
-        for message in self._messages[-2:]:  # where an earlier conversation had come to
-            _say(f"{message['role']}: {text_of(message.get('content'))}", is_dim=True)
+    def run(self) -> int:
+        """Read and answer until /quit or the end of the input; return the exit code."""
+        text, code, is_typed = " ".join(self._options.prompt), 0, sys.stdin.isatty()
         while True:
             try:
-                text = text or self._read()
-                is_command = text in ("exit", "quit") or re.match(r"/[a-z]*(\s|$)", text) and "\n" not in text
-                if is_command and self._command(text):
-                    return
-                if text.strip() and not is_command:
-                    self._answer(text)
+                text = text or _question_lines()
+                command = re.fullmatch(r"/([a-z]*)([ \t].*)?", text)
+                if text in ("exit", "quit") or command and command.group(1) in ("exit", "quit", "q"):
+                    return code
+                if command:
+                    self._command(command.group(1), (command.group(2) or "").strip())
+                elif text.strip():
+                    question: Json = {"role": "user", "content": text}
+                    question = with_attachments([question], self._parts)[0] if self._parts else question
+                    self._ask(self._messages, question)
             except EOFError:
-                return
+                return code
             except KeyboardInterrupt:
-                if not sys.stdin.isatty():
+                if not is_typed:
                     raise
-                _say("\n(/quit or Ctrl-D leaves)")
-            except (OpenRouterError, OSError) as error:
-                if isinstance(error, OpenRouterError):
-                    self.failure = error
-                    if self._lines is not None and isinstance(error, ConfigError):
-                        raise  # stdin can't be read on
-                    _say_error(error)
-                else:
-                    _say(f"error: {error}")
+                _say("\n(stopped) /quit or Ctrl-D leaves")
+            except OpenRouterError as error:
+                if isinstance(error, ConfigError) and not is_typed:  # nobody is there to correct it
+                    raise
+                _say_error(error)
+                code = 0 if is_typed else _exit_code(error)
             text = ""
 
-    def _line(self, prompt: str) -> str:
-        if self._lines is None:
-            return _input(prompt)
-        line = next(self._lines, None)
-        if line is None:
-            raise EOFError
-        return line.rstrip("\r\n")
-
-    def _read(self) -> str:
-        line = self._line("> ")
-        is_block = line.startswith('"""')
-        lines = [line[3:] if is_block else line]
-        try:
-            while not lines[-1].rstrip().endswith('"""') if is_block else lines[-1].endswith("\\"):
-                lines.append(self._line(". "))
-        except EOFError:  # what there is counts
-            lines.append("")
-        if is_block:
-            return re.sub(r'"""\s*$', "", "\n".join(lines)).strip("\n")
-        return "\n".join(line[:-1] if line.endswith("\\") else line for line in lines)
-
-    def _answer(self, text: str) -> None:
-        question: Json = {"role": "user", "content": text}
-        self._ask(with_attachments([question], self._parts)[0] if self._parts else question)
-
-    def _ask(self, question: Json) -> bool:
-        """Ask, show the answer and keep both; return whether there was one."""
-        stream = self._llm.stream([*self._messages, question], **self._fields)
+    def _ask(self, history: list[Json], question: Json) -> None:
+        """Ask, show the answer and keep both; half an answer is kept too, and its error raised."""
+        self._last = history, question
+        stream = self._llm.stream([*history, question], **self._fields)
+        failure: BaseException | None = None
         try:
             completion = _stream_answer(self._options, stream)
         except (KeyboardInterrupt, StreamInterruptedError) as error:
-            if isinstance(error, StreamInterruptedError):
-                _say_error(error)
-            else:
-                _say("(stopped)")
-                if not sys.stdin.isatty():
-                    raise
-            completion = stream.partial
-        if not completion.content or completion.tool_calls:  # calls that nobody answers would spoil what follows
+            completion, failure = stream.partial, error
+        if completion.content and not completion.tool_calls:
+            self._messages = [*history, question, *completion.messages]
+            self._parts = [part for part in self._parts if part not in _list(question["content"])]
+        else:  # a call that nobody answers would spoil what follows
             _say("note: this exchange is not kept in the conversation")
-            return False
-        self._messages, self._parts = [*self._messages, question, *completion.messages], []
-        return True
+        if failure is not None:
+            raise failure
 
-    def _command(self, line: str) -> bool:
-        """Do what a /command says; return whether it ends the talk."""
-        name, _, rest = line.lstrip("/").strip().partition(" ")
-        if name in ("quit", "exit", "q"):
-            return True
-        if name == "retry":
-            self._retry()
-            return False
-        commands = {"model": self._set_model, "system": self._set_system, "attach": self._attach,
-                    "usage": self._show_usage, "save": self._save}  # fmt: skip
-        unknown = f"there is no /{name}; a question that begins with a slash goes after a blank\n"
-        help_text = self.HELP if name in ("", "help") else unknown + self.HELP
-        _say(commands[name](rest.strip()) if name in commands else help_text)
-        return False
-
-    def _attach(self, path: str) -> str:
-        if not path:
-            return "/attach needs a path or a URL"
-        self._parts.append(read_attachment(os.path.expanduser(path) if "://" not in path else path))
-        return f"{path} goes with the next question"
-
-    def _retry(self) -> None:
-        last = max((i for i, m in enumerate(self._messages) if m["role"] == "user"), default=None)
-        if last is None:
-            _say("there is no question yet")
-            return
-        before, question = self._messages, self._messages[last]
-        self._messages = before[:last]
-        if not self._ask(question):
-            self._messages = before
-
-    def _set_model(self, name: str) -> str:
-        if name:
-            self._fields["model"] = checked_model("/model", name)
-        near = ", ".join(METADATA.near(name)) if name and name not in METADATA else ""
-        answer = f"model: {name or self._fields.get('model') or self._llm.config.model}"
-        return answer + (f" (not in the price table; near: {near})" if near else "")
-
-    def _system(self) -> str | None:
-        own = last_text(self._messages, ("system", "developer"))
-        return own or _str_or_none(self._fields.get("system_prompt", self._llm.config.system_prompt))
-
-    def _set_system(self, text: str) -> str:
-        if text:
-            self._messages = [m for m in self._messages if m["role"] not in ("system", "developer")]
-            self._fields["system_prompt"] = None if text == "-" else text
-        return f"system prompt: {self._system() or 'none'}"
-
-    def _show_usage(self, _: str) -> str:
-        return _tokens_and_cost(self._llm.usage, self._llm.usage.cost)
-
-    def _save(self, path: str) -> str:
-        if not path:
-            return "/save needs the name of a file"
-        system = self._system()
-        has_own = any(m["role"] in ("system", "developer") for m in self._messages)
-        head = [{"role": "system", "content": system}] if system and self._messages and not has_own else []
-        messages = [*head, *self._messages]
-        shown = "\n\n".join(f"{m['role']}: {text_of(m.get('content'))}" for m in messages)
-        if path.endswith(".json"):
-            shown = json.dumps(messages, indent=2, ensure_ascii=False)
-        with open(os.path.expanduser(path), "w", encoding="utf-8") as file:
-            file.write(shown + "\n")
-        return f"saved {len(messages)} messages in {path}"
-
-
-def _exit_code(error: OpenRouterError) -> int:
-    return next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), EXIT_OTHER_ERROR)
+    def _command(self, name: str, rest: str) -> None:
+        """Do what a /command asks for, and say what came of it."""
+        fields, config, messages = self._fields, self._llm.config, self._messages
+        own = last_text(messages, ("system", "developer"))
+        system = own or _str_or_none(fields.get("system_prompt", config.system_prompt))
+        if name == "model":
+            if rest:
+                fields["model"] = checked_model("/model", rest)
+            near = ", ".join(METADATA.near(rest)) if rest and rest not in METADATA else ""
+            note = f" (not in the price table; near: {near})" if near else ""
+            _say(f"model: {fields.get('model') or config.model}{note}")
+        elif name == "system":
+            if rest:
+                self._messages = [m for m in messages if m["role"] not in ("system", "developer")]
+                system = fields["system_prompt"] = None if rest == "-" else rest
+            _say(f"system prompt: {system or 'none'}")
+        elif name == "retry":
+            asked = [i for i, m in enumerate(messages) if m["role"] == "user"]
+            if self._last is not None:
+                self._ask(*self._last)
+            elif asked:
+                self._ask(messages[: asked[-1]], messages[asked[-1]])
+            else:
+                _say("there is no question yet")
+        elif name == "usage":
+            _say(_tokens_and_cost(self._llm.usage, self._llm.usage.cost))
+        elif name in ("attach", "save") and not rest:
+            _say(f"/{name} needs the name of a file")
+        elif name == "attach":
+            self._parts.append(read_attachment(rest if "://" in rest else os.path.expanduser(rest)))
+            _say(f"{rest} goes with the next question")
+        elif name == "save":
+            head = [{"role": "system", "content": system}] if system and messages and not own else []
+            saved = [*head, *messages]
+            shown = "\n\n".join(f"{m['role']}: {text_of(m.get('content'))}" for m in saved)
+            try:
+                if rest.endswith(".json"):
+                    shown = json.dumps(saved, indent=2, ensure_ascii=False)
+                with open(os.path.expanduser(rest), "w", encoding="utf-8") as file:
+                    file.write(shown + "\n")
+                _say(f"saved {len(saved)} messages in {rest}")
+            except OSError as error:
+                _say(f"error: {error}")
+        else:
+            if name not in ("", "help"):
+                _say(f"there is no /{name}; a question that begins with a slash goes after a blank")
+            _say(self.HELP)
 
 
 def _talk(options: Any, llm: Llm, history: list[Json]) -> int:
@@ -6820,15 +6863,30 @@ def _talk(options: Any, llm: Llm, history: list[Json]) -> int:
             import readline  # input() uses it
 
             readline.parse_and_bind("set enable-bracketed-paste on")  # a pasted text is one question, not many
+    elif isinstance(sys.stdin, io.TextIOWrapper):
+        start = sys.stdin.buffer.peek(4)[:64]
+        if media_rows(start):
+            raise ConfigError("stdin is no text", hint="attach a file with -a")
+        sys.stdin.reconfigure(encoding=text_encoding(start), errors="strict")
     talk = _Talk(options, llm, history)
     if not history:
         _say(f"conversation {llm.config.session_id}")
     _say("/help lists the commands")
-    talk.run()
-    return _exit_code(talk.failure) if talk.failure and not sys.stdin.isatty() else 0
+    for message in history[-2:]:  # where an earlier conversation had come to
+        _say(f"{message['role']}: {text_of(message.get('content'))}", is_dim=True)
+    return talk.run()
 
 
-# Batches: the log knows which lines have been answered.
+# Batches. The log knows which lines have been answered.
+
+
+@dataclass
+class _BatchLine:
+    """A line of a batch: its name, the hash of all that goes out, and what it asks."""
+
+    id: Any
+    key: str
+    asked: Json
 
 
 def _batch_item(line: str, template: str) -> Json:
@@ -6852,39 +6910,35 @@ def _batch_item(line: str, template: str) -> Json:
     return {"prompt": prompt, **({"id": item["id"]} if "id" in item else {})}
 
 
-def _without(item: Json, *names: str) -> Json:
-    return {k: v for k, v in item.items() if k not in names}
-
-
-def _batch_items(options: Any, llm: Llm) -> list[Json]:
-    """Read all lines, check that each can be sent, and key them by all that goes out.
-
-    Lines that are equal are samples of their own: their keys differ by their count.
-    """
+def _batch_lines(options: Any, llm: Llm) -> list[_BatchLine]:
+    """Read all lines and check that each can be sent. Equal lines are separate samples: their keys get a number."""
     import hashlib
 
     source = "stdin" if options.batch == "-" else options.batch
-    text = _decoded(_stdin_bytes(), "stdin") if source == "stdin" else _file_text(options.batch, "--batch")
+    text = _decoded(_stdin_bytes(), "stdin") if source == "stdin" else _file_text(source, "--batch")
     shared = {**_fields(options), **({"attachments": options.attach} if options.attach else {})}
     template = " ".join(options.prompt)
-    items: list[Json] = []
+    if template and not re.search(r"\{\w+\}", template):
+        raise ConfigError("the words of the prompt name no field", hint="such as {prompt}, which is the line")
+    lines: list[_BatchLine] = []
     counts: dict[str, int] = {}
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
-            item = {"id": number, **shared, **_batch_item(line.strip(), template)}
-            if "action_id" in item:
+            asked = {**shared, **_batch_item(line.strip(), template)}
+            name = asked.pop("id", number)
+            if "action_id" in asked:
                 raise ConfigError("action_id is taken by the batch", hint="use id")
-            asked = llm._question(_without(item, "id"))
+            question = llm._question(asked)
         except ConfigError as error:
             raise ConfigError(f"{source} line {number}: {error.message}", hint=error.hint) from None
         where = "mock" if options.mock else llm.config.base_url
-        about = [where, asked.body, asked.config.fallbacks, asked.config.headers]
-        digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
-        counts[digest] = counts.get(digest, 0) + 1
-        items.append({**item, "key": digest if counts[digest] == 1 else f"{digest}-{counts[digest]}"})
-    return items
+        about = [where, question.body, question.config.fallbacks, question.config.headers]
+        key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
+        counts[key] = counts.get(key, 0) + 1
+        lines.append(_BatchLine(name, key if counts[key] == 1 else f"{key}-{counts[key]}", asked))
+    return lines
 
 
 def _answered(config: LlmConfig, keys: set[str]) -> dict[str, Completion]:
@@ -6893,13 +6947,39 @@ def _answered(config: LlmConfig, keys: set[str]) -> dict[str, Completion]:
     found = query(
         "SELECT id, action_id FROM operations WHERE action_id LIKE 'batch-%' AND success AND messages NOT NULL"
     )
-    ids = [row["id"] for row in found if row["action_id"][len("batch-") :] in keys]
+    ids = [str(row["id"]) for row in found if row["action_id"][len("batch-") :] in keys]
     answers = {}
     names = ", ".join(c for c in LOG_COLUMNS if c not in ("messages", "system_prompt", "user_prompt"))
     for at in range(0, len(ids), 500):  # SQLite takes some thousands
-        for row in query(f"SELECT {names} FROM operations WHERE id IN ({', '.join(map(str, ids[at : at + 500]))})"):
+        for row in query(f"SELECT {names} FROM operations WHERE id IN ({', '.join(ids[at : at + 500])})"):
             answers[row["action_id"][len("batch-") :]] = completion_of(row)
     return answers
+
+
+def _batch_cells(line: _BatchLine, answer: Completion | Exception, folder: str | None) -> Json:
+    """Return what is written for a line: the question, and its answer or error."""
+    cells: Json = {"id": line.id, "key": line.key}
+    cells.update((k, line.asked[k]) for k in ("prompt", "messages") if k in line.asked)
+    if not isinstance(answer, Completion):
+        partial = getattr(answer, "partial", None)
+        cells.update(error=str(answer), error_type=type(answer).__name__)
+        return {**cells, "content": partial.content, "cost": partial.cost} if partial else cells
+    extras = {
+        "refusal": answer.refusal,
+        "tool_calls": [dataclasses.asdict(call) for call in answer.tool_calls],
+        "files": _save_media(answer, folder),
+    }
+    cells.update(content=answer.content, **{k: v for k, v in extras.items() if v})
+    cells.update(
+        model=answer.model,
+        finish_reason=answer.finish_reason,
+        prompt_tokens=answer.usage.prompt_tokens,
+        completion_tokens=answer.usage.completion_tokens,
+        cost=answer.cost,
+    )
+    if line.asked.get("schema") is not None and not answer.tool_calls:
+        cells["parsed"] = Structure.of(line.asked["schema"]).value(answer.content)
+    return cells
 
 
 BAR_WIDTH = 10  # characters of a whole bar
@@ -6911,65 +6991,34 @@ def _bar(value: float, most: float) -> str:
     return "\u2588" * (eighths // 8) + " \u258f\u258e\u258d\u258c\u258b\u258a\u2589"[eighths % 8].strip()
 
 
-def _batch_cells(item: Json, answer: Any, folder: str | None) -> Json:
-    """Return what the line of an answer holds besides the question."""
-    if not isinstance(answer, Completion):
-        failed = {"error": str(answer), "error_type": type(answer).__name__}
-        partial = getattr(answer, "partial", None)
-        return {**failed, "content": partial.content, "cost": partial.cost} if partial else failed
-    extras = {
-        "refusal": answer.refusal,
-        "tool_calls": [dataclasses.asdict(call) for call in answer.tool_calls],
-        "files": _save_media(answer, folder),
-    }
-    cells: Json = {
-        "content": answer.content,
-        **{k: v for k, v in extras.items() if v},
-        "model": answer.model,
-        "finish_reason": answer.finish_reason,
-        "prompt_tokens": answer.usage.prompt_tokens,
-        "completion_tokens": answer.usage.completion_tokens,
-        "cost": answer.cost,
-    }
-    if item.get("schema") is not None and not answer.tool_calls:
-        cells["parsed"] = Structure.of(item["schema"]).value(answer.content)
-    return cells
-
-
 class _Progress:
-    """The lines of a batch, the bar on a terminal, and the line that sums it up."""
+    """The count of a batch: a bar on a terminal while it runs, and the line that sums it up."""
 
     def __init__(self, total: int, known: int) -> None:
-        self.failed = 0
+        self.failures: dict[str, list[str]] = {}  # messages by class
         self._total = total
         self._known = known
-        self._done = known
+        self._new = 0
         self._usd = 0.0
         self._unpriced = 0
-        self._failures: dict[str, list[str]] = {}  # by class: each message
         self._began = time.monotonic()
         self._has_bar = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()  # answers come from many threads
         self._draw()
 
     def count(self, answer: Completion | Exception) -> None:
         """Count an answer that has come, from whatever thread."""
         with self._lock:
-            self._done += 1
+            self._new += 1
             if isinstance(answer, Exception):
-                self.failed += 1
-                self._failures.setdefault(type(answer).__name__, []).append(str(answer).split("\n")[0])
+                self.failures.setdefault(type(answer).__name__, []).append(str(answer).split("\n")[0])
             completion = answer if isinstance(answer, Completion) else getattr(answer, "partial", None)
             self._usd += (completion.cost if completion else 0) or 0
             self._unpriced += completion is not None and completion.cost is None
             self._draw()
 
-    def write(self, item: Json, answer: Any, folder: str | None, *, is_reused: bool) -> None:
-        """Write the line of an answer: a completion, or an exception."""
-        cells: Json = {k: item[k] for k in ("id", "key", "prompt", "messages") if k in item}
-        cells.update(_batch_cells(item, answer, folder))
-        if is_reused:
-            cells["reused"] = True
+    def write(self, cells: Json) -> None:
+        """Print a line of answers where the bar was, and draw the bar again below it."""
         with self._lock:
             self._put("")
             _print(json.dumps(cells, ensure_ascii=False))
@@ -6981,41 +7030,38 @@ class _Progress:
             self._put("")
             self._has_bar = False
         seconds = time.monotonic() - self._began
-        for kind, messages in self._failures.items():
+        for kind, messages in self.failures.items():
             _say(f"{len(messages)} x {kind}, such as: {messages[0]}")
         _say(f"{how}: {self._counts()}, {self._known} of them known before, {seconds:.1f} s")
 
+    def _counts(self) -> str:
+        failed = sum(map(len, self.failures.values()))
+        unknown = f" and {self._unpriced} of unknown cost" if self._unpriced else ""
+        return f"{self._known + self._new} of {self._total}, {failed} failed, ${number_text(self._usd)}{unknown}"
+
     def _draw(self) -> None:
-        rate = (self._done - self._known) / max(0.001, time.monotonic() - self._began)
-        speed = f", {rate:.1f}/s, {(self._total - self._done) / rate:,.0f} s left" if rate else ""
-        self._put(f"{_bar(self._done, max(1, self._total)).ljust(BAR_WIDTH)} {self._counts()}{speed}")
+        rate = self._new / max(0.001, time.monotonic() - self._began)
+        done = self._known + self._new
+        speed = f", {rate:.1f}/s, {(self._total - done) / rate:,.0f} s left" if rate else ""
+        self._put(f"{_bar(done, max(1, self._total)).ljust(BAR_WIDTH)} {self._counts()}{speed}")
 
     def _put(self, text: str) -> None:
-        if not self._has_bar:
-            return
-        width = 80
-        try:
-            with contextlib.suppress(ValueError):  # no file behind it: a test's StringIO
-                width = os.get_terminal_size(sys.stderr.fileno()).columns
-            sys.stderr.write("\r\x1b[K" + text[: width - 1])
-            sys.stderr.flush()
-        except OSError:  # the terminal is gone, the batch goes on
-            self._has_bar = False
-
-    def _counts(self) -> str:
-        unknown = f" and {self._unpriced} of unknown cost" if self._unpriced else ""
-        return f"{self._done} of {self._total}, {self.failed} failed, ${number_text(self._usd)}{unknown}"
+        if self._has_bar:
+            with contextlib.suppress(OSError):  # the terminal is gone, the batch goes on
+                sys.stderr.write("\r\x1b[K" + text[: (_width(sys.stderr) or 80) - 1])
+                sys.stderr.flush()
 
 
 def _batch(options: Any, llm: Llm, history: list[Json]) -> int:
-    items = _batch_items(options, llm)
-    known = _answered(llm.config, {item["key"] for item in items})
-    todo = [item for item in items if item["key"] not in known]
+    lines = _batch_lines(options, llm)
+    known = _answered(llm.config, {line.key for line in lines})
+    todo = [line for line in lines if line.key not in known]
     if options.dry_run:
-        _say(f"{len(items)} lines, {len(items) - len(todo)} of them answered before, {len(todo)} to ask")
-        _say(_estimate([llm._question(_without(item, "id", "key")).body or {} for item in todo]))
+        _say(f"{len(lines)} lines, {len(lines) - len(todo)} of them answered before, {len(todo)} to ask")
+        if todo:
+            _say(_estimate([llm._question(line.asked).first_body() for line in todo]))
         return 0
-    progress = _Progress(len(items), len(items) - len(todo))
+    progress = _Progress(len(lines), len(lines) - len(todo))
     refusals: list[OpenRouterError] = []
 
     def landed(answer: Completion | Exception) -> None:
@@ -7024,125 +7070,104 @@ def _batch(options: Any, llm: Llm, history: list[Json]) -> int:
             refusals.append(answer)
             many.stop()
 
-    questions = ({**_without(item, "id", "key"), "action_id": f"batch-{item['key']}"} for item in todo)
+    questions = ({**line.asked, "action_id": f"batch-{line.key}"} for line in todo)
     many = llm._prompt_map(questions, 8 if options.concurrency is None else options.concurrency, {}, landed)
     results, written = many.results(), 0
     try:
-        for item in items:
-            is_reused = item["key"] in known
-            answer = known[item["key"]] if is_reused else next(results, None)
+        for line in lines:
+            if line.key in known:
+                progress.write({**_batch_cells(line, known[line.key], options.save), "reused": True})
+                continue
+            answer = next(results, None)
             if answer is not None and answer not in refusals:
-                progress.write(item, answer, options.save, is_reused=is_reused)
-                written += not is_reused
+                progress.write(_batch_cells(line, answer, options.save))
+                written += 1
         if refusals:
             raise refusals[0]
     except BaseException as error:
         results.close()
         for number, answer in many.done_behind():  # paid for, though not in turn
             with contextlib.suppress(OSError):
-                progress.write(todo[number], answer, options.save, is_reused=False)
+                progress.write(_batch_cells(todo[number], answer, options.save))
                 written += 1
         if not isinstance(error, BrokenPipeError):  # `| head` has seen enough
             left = len(todo) - written
             progress.end(f"stopped, {left} lines are left: the same command again asks for them only")
         raise
     progress.end("done")
-    return EXIT_OTHER_ERROR if progress.failed else 0
+    return EXIT_OTHER_ERROR if progress.failures else 0
 
 
 # Views.
 
 
-def _key_rows(llm: Llm) -> dict[str, str]:
-    """Return what GET /key tells, in lines; the key itself is not shown."""
+def _key_facts(llm: Llm) -> Iterator[tuple[str, str]]:
+    """Yield what GET /key tells, as (name, text); the key itself is not shown."""
 
     def money(value: object) -> str:
         number = _amount(value)
         return "?" if number is None else f"${number_text(float(number))}"
 
     about = llm.key()
-    key, config = llm.config.api_key or "", llm.config
+    key, limit, left = llm.config.api_key or "", about.get("limit"), about.get("limit_remaining")
     mask = f"{'sk-or-' if key.startswith('sk-or-') else ''}...{key[-4:]}" if len(key) >= 20 else "(hidden)"
-    periods = (("today", "daily"), ("this week", "weekly"), ("this month", "monthly"))
-    used = [f"{money(about.get(f'usage_{period}'))} {name}" for name, period in periods]
-    limit, left = about.get("limit"), about.get("limit_remaining")
+    yield "key", f"{mask}, from {llm.config.key_source}"
+    yield "label", redact(_str(about.get("label")), key)
     resets = f", resets {about['limit_reset']}" if about.get("limit_reset") else ""
-    rows = {
-        "key": f"{mask}, from {config.key_source}",
-        "label": redact(_str(about.get("label")), key),
-        "limit": "none" if limit is None else f"{money(limit)}{resets}",
-        "left": "no limit of the key's own; the account's balance is not told here" if left is None else money(left),
-        "used": ", ".join([*used, f"{money(about.get('usage'))} in all"]),
-    }
+    yield "limit", "none" if limit is None else f"{money(limit)}{resets}"
+    yield "left", "no limit of the key's own; the account's balance is not told here" if left is None else money(left)
+    periods = (("daily", "today"), ("weekly", "this week"), ("monthly", "this month"))
+    used = [f"{money(about.get(f'usage_{period}'))} {name}" for period, name in periods]
+    yield "used", ", ".join([*used, f"{money(about.get('usage'))} in all"])
     free = _dict(about.get("free_model_daily_requests"))
     if free:
         counts = f"{free.get('remaining', '?')} of {free.get('limit', '?')}"
-        rows["free"] = f"{counts} requests to free models left today (UTC)"
+        yield "free", f"{counts} requests to free models left today (UTC)"
     for budget in _dicts(about.get("budgets")):
         until = f", resets {budget['resets_at']}" if budget.get("resets_at") else ""
         text = f"{money(budget.get('remaining_usd'))} left of {money(budget.get('limit_usd'))}{until}"
-        rows[f"budget {_str(budget.get('scope')).replace('_', ' ')}".strip()] = text
-    return rows
+        yield f"budget {_str(budget.get('scope')).replace('_', ' ')}".strip(), text
 
 
 def _show_key(options: Any, llm: Llm, history: list[Json]) -> int:
-    for name, value in _key_rows(llm).items():
-        _print(f"{name:6} {value}")
+    for name, text in _key_facts(llm):
+        _print(f"{name:6} {text}")
     return 0
 
 
-def _show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], note: str) -> int:
-    """Print a table that fits the terminal (piped, nothing is cut), and say the note beside it."""
-    import shutil
-
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    _print(format_table(columns, rows, width))
-    _say(note)
-    return 0
+def _print_as_data(options: Any, rows: Operations) -> bool:
+    """Print rows as CSV or JSON lines if an option asks for that; return whether one does."""
+    if options.csv:
+        text = io.StringIO()
+        rows.to_csv(text)
+        _print(text.getvalue(), end="")
+    elif options.json:
+        for row in rows:
+            _print(json.dumps(row, ensure_ascii=False))
+    return bool(options.csv or options.json)
 
 
 def _show_models(options: Any) -> int:
     words = " ".join([options.models, *options.prompt]).lower().split()
     if options.live:
-        with Llm(log=False) as llm:
+        with Llm() as llm:
             found = llm.models(" ".join(words))
     else:
-        found = [METADATA[i] for i in METADATA if all(w in i for w in words)]
+        found = [METADATA[name] for name in METADATA if all(word in name for word in words)]
     if not found:
         near = METADATA.near("".join(words), 5)
         _say(f"no model matches {' '.join(words)!r}" + (f"; near: {', '.join(near)}" if near else ""))
         return EXIT_NOT_FOUND
-    if options.json:
-        for model in found:
-            _print(json.dumps(dataclasses.asdict(model), ensure_ascii=False))
+    if _print_as_data(options, Operations(map(dataclasses.asdict, found))):
         return 0
     columns = ["model", "in $/M", "out $/M", "context", "max out", "input", "tools"]
     cells = operator.attrgetter("id", "pricing.input", "pricing.output", "context_length", "max_completion_tokens")
     tools = {True: "yes", False: "no", None: "?"}
     rows = [[*cells(m), ",".join(m.input_modalities), tools[m.tools]] for m in found]
+    _print(format_table(columns, rows, _width(sys.stdout)))
     as_of = "live" if options.live else f"as of {METADATA.as_of}; live ones: --live"
-    return _show_table(columns, rows, f"{len(found)} models; prices in USD per million tokens, {as_of}")
-
-
-def _ago(match: re.Match[str]) -> Any:
-    from datetime import datetime, timedelta, timezone
-
-    hours = int(match.group(1)) * (24 if match.group(2) == "d" else 1)
-    return datetime.now(timezone.utc) - timedelta(hours=min(hours, 24 * 36500))
-
-
-def _since(options: Any) -> Any:
-    """Return the moment that --since names: a date, or so many hours or days ago."""
-    match = re.fullmatch(r"(\d+)([hd])", options.since or "")
-    return _ago(match) if match else options.since
-
-
-def _print_rows(options: Any, rows: Operations) -> None:
-    if options.csv:
-        rows.to_csv(sys.stdout)
-        return
-    for row in rows:
-        _print(json.dumps(row, ensure_ascii=False))
+    _say(f"{len(found)} models; prices in USD per million tokens, {as_of}")
+    return 0
 
 
 def _local_time(row: Row, form: str) -> str:
@@ -7151,30 +7176,19 @@ def _local_time(row: Row, form: str) -> str:
     return datetime.fromisoformat(row["timestamp"]).astimezone().strftime(form)
 
 
-def _short_id(row: Row) -> str:
-    return str(row["operation_id"])[-8:]
-
-
 def _show_operation(row: Row) -> None:
     """Print one operation in full."""
-    completion = completion_of(row)
-    served = f"{row['served_model']}" + (f" ({row['upstream_provider']})" if row["upstream_provider"] else "")
-    asked = row["model"] if row["served_model"] in (None, row["model"]) else f"{served}, asked for {row['model']}"
-    times = "-" if row["latency_ms"] is None else f"{row['latency_ms'] / 1000:.2f} s"
-    if row["first_token_ms"] is not None:
-        times += f", first text after {row['first_token_ms'] / 1000:.2f} s"
-    cost = "unknown" if row["cost"] is None else f"${number_text(row['cost'])} {row['cost_source'] or ''}"
+    completion = dataclasses.replace(
+        completion_of(row), latency_ms=row["latency_ms"], first_token_ms=row["first_token_ms"]
+    )
     about = {
         "operation": row["operation_id"],
         "generation": row["generation_id"],
         "conversation": row["session_id"],
         "action": row["action_id"],
         "time": _local_time(row, "%Y-%m-%d %H:%M:%S %z"),
-        "model": asked,
         "status": f"{row['status']}" + (f" ({row['finish_reason']})" if row["finish_reason"] else ""),
-        "tokens": _tokens_and_cost(completion.usage, None).partition(" |")[0] if row["total_tokens"] else None,
-        "cost": cost,
-        "times": times,
+        **_usage_facts(completion),
         "attempts": row["attempts"],
         "options": row["completion_args"],
     }
@@ -7184,137 +7198,126 @@ def _show_operation(row: Row) -> None:
     for attempt in _list(_dict(decode_json(row["extras"] or "{}")).get("attempts")):
         _print(f"{'failed':12} {json.dumps(attempt, ensure_ascii=False)}")
     calls = "\n".join(f"{call.name}({call.arguments})" for call in completion.tool_calls)
-    texts = (("system", row["system_prompt"]), ("question", row["user_prompt"]), ("answer", row["response"]),
-             ("calls", calls), ("error", row["error_message"]))  # fmt: skip
-    for name, text in texts:
+    texts = {"system": row["system_prompt"], "question": row["user_prompt"], "answer": row["response"],
+             "calls": calls, "error": row["error_message"]}  # fmt: skip
+    for name, text in texts.items():
         if text:
             _print(f"\n{name}:\n{text}")
 
 
-def _print_log_lines(rows: Operations) -> None:
-    """Print two lines a row, within the width of the terminal: the numbers, and the question with its answer."""
-    import shutil
-
-    width = shutil.get_terminal_size().columns
+def _show_operations(rows: Operations) -> None:
+    """Print the numbers of each row, and question with answer: two lines on a terminal, one in a pipe."""
+    width = _width(sys.stdout)
     for row in rows:
-        seconds = "-" if row["latency_ms"] is None else f"{row['latency_ms'] / 1000:.1f}s"
         cost = "-" if row["cost"] is None else f"${number_text(row['cost'])}"
-        numbers = f"{row['status']}  {row['total_tokens'] or '-'} tok  {cost}  {seconds}"
-        head = f"{_short_id(row)}  {_local_time(row, '%m-%d %H:%M')}  "
-        _print(head + fitted(str(row["model"] or "-"), max(20, width - len(head) - len(numbers) - 2)) + "  " + numbers)
-        question = " ".join(str(row["user_prompt"] or "-").split())
-        answer = " ".join(str(row["response"] or row["error_message"] or "-").split())
-        room = max(8, (width - 7) // 2)
-        spare = max(0, room - text_width(answer))
-        _print(f"  {fitted(question, room + spare)} -> {fitted(answer, room + max(0, room - text_width(question)))}")
+        seconds = "-" if row["latency_ms"] is None else f"{row['latency_ms'] / 1000:.1f} s"
+        numbers = [row["status"], f"{number_text(row['total_tokens'])} tok", cost, seconds, str(row["model"] or "-")]
+        head = "  ".join([row["operation_id"][-8 if width else 0 :], _local_time(row, "%m-%d %H:%M"), *numbers])
+        texts = (row["user_prompt"], row["response"] or row["error_message"])
+        question, answer = (" ".join(re.sub(_UNPRINTABLE, " ", str(text or "-")).split()) for text in texts)
+        if width:
+            _print(fitted(head, width) + "\n" + fitted(f"  {fitted(question, width // 2)} -> {answer}", width))
+        else:
+            _print(f"{head}  {question} -> {answer}")
 
 
 def _show_log(options: Any) -> int:
-    path, since = _db(options), _since(options)
     words = " ".join(filter(None, [options.log, *options.prompt]))
     rows = Operations()
-    if re.fullmatch(r"[\w-]{6,}", words) and not re.fullmatch(r"\d{1,5}", words):  # an id, or a part of one
+    if words and not re.search(r"\s|^[0-9]{1,5}$", words):  # may be an id, or the end of one
         sql = (
             f"SELECT {', '.join(LOG_COLUMNS)} FROM operations WHERE ? IN (operation_id, generation_id, session_id)"
-            " OR operation_id LIKE '%' || ? ORDER BY id DESC LIMIT 2"
+            " OR substr(operation_id, -?) = ? ORDER BY operation_id DESC LIMIT 1"
         )
-        rows = LlmOperationCollector.query(sql, [words, words], path=path)
-    is_one = len(rows) == 1 or bool(rows) and words in (rows[0]["session_id"], rows[0]["generation_id"])
-    if is_one:
-        rows = Operations(rows[:1], LOG_COLUMNS)
-    else:
-        count = int(words) if words.isdigit() else None if words or since else 10
+        rows = LlmOperationCollector.query(sql, [words, max(len(words), 6), words], path=options.db)
+    has_id = bool(rows)
+    if not has_id:
+        count = int(words) if re.fullmatch(r"[0-9]{1,9}", words) else None
+        search = words if words and count is None else None
+        limit = 10 if not words and not options.since else count
         rows = LlmOperationCollector.from_db(
-            path, limit=count, search=None if words.isdigit() else words or None, since=since, model=options.model
+            options.db, limit=limit, search=search, since=options.since, model=options.model
         )
     if options.extract:
-        return _print_code(rows[0]["response"] or "" if rows else "")
-    if options.json or options.csv:
-        _print_rows(options, rows)
-    elif is_one:
+        return _print_code((rows[0]["response"] or "") if rows else "")
+    if _print_as_data(options, rows):
+        pass
+    elif has_id:
         _show_operation(rows[0])
-    elif sys.stdout.isatty():
-        _print_log_lines(rows)
     else:
-        columns = ["id", "time", "model", "status", "tokens", "USD", "ms", "prompt", "answer"]
-        view = operator.itemgetter("model", "status", "total_tokens", "cost", "latency_ms", "user_prompt")
-        cells = [
-            [_short_id(r), _local_time(r, "%m-%d %H:%M"), *view(r), r["response"] or r["error_message"]] for r in rows
-        ]
-        _print(format_table(columns, cells))
-    names = ", ".join(log_path(p) or "off" for p in (path if isinstance(path, list) else [path]))
+        _show_operations(rows)
+    paths = options.db if isinstance(options.db, list) else [options.db]
+    names = ", ".join(log_path(path) or "off" for path in paths)
     _say(f"{len(rows)} operation{'s' * (len(rows) != 1)}; --log ID shows one in full; log: {names}")
     return 0
 
 
-_COSTS_VIEW = {"calls": "calls", "errors": "errors", "unpriced": "unpriced", "input_tokens": "in",
-               "output_tokens": "out", "cached_tokens": "cached", "p50_ms": "p50 ms", "p95_ms": "p95 ms",
-               "first_p50_ms": "first ms", "tokens_per_s": "tok/s"}  # fmt: skip
+# Columns of totals() and their heads.
+_COSTS_COLUMNS = {"cost": "USD", "calls": "calls", "errors": "errors", "unpriced": "unpriced", "input_tokens": "in",
+                  "output_tokens": "out", "cached_tokens": "cached", "p50_ms": "p50 ms", "p95_ms": "p95 ms",
+                  "first_p50_ms": "first ms", "tokens_per_s": "tok/s"}  # fmt: skip
 
 
 def _show_costs(options: Any) -> int:
-    by, path, since = options.costs.split(","), _db(options), _since(options)
-    aliases = {"provider": "upstream_provider"}
-    names = [aliases.get(name.strip(), name.strip()) for name in by]
+    names = [name.strip() for name in options.costs.split(",")]
+    names = ["upstream_provider" if name == "provider" else name for name in names]
+    period: Json = {"since": options.since, "path": options.db}
     if options.reconcile:
-        with Llm(**_settings(options)) as llm:
-            count = LlmOperationCollector.reconcile(llm, since=since, path=path)
+        with Llm(log=options.db) as llm:
+            count = LlmOperationCollector.reconcile(llm, **period)
         _say(f"{count} costs were learned")
-    totals = LlmOperationCollector.totals(names, since=since, path=path)
-    if options.json or options.csv:
-        _print_rows(options, totals)
+    totals = LlmOperationCollector.totals(names, **period)
+    if _print_as_data(options, totals):
         return 0
-    costs = [row["cost"] or 0 for row in totals]
-    calls, unpriced = (sum(row[name] for row in totals) for name in ("calls", "unpriced"))
-    columns: dict[str, list[Any]] = {name: [row[name] for row in totals] for name in names}
-    columns["USD"] = [row["cost"] for row in totals]
-    if sys.stdout.isatty():
-        columns[""] = [_bar(cost, max(costs)) for cost in costs]
-    columns.update((shown, [row[name] for row in totals]) for name, shown in _COSTS_VIEW.items())
+    calls, unpriced, spent = (sum(row[name] or 0 for row in totals) for name in ("calls", "unpriced", "cost"))
+    heads = {**{name: name for name in names}, **_COSTS_COLUMNS}
     if not unpriced:
-        del columns["unpriced"]
-    spent = f"total ${number_text(float(sum(costs)))} in {calls} calls"
+        del heads["unpriced"]
+    rows = [[row[name] for name in heads] for row in totals]
+    width = _width(sys.stdout)
+    if width:
+        heads["bar"] = ""
+        most = max((row["cost"] or 0 for row in totals), default=0)
+        rows = [[*cells, _bar(row["cost"] or 0, most)] for cells, row in zip(rows, totals)]
+    _print(format_table(list(heads.values()), rows, width))
+    note = f"total ${number_text(float(spent))} in {calls} calls"
     if unpriced:
-        spent += f"; {unpriced} calls of unknown cost are not in it"
-    by_provider = LlmOperationCollector.totals("upstream_provider", since=since, path=path)
+        note += f"; {unpriced} calls of unknown cost are not in it"
+    by_provider = LlmOperationCollector.totals("upstream_provider", **period)
     mocked = sum(row["cost"] or 0 for row in by_provider if row["upstream_provider"] == MOCK_PROVIDER)
     if mocked:
-        spent += f"; ${number_text(mocked)} of it by the mock server, which bills nothing"
-    return _show_table(list(columns), list(zip(*columns.values())), spent)
+        note += f"; ${number_text(mocked)} of it by the mock server, which bills nothing"
+    _say(note)
+    return 0
 
 
 def _write_report(options: Any) -> int:
-    count = LlmOperationCollector.report(options.report, since=_since(options), path=_db(options))
+    count = LlmOperationCollector.report(options.report, since=options.since, path=options.db)
     _say(f"{count:,} operations are in {options.report}")
     return 0
 
 
 def _purge(options: Any) -> int:
-    match = re.fullmatch(r"(\d+)([hd])", options.purge)
-    before = _ago(match) if match else options.purge
-    count = LlmOperationCollector.purge(before=before, path=_db(options))
-    _print(f"{count} operations from before {before:%Y-%m-%d %H:%M} UTC are deleted" if match else
-           f"{count} operations from before {before} are deleted")  # fmt: skip
+    count = LlmOperationCollector.purge(before=options.purge, path=options.db)
+    _print(f"{count} operations from before {options.purge} are deleted")
     return 0
 
 
-def _check_cas() -> tuple[str, ConfigError | None]:
-    """Return which CA certificates are trusted, and what is wrong with them."""
+def _ca_facts() -> Iterator[tuple[str, str]]:
+    """Yield which CA certificates are trusted; raise ConfigError if there are none."""
     import ssl
 
+    yield "python", f"{sys.version.split()[0]} on {sys.platform}, {ssl.OPENSSL_VERSION}"
     paths, named = ssl.get_default_verify_paths(), os.environ.get("SSL_CERT_FILE")
     places = named or paths.openssl_cafile, os.environ.get("SSL_CERT_DIR") or paths.openssl_capath
     found = [place for place in places if place and os.path.exists(place)]
-    if found and (not named or named in found):
-        return f"{' and '.join(found)} ({'SSL_CERT_FILE' if named else 'the default of OpenSSL'})", None
-    return "", ConfigError(f"{places[0]} is not there", hint="let SSL_CERT_FILE name a file of CA certificates")
+    if not found or named and named not in found:
+        raise ConfigError(f"{places[0]} is not there", hint="let SSL_CERT_FILE name a file of CA certificates")
+    yield "CAs", f"{' and '.join(found)} ({'SSL_CERT_FILE' if named else 'the default of OpenSSL'})"
 
 
-def _check_log(target: LogTarget) -> str:
-    """Return what there is of a log; raise ConfigError if it can't be read or written."""
-    path = log_path(target)
-    if path is None:
-        return "it is switched off"
+def _log_facts(path: str) -> Iterator[tuple[str, str]]:
+    """Yield what there is of a log; raise ConfigError if it can't be read or written."""
     rows = LlmOperationCollector.query("SELECT count(*) AS n FROM operations", path=path)
     place = path
     while not os.path.exists(place):
@@ -7322,58 +7325,48 @@ def _check_log(target: LogTarget) -> str:
     if not os.access(place, os.W_OK):
         raise ConfigError(f"{path} can't be written", hint=f"name another with --db or {LOG_ENV}")
     size = os.path.getsize(path) if place == path else 0
-    return f"{path}: {rows[0]['n'] if rows else 0:,} operations, {size:,} bytes, writable"
+    yield "log", f"{path}: {rows[0]['n'] if rows else 0:,} operations, {size:,} bytes, writable"
+
+
+# The step of --check that comes after one that went well, if it is not the next group of steps.
+_NEXT_STEP = {"python": "CAs", "proxy": "look-up", "look-up": "connect", "connect": "TLS", "tunnel": "TLS"}
 
 
 def _check(options: Any, llm: Llm, history: list[Json]) -> int:
-    """Print a line per step of what a call needs: ok, FAIL with the reason and the fix, or why it was not tried."""
-    import ssl
+    """Print a line per step of what a call needs: ok, FAIL with the reason and the fix, or - if it was not tried."""
+    config, path = llm.config, log_path(llm.config.log)
 
-    config = llm.config
+    def http() -> Iterator[tuple[str, str]]:
+        began, answer = time.monotonic(), "answers"
+        try:
+            llm.request("GET", "/models/count")
+        except APIStatusError as error:
+            answer = f"answers with status {error.status}"
+        yield "HTTP", f"{config.base_url} {answer} ({(time.monotonic() - began) * 1000:.0f} ms)"
+
+    prices = f"of {METADATA.as_of}, {len(METADATA)} models; --models --live asks for the present ones"
+    no_key = f"there is none: make one at {KEYS_URL}, then set {KEY_ENV}"
     failures: list[OpenRouterError] = []
-
-    def show(state: str, step: str, text: str) -> None:
-        _print(f"{state:5} {step:8} {text}")
-
-    def fail(step: str, error: OpenRouterError) -> None:
-        failures.append(error)
-        show("FAIL", step, f"{error.message}\n{'':15}{error.hint}")
-
-    show("ok", "python", f"{sys.version.split()[0]} on {sys.platform}, {ssl.OPENSSL_VERSION}")
-    found, problem = _check_cas()
-    if problem:
-        fail("CAs", problem)
-    else:
-        show("ok", "CAs", found)
-    steps = deque(("proxy", "look-up", "connect", "TLS", "HTTP"))
-    try:
-        for name, text in llm._session.transport.probe(config):
-            show("ok", name, text)
-            while steps[0] in (name, "proxy"):
-                steps.popleft()
-        steps = deque(["HTTP"])
-        began = time.monotonic()
-        llm.request("GET", "/models/count")
-        show("ok", "HTTP", f"{config.base_url} answers ({(time.monotonic() - began) * 1000:.0f} ms)")
-    except APIStatusError as error:
-        show("ok", "HTTP", f"{config.base_url} answers with status {error.status}")
-    except OpenRouterError as error:
-        fail("tunnel" if isinstance(error.__cause__, _ProxyRefusal) else steps[0], error)
-    try:
-        if not config.api_key:
-            show("-", "key", f"there is none: make one at {KEYS_URL}, then set {KEY_ENV}")
-        elif failures:
-            show("-", "key", f"from {config.key_source}; not tried, since a step before it failed")
-        else:
-            for name, value in _key_rows(llm).items():
-                show("ok", name, value)
-    except OpenRouterError as error:
-        fail("key", error)
-    try:
-        show("ok" if log_path(config.log) else "-", "log", _check_log(config.log))
-    except ConfigError as error:
-        fail("log", error)
-    show("ok", "prices", f"of {METADATA.as_of}, {len(METADATA)} models; --models --live asks for the present ones")
+    for step, facts, missing in (
+        ("python", _ca_facts(), ""),
+        ("proxy", llm._session.transport.probe(config), ""),
+        ("HTTP", http(), ""),
+        ("key", _key_facts(llm), "" if config.api_key else no_key),
+        ("log", _log_facts(path or ""), "" if path else "it is switched off"),
+        ("prices", iter([("prices", prices)]), ""),
+    ):
+        reason = missing or (failures and step in ("HTTP", "key") and "not tried, since a step before it failed")
+        if reason:
+            _print(f"{'-':5} {step:8} {reason}")
+            continue
+        failing = step
+        try:
+            for name, text in facts:
+                _print(f"{'ok':5} {name:8} {text}")
+                failing = _NEXT_STEP.get(name, step)
+        except OpenRouterError as error:
+            failures.append(error)
+            _print(f"{'FAIL':5} {failing:8} {error.message}\n{'':15}{error.hint}")
     return _exit_code(failures[0]) if failures else 0
 
 
@@ -7393,9 +7386,9 @@ def _with_client(options: Any, mode: str, settings: Json) -> int:
         history, settings = _earlier(options, settings)
     elif mode == "chat":
         settings["session_id"] = new_operation_id()
-    work = {"key": _show_key, "check": _check, "batch": _batch, "chat": _talk}.get(mode, _ask)
     if options.dry_run:
         settings["api_key"] = "none"  # nothing is sent
+    work = {"key": _show_key, "check": _check, "batch": _batch, "chat": _talk}.get(mode, _ask)
     try:
         with Llm(**settings) as llm:
             if mode != "check":
@@ -7408,29 +7401,22 @@ def _with_client(options: Any, mode: str, settings: Json) -> int:
 
 def _run(options: Any) -> int:
     mode = _check_options(options)
+    if len(options.db) < 2:  # else a view reads several logs
+        options.db = options.db[0] if options.db else None
     views = {"models": _show_models, "log": _show_log, "costs": _show_costs, "report": _write_report, "purge": _purge}
     if mode in views:
         return views[mode](options)
-    settings = _settings(options)
 
     def announce(seconds: float, reason: str) -> None:
         if seconds > 1 and sys.stderr.isatty():
             _say(f"waiting {seconds:.0f} s: {reason}")
 
     ON_WAIT.set(announce)
+    settings = _settings(options)
     if not options.mock:
         return _with_client(options, mode, settings)
     with MockOpenRouter(delay=0.02) as mock:
         return _with_client(options, mode, {**settings, "base_url": mock.url, "api_key": "mock"})
-
-
-def _discard_stdout() -> None:
-    """Let what is still to be written go nowhere: the interpreter flushes once more at its end."""
-    try:
-        sys.stdout.flush()
-    except (OSError, ValueError):
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -7441,11 +7427,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Users of a command need no file name and line of ours.
         warnings.showwarning = lambda message, *about, **more: _say(f"note: {message}")
         try:
-            options = _argument_parser().parse_intermixed_args(argv)
+            words = list(sys.argv[1:] if argv is None else argv)
+            at = words.index("--") if "--" in words else len(words)  # argparse would read options behind it too
+            options = _argument_parser().parse_intermixed_args(words[:at])
+            options.prompt += words[at + 1 :]
             code = contextvars.copy_context().run(_run, options)
             sys.stdout.flush()
             return code
-        except SystemExit as stop:  # argparse has said why
+        except SystemExit as stop:  # argparse has given the reason
             return stop.code if isinstance(stop.code, int) else EXIT_USAGE
         except OpenRouterError as error:
             _say_error(error)
@@ -7457,8 +7446,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             is_pipe = isinstance(error, BrokenPipeError)  # `| head` has seen enough; else a full disk behind >
             if not is_pipe:
                 _say(f"error: {error}")
-            if argv is None:
-                _discard_stdout()
+            if argv is None:  # the interpreter flushes stdout once more at its end: let the rest go nowhere
+                try:
+                    sys.stdout.flush()
+                except (OSError, ValueError):
+                    with contextlib.suppress(OSError, ValueError):
+                        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0 if is_pipe else EXIT_OTHER_ERROR
 
 

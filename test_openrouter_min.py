@@ -15,6 +15,7 @@ import collections
 import concurrent.futures
 import contextlib
 import copy
+import csv
 import dataclasses
 import datetime
 import email.utils
@@ -23,6 +24,7 @@ import functools
 import gc
 import gzip
 import hashlib
+import html.parser
 import http.client
 import importlib.util
 import inspect
@@ -32,6 +34,7 @@ import json
 import logging
 import operator
 import os
+import pickle
 import random
 import re
 import shutil
@@ -2267,8 +2270,8 @@ TYPE_CASES = [
     (datetime.datetime, {**TEXT, "format": "date-time"}, "2026-11-27T08:00:00Z", MOMENT),
     (datetime.date, {**TEXT, "format": "date"}, "2026-11-27", datetime.date(2026, 11, 27)),
     (datetime.time, {**TEXT, "format": "time"}, "08:30", datetime.time(8, 30)),
-    (Decimal, {"type": ["string", "number"]}, "1.10", Decimal("1.10")),
-    (Decimal, {"type": ["string", "number"]}, 1.1, Decimal("1.1")),
+    (Decimal, {"type": ["number", "string"]}, "1.10", Decimal("1.10")),
+    (Decimal, {"type": ["number", "string"]}, 1.1, Decimal("1.1")),
     (uuid.UUID, {**TEXT, "format": "uuid"}, str(uuid.UUID(int=7)), uuid.UUID(int=7)),
     (Path, TEXT, "a/b", Path("a/b")),
     (Union[datetime.date, str], None, "soon", "soon"),
@@ -5412,7 +5415,7 @@ class CommandLineTests(CommandLineCase):
         self.main("hi", script=[400])
         out, _ = self.expect_success("--log", "1")
         self.assertIn("error", out)
-        self.assertEqual(len(out.strip().split("\n")), 3)
+        self.assertEqual(len(out.strip().split("\n")), 1)
         out, _ = self.expect_success("--log")
         self.assertNotIn("\x1b", out)
         self.assertIn("Hello", out)
@@ -7591,6 +7594,808 @@ class HonestyTests(Case):
 
     def test_the_version_stands_once(self):
         self.assertIn('version = { attr = "openrouter_min.__version__" }', (HERE / "pyproject.toml").read_text())
+
+
+# --- Log views, budgets, checks, README -----------------------------------------------------
+# fmt: off
+
+
+def days_ago(days):
+    return datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=days)
+
+
+def put(path, *rows):
+    """Write rows into a log as they stand; ``days``: how many days ago they were."""
+    with contextlib.closing(orm.connect_log(str(path))) as connection:
+        for given in rows:
+            at = days_ago(given.get("days", 0))
+            row = {"operation_id": f"op-{int(at.timestamp() * 1e6):015x}-{uuid.uuid4().hex[:10]}", "success": 1,
+                   "timestamp": at.isoformat(timespec="milliseconds"), "status": "ok", **given}
+            row.pop("days", None)
+            sql = f"INSERT INTO operations ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
+            connection.execute(sql, list(row.values()))
+
+
+def costing(usd, content="x", **more):
+    """A step of the mock server that costs so much."""
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2, "cost": usd}
+    return {"content": content, "usage": usage, **more}
+
+
+def record(usd):
+    return json_answer({"data": {"total_cost": usd, "native_tokens_prompt": 7, "native_tokens_completion": 9}})
+
+
+class ViewCase(CommandLineCase):
+    def rows(self, *argv):
+        """The rows that a view prints as JSON lines."""
+        return [json.loads(line) for line in self.expect_success(*argv, "--json")[0].splitlines()]
+
+    def on(self, server, run, *argv, **kind):
+        """Run the command line against this server instead of a new one."""
+        with mock.patch.object(MockOpenRouter, "url", server.url):
+            return run(*argv, **kind)
+
+    def file(self, name, text=""):
+        path = self.path.parent / name
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    def assert_all_in(self, words, text):
+        self.assertEqual([word for word in words if word not in text], [], text)
+
+
+class LogReadingTests(ViewCase):
+    CODE = "by\n```sh\nls\n```\nand\n```\nno\n```"
+
+    def setUp(self):
+        super().setUp()
+        self.expect_success("Straße 42", "-m", "openai/gpt-4", "-s", "Be kind", "--no-stream", script=[self.CODE])
+        self.expect_failure(1, "second " + "y" * 150, "-m", "a/b", script=[400])
+        self.second, self.first = LlmOperationCollector.from_db()
+
+    def test_the_log_is_found_by_number_words_and_ids(self):
+        put(self.path, *({"user_prompt": f"n{i}"} for i in range(10)))
+        latest, first, second = [f"n{i}" for i in range(9, -1, -1)], ["Straße 42"], [self.second["user_prompt"]]
+        for argv, expected in [
+            ((), latest), (("2",), latest[:2]), (("12",), latest + second + first), (("STRASSE",), first), (("0",), []),
+            (("Strasse", "42"), first), (("AND",), first), (("be kind",), first), (("mock error 400",), second),
+            (("-m", "a/b"), second), (("nowhere",), []), ((self.first["operation_id"],), first),
+        ]:
+            self.assertEqual([row["user_prompt"] for row in self.rows("--log", *argv)], expected, argv)
+        short = self.expect_success("--log", "12")[0].splitlines()[-1].split()[0]
+        self.assert_all_in(
+            ("question:\nStraße 42\n", f"answer:\n{self.CODE}\n", "system:\nBe kind", "openai/gpt-4", " reported",
+             self.first["operation_id"], self.first["generation_id"]), self.expect_success("--log", short)[0])
+        self.assertEqual(self.expect_success("--log", short, "-x")[0], "ls\n")
+        out, _ = self.expect_success("--log", self.second["operation_id"])
+        self.assert_all_in(("y" * 150, "error:\nHTTP 400: mock error 400", "unknown"), out)
+        conversation = self.expect_success("-c", "third", script=["C"])[1].split()[1]
+        self.assertIn("question:\nthird", self.expect_success("--log", conversation)[0])
+
+    def test_two_lines_a_row_on_a_terminal_and_nothing_cut_in_a_pipe(self):
+        name = "maker/a-name-of-28-characters"
+        put(self.path, {"user_prompt": "你" * 90, "response": "\x1b[31m好\n" * 90, "model": name},
+            {"status": "running", "success": None})
+        lines = self.expect_success("--log", out=Tty)[0].splitlines()  # in 80 columns
+        self.assertEqual((len(lines), "\x1b" in "".join(lines)), (8, False))
+        self.assertLessEqual(max(map(orm.text_width, lines)), 80)
+        for line, words in zip(lines[2:], (name, "你你", "a/b", "mock error", "openai/gpt-4", "42 -> by")):
+            self.assertIn(words, line)
+        out, _ = self.expect_success("--log")
+        self.assertEqual(("y" * 150 in out, "你" * 90 in out, out.count("好")), (True, True, 90))
+        read = list(csv.DictReader(io.StringIO(self.expect_success("--log", "--csv")[0])))
+        self.assertEqual((list(read[0]), read[3]["response"]), (list(orm.LOG_COLUMNS), self.CODE))
+
+    def test_since_limits_every_view_and_purge_deletes(self):
+        put(self.path, {"days": 10, "user_prompt": "old", "cost": 1.0, "model": "old/one"})
+        page = self.file("r.html")
+        for since, count in [("7d", 2), ("480h", 3), (days_ago(11).isoformat(), 3), ("2999-01-01", 0)]:
+            costs = sum(row["calls"] for row in self.rows("--costs", "--since", since))
+            self.assertEqual((len(self.rows("--log", "--since", since)), costs), (count, count), since)
+            self.assertIn(f"{count} operations", self.expect_success("--report", page, "--since", since)[1])
+        for text in ("yesterday", "-1d"):
+            for argv in ("--log", f"--since={text}"), (f"--report={page}", f"--since={text}"), (f"--purge={text}",):
+                self.assertIn("is no moment", self.expect_failure(2, *argv), argv)
+        for age, count in [("20d", 0), ("7d", 1), ("168h", 0), ("2999-01-01", 2)]:
+            self.assertRegex(self.expect_success("--purge", age)[0], rf"^{count} operations from before 2")
+
+    def test_several_logs_are_read_as_one(self):
+        other = self.path.parent / "o'dd #2?%20.db"
+        put(other, {"user_prompt": "elsewhere", "model": "openai/gpt-4", "cost": 0.25})
+        both = ("--db", str(self.path), "--db", str(other), "--db", str(self.path.parent / "none.db"))
+        found = {row["user_prompt"][:9] for row in self.rows("--log", *both)}
+        self.assertEqual(found, {"second yy", "elsewhere", "Straße 42"})
+        costs = {row["model"]: row["cost"] for row in self.rows("--costs", *both)}
+        self.assertEqual(costs["openai/gpt-4"], round(0.25 + self.first["cost"], 9))
+        self.assertIn("3 operations", self.expect_success("--report", self.file("r.html"), *both)[1])
+        for sql in ("DELETE FROM operations", "DELETE FROM log0.operations", "ATTACH 'new.db' AS new"):
+            with self.assertRaises(ConfigError):
+                LlmOperationCollector.query(sql, path=[self.path, other])
+        self.assertIn("--db is given twice", self.expect_failure(2, "--purge", "1d", *both[:4]))
+
+
+class LogSumTests(ViewCase):
+    def test_sums_and_times_of_each_group(self):
+        tokens = {"input_tokens": 5, "output_tokens": 10, "cached_tokens": 3, "total_tokens": 15}
+        fine = [(100, 10, 0.5), (200, 20, 0.5), (300, 30, None), (400, None, 0.25)]
+        put(self.path, *({"model": "m", "upstream_provider": "P", "latency_ms": ms, "first_token_ms": first,
+                          "cost": usd, **tokens} for ms, first, usd in fine),
+            {"model": "m", "status": "error", "success": 0, "latency_ms": 9000, "cost": 0.125},
+            {"model": "old", "days": 2, "status": "interrupted", "success": 0, "first_token_ms": 5})
+        row, old = LlmOperationCollector.totals(by=["model"], path=self.path)
+        self.assertEqual(row, {
+            "model": "m", "calls": 5, "errors": 1, "cost": 1.375, "unpriced": 1, "p50_ms": 200, "p95_ms": 400,
+            "first_p50_ms": 20, "tokens_per_s": 40, **{name: 4 * count for name, count in tokens.items()}})
+        self.assertEqual([old[n] for n in ("calls", "errors", "p50_ms", "first_p50_ms")], [1, 1, None, None])
+        for by, groups in [("model,day", 2), ("provider", 2), ("provider, status", 3), ("session_id", 1)]:
+            rows = self.rows("--costs", by)
+            self.assertEqual((len(rows), sum(r["calls"] for r in rows)), (groups, 6), by)
+        out, err = self.expect_success("--costs", "provider,status")
+        self.assert_all_in(("P ", "first ms", "tok/s", "cached", "unpriced", "interrupted"), out)
+        self.assertIn("total $1.375 in 6 calls; 1 calls of unknown cost", err)
+        read = list(csv.DictReader(io.StringIO(self.expect_success("--costs", "--csv")[0])))
+        cells = [[r[n] for n in ("model", "cost", "first_p50_ms")] for r in read]
+        self.assertEqual(cells, [["m", "1.375", "20"], ["old", "", ""]])
+        for by in ("nope", "model,nope", ","):
+            self.assertIn("by is one of", self.expect_failure(2, "--costs", by))
+
+    def test_tables_go_to_spreadsheets_and_notebooks(self):
+        file = self.path.parent / "x.csv"
+        rows = Operations([{"model": "<b>&", "cost": None, "text": 'a,"b"\nü'}] * 120)
+        rows.to_csv(file)
+        read = list(csv.DictReader(io.StringIO(file.read_bytes().decode(), newline="")))
+        self.assertEqual((read[0], len(read)), ({"model": "<b>&", "cost": "", "text": 'a,"b"\nü'}, 120))
+        shown = rows._repr_html_()
+        self.assertEqual((shown.count("<tr><td>&lt;b&gt;&amp;</td><td>-</td>"), "120 rows" in shown), (100, True))
+
+    def test_costs_that_are_unknown_are_asked_for(self):
+        put(self.path, {"cost": 1.0, "generation_id": "known"}, {"generation_id": "old", "days": 9},
+            {"generation_id": None}, {"generation_id": "a b"}, {"generation_id": "gone", "input_tokens": 5},
+            {"generation_id": "now", "status": "running", "success": None})
+        server = self.serve(record(0.25), json_answer(error_body("not yet", 404), 404))
+        self.assertEqual(LlmOperationCollector.reconcile(self.llm(server), since=days_ago(5), path=self.path), 1)
+        self.assertEqual([r.path.partition("id=")[2] for r in server.requests], ["a%20b", "gone"])
+        rows = {r["generation_id"]: [r[n] for n in ("cost", "cost_source", "input_tokens", "output_tokens")]
+                for r in LlmOperationCollector.from_db(self.path)}
+        self.assertEqual((rows["a b"], rows["gone"]), ([0.25, "reconciled", 7, 9], [None, None, 5, None]))
+        self.assertEqual([rows[name][0] for name in ("known", "old", "now")], [1.0, None, None])
+        err = self.on(self.serve(record(0.5), record(2)), self.expect_success, "--costs", "--reconcile")[1]
+        self.assertRegex(err, r"2 costs were learned\ntotal \$3\.75 in 6 call")
+
+
+class Page(html.parser.HTMLParser):
+    """What a page holds: its tags, its text; fails at what loads or runs anything."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.text, self.open = "", []
+        self.feed(text)
+        self.close()
+        assert "<svg" in text and not self.open and "@import" not in text, self.open
+
+    def handle_starttag(self, tag, attributes):
+        self.open += [] if tag in ("meta", "br", "hr") else [tag]
+        assert tag not in ("script", "img", "link", "iframe", "object", "a"), tag
+        for name, value in attributes:
+            assert not re.match("on|src|href", name), (name, value)
+            assert not re.search(r"url\(|//|\bnan\b|\binf\b", value or ""), (name, value)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, (tag, self.open)
+
+    def handle_data(self, data):
+        self.text += data
+
+
+class ReportPageTests(ViewCase):
+    EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)></td></style></svg>&amp;<!--"
+
+    def page(self, *rows, **kind):
+        put(self.path, *rows)
+        file = self.path.parent / "page.html"
+        self.count = LlmOperationCollector.report(file, **{"path": self.path, **kind})
+        return Page(file.read_text(encoding="utf-8"))
+
+    def test_whatever_the_log_holds_the_page_stays_a_page(self):
+        evil = [{name: self.EVIL, "cost": 1.0} for name in ("model", "user_prompt", "upstream_provider")]
+        evil += [{name: self.EVIL, "success": 0} for name in ("error_type", "error_message", "model", "status")]
+        for name, rows in [
+            ("nothing", []), ("evil", evil), ("no model", [{"cost": 1.0}]), ("no cost", [{"model": "m"}]),
+            ("huge", [{"cost": 1e15}]), ("tiny", [{"cost": 1e-12, "model": "m"}]), ("negative", [{"cost": -1.0}]),
+            ("no money", [{"cost": 0.0, "model": "m"}]), ("running", [{"status": "running", "success": None}]),
+            ("no error", [{"status": "error", "success": 0}]), ("long", [{"user_prompt": "x " * 99999, "cost": 2.0}]),
+            ("many", [{"model": f"m/{i}", "cost": float(i), "days": i} for i in range(90)]),
+        ]:
+            with self.subTest(name):
+                page = self.page(*rows)
+                self.assertGreaterEqual(self.count, len(rows))
+                self.assertGreaterEqual(page.text.count(self.EVIL), 3 if name == "evil" else 0)
+
+    def test_what_the_page_tells(self):
+        other = self.path.parent / "b.db"
+        put(other, {"cost": 1.5, "cost_source": "estimated", "model": "b/model", "days": 1})
+        page = self.page(
+            {"cost": 4.5, "cost_source": "reported", "model": "a/model", "user_prompt": "dearest", "latency_ms": 1234},
+            {"status": "interrupted", "success": 0, "model": "c/model", "error_type": "busy", "output_tokens": 77},
+            {"cost": 9.0, "model": "old/model", "days": 9}, since=days_ago(3), path=[self.path, other])
+        told = ("$6", "75 %", "a/model", "b/model", "c/model", "dearest", "1,234", "busy", "77")
+        self.assert_all_in(told, page.text)
+        self.assertNotIn("old/model", page.text)
+        for path in (self.path.parent / "none.db", False, []):
+            self.assertIn("no operations", self.page(path=path).text)
+        self.assertIn("error:", self.expect_failure(1, "--report", str(self.path.parent / "none" / "x.html")))
+
+
+class BudgetTests(ViewCase):
+    def test_every_way_of_asking_stops_when_the_sum_is_used_up(self):
+        def step(n: int = 1) -> int:
+            return n
+
+        for way in [*WAYS, lambda llm: llm.embed("x", model="a/b"), lambda llm: llm.request("POST", "/x", {})]:
+            with self.subTest(way), MockOpenRouter(*[costing(0.4)] * 5) as server:
+                with Llm(base_url=server.url, api_key=KEY, max_cost=0.8) as llm:
+                    self.assertEqual([llm.complete("q").cost for _ in range(2)], [0.4, 0.4])
+                    with self.assertRaisesRegex(orm.BudgetError, r"\$0\.8 .*\$0\.8 were spent"):
+                        way(llm)
+                    self.assertEqual([type(r) for r in llm.map(["a", "b"])], [orm.BudgetError] * 2)
+                    self.assertEqual((llm.key()["label"], len(server.requests)), ("mock", 3))
+        self.assertEqual(len(LlmOperationCollector.from_db()), 12)  # what was not sent has no row
+        call = costing(0.4, tool_calls=[{"function": {"name": "step", "arguments": "{}"}}])
+        with MockOpenRouter(*[call] * 5) as server, Llm(base_url=server.url, api_key=KEY, max_cost=0.7) as llm:
+            with self.assertRaises(orm.BudgetError) as caught:
+                llm.complete("x", tools=[step])
+        self.assertEqual((len(server.requests), caught.exception.partial.cost), (2, 0.8))
+
+    def test_a_day_is_shared_by_all_that_write_the_log(self):
+        put(self.path, {"days": 1.01, "cost": 100.0})
+        code = """if True:
+            import sys, openrouter_min as orm
+            llm = orm.Llm(base_url=sys.argv[1], log=sys.argv[2], max_cost_per_day=1.05)
+            try:
+                [llm.complete("x") for _ in range(30)]
+            except orm.BudgetError as error:
+                print(error)"""
+        with MockOpenRouter(*[costing(0.1)] * 60) as server:
+            for process in [run_python(code, server.url, self.path) for _ in range(2)]:
+                told = process.communicate()[0].decode()
+                self.assertRegex(told, r"_day of \$1\.05 is used up: \$1\.[12]\d* were spent today\s.*midnight")
+            self.assertIn(len(server.requests), (11, 12))  # one call may be in flight in the other process
+
+    def test_a_budget_that_can_t_be_kept_is_refused(self):
+        nan, inf, below = float("nan"), float("inf"), os.path.join(self.file("plain"), "log.db")
+        for settings in ({"max_cost_per_day": 1, "log": False}, {"max_cost": True}, {"max_cost": "1"}, {"max_cost": -1},
+                         {"max_cost": nan}, {"max_cost_per_day": inf}, {"max_cost_per_day": 1, "log": below}):
+            with self.subTest(settings), self.assertRaisesRegex(ConfigError, "max_cost"):
+                Llm(api_key=KEY, base_url="http://127.0.0.1:1", **settings).complete("q")
+        with self.assertRaisesRegex(ConfigError, "can't be set per call"):
+            Llm(api_key=KEY).complete("x", max_cost=1)
+        for value, argv in [("2,50", ()), ("nan", ()), ("much", ()), ("-1", ()), ("1", ("--no-log",))]:
+            with mock.patch.dict(os.environ, OPENROUTER_MAX_COST_PER_DAY=value):
+                self.expect_failure(2, "hi", *argv)
+        with mock.patch.dict(os.environ, OPENROUTER_MAX_COST_PER_DAY="1"):
+            self.assertEqual([Llm(max_cost_per_day=n).config.max_cost_per_day for n in (None, 3)], [1, 3])
+
+    def test_the_command_line_ends_with_4_and_a_batch_says_what_is_left(self):
+        put(self.path, {"cost": 0.5})
+        with mock.patch.dict(os.environ, OPENROUTER_MAX_COST_PER_DAY="0.5"):
+            self.assertIn("$0.5 were spent today", self.expect_failure(4, "hi"))
+            self.assertEqual(self.server.requests, [])
+        file = self.file("p.txt", "".join(f"line {i}\n" for i in range(9)))
+        argv = ("--batch", file, "--max-cost", "1", "--concurrency", "1")
+        with MockOpenRouter(*[costing(0.5)] * 9) as server:
+            for known, left in [(0, 7), (2, 5)]:
+                code, out, err = self.on(server, self.main, *argv)
+                found = (code, out.count("\n"), out.count('"reused"'), "Budget" in out)
+                self.assertEqual(found, (4, 2 + known, known, False))
+                self.assertIn(f"stopped, {left} lines are left: the same command again", err)
+                told = self.on(server, self.expect_success, *argv, "--dry-run")[1]
+                self.assertIn(f"9 lines, {9 - left} of them answered before, {left} to ask\nestimate: about ", told)
+        self.assertEqual(len(server.requests), 4)
+
+    def test_a_dry_run_needs_no_key_and_sends_nothing(self):
+        asked = ("hello", "-m", "openai/gpt-4", "-s", "S", "-a", self.file("a.txt", "inside"), "-o", "top_p=0.5")
+        with mock.patch.dict(os.environ):
+            del os.environ["OPENROUTER_API_KEY"]
+            out, err = self.expect_success("--dry-run", *asked)
+        self.assertRegex(err, r"estimate: about \d+ tokens in, at most 4,096 out; at most \$0\.2")
+        self.assertEqual((self.server.requests, self.path.exists()), ([], False))
+        self.expect_success(*asked)
+        self.assertEqual(self.server.requests[0].json, json.loads(out))
+
+
+class CheckTests(ViewCase):
+    def check(self, url, code=0, **environ):
+        """Run --check; return its lines by step, and all of it."""
+        with mock.patch.dict(os.environ, environ), mock.patch.object(MockOpenRouter, "url", url):
+            got, out, err = self.main("--check")
+        self.assertEqual((got, err, KEY[:16] in out), (code, "", False), out)
+        return {line.split()[1]: line for line in out.splitlines() if not line.startswith(" ")}, out
+
+    def test_a_way_that_works(self):
+        about = json_answer({"data": {"label": "mine", "limit": 10, "limit_remaining": 7.5}})
+        server, cert = self.serve(json_answer({"data": {"count": 1}}), about, wrap=in_tls(self)), str(certificate(self))
+        lines, _ = self.check(f"https://127.0.0.1:{server.port}/v1", SSL_CERT_FILE=cert)
+        for step, words in [
+            ("python", sys.version.split()[0]), ("CAs", cert), ("proxy", "none"), ("look-up", "127.0.0.1"),
+            ("connect", " ms)"), ("TLS", "issued by localhost"), ("HTTP", "answers"), ("key", "OPENROUTER_API_KEY"),
+            ("limit", "$10"), ("left", "$7.5"), ("log", str(self.path)), ("prices", orm.METADATA.as_of),
+        ]:
+            self.assertTrue(lines[step].startswith("ok ") and words in lines[step], lines.get(step))
+        with mock.patch.dict(os.environ, SSL_CERT_FILE=cert):
+            out, _ = self.expect_success("--check", "--no-log", "--mock")
+        self.assertRegex(out, r"ok +HTTP +http://127.*\n(?:.*\n)*- +log +it is switched off")
+
+    def test_the_first_failure_is_named_and_gives_the_exit_code(self):
+        usual, named = {"SSL_CERT_FILE": str(certificate(self))}, "https://api.weather.test/v1"
+        refusal = Pieces(b"HTTP/1.1 407 Who\r\nContent-Length: 0\r\n\r\n", end="close")
+        ok, denied = json_answer({"data": {"count": 1}}), json_answer(error_body("no", 401), 401)
+        for script, url, environ, code, step, words in [
+            ([refusal], named, {"HTTPS_PROXY": "127.0.0.1:PORT"}, 7, "TLS", "refused the tunnel: 407"),
+            ([], named, {"HTTPS_PROXY": "socks5://x:1"}, 2, "proxy", "socks"),
+            ([], "http://127.0.0.1:1/v1", {}, 7, "connect", "127.0.0.1:1"),
+            ([ok, ok], None, {"SSL_CERT_FILE": "/no/file"}, 2, "CAs", "/no/file is not there"),
+            ([ok, denied], None, {}, 3, "key", "401"), ([], named, {}, 7, "look-up", "api.weather.test"),
+        ]:
+            with self.subTest(step), LoopbackServer(*script) as server, contextlib.ExitStack() as stack:
+                if step == "look-up":
+                    unknown = socket.gaierror(-2, "Name or service not known")
+                    stack.enter_context(mock.patch.object(socket, "getaddrinfo", side_effect=unknown))
+                changed = {k: v.replace("PORT", str(server.port)) for k, v in environ.items()}
+                lines, out = self.check(url or server.url, code, **{**usual, **changed})
+                self.assertEqual([s for s, line in lines.items() if line.startswith("FAIL")][:1], [step], out)
+                self.assertRegex(out, rf"FAIL +{step} .*{words}.*\n {{15}}\S")
+        with mock.patch.dict(os.environ):
+            del os.environ["OPENROUTER_API_KEY"]
+            self.assertIn("there is none", self.check(self.serve(ok).url, **usual)[0]["key"])
+
+
+def holding(data):
+    """A stdin with these bytes in it."""
+    stdin = io.StringIO()
+    stdin.buffer = io.BufferedReader(io.BytesIO(data))
+    return stdin
+
+
+class TerminalTests(ViewCase):
+    def content(self):
+        content = self.server.requests[-1].json["messages"][-1]["content"]
+        return content if isinstance(content, str) else [p.get("text") or p["image_url"]["url"][:14] for p in content]
+
+    def test_bytes_on_stdin_and_files_without_words(self):
+        file, data, png = self.file("a.txt", "inside"), b"\x89PNG\r\n\x1a\n" + b"0" * 9, "data:image/png"
+        for argv, given, expected in [
+            (("see",), data, ["see", png]), ((), data, [png]), ((), b"text", "text"),
+            (("see", "-a", "-"), data, ["see", png]), (("see", "-a", "-"), b"text", ["see", "stdin:\ntext"]),
+            (("-a", file), b"", ["a.txt:\ninside"]), (("-a", file, "-a", "-"), data, ["a.txt:\ninside", png]),
+        ]:
+            with self.subTest(argv, given=given[:4]):
+                self.expect_success(*argv, stdin=holding(given), script=["y"])
+                self.assertEqual(self.content(), expected)
+        self.assertIn("is empty", self.expect_failure(2, "see", "-a", "-", stdin=holding(b"")))
+
+    def test_only_the_first_code_block_is_printed(self):
+        for text, expected in [
+            ("a\n```py\nx = 1\n\ny\n```\nb\n```\nz\n```", "x = 1\n\ny\n"), ("```\n```", ""), ("none", None),
+            ("````md\n```\nx\n```\n````", "```\nx\n```\n"), ("~~~ js\na\n```\n~~~", "a\n```\n"), ("```py\nopen", None),
+        ]:
+            code, out, err = self.main("-x", "q", script=[text])
+            self.assertEqual((code, out), (0, expected) if expected is not None else (1, ""))
+            self.assertTrue(expected is not None or text in err)
+
+    def test_a_schema_in_three_forms(self):
+        text = {"type": "string"}
+        fields = {"name": text, "age": {"type": "integer"}, "tags": {"type": "array", "items": text}}
+        whole = {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
+        for schema in ("name, age int, tags list", json.dumps(whole), self.file("s.json", json.dumps(whole))):
+            out, _ = self.expect_success("q", "--schema", schema)
+            self.assertEqual([type(v) for v in json.loads(out).values()], [str, int, list])
+            self.assertEqual(self.server.requests[0].json["response_format"]["json_schema"]["schema"], whole)
+        for schema in ("no/such.json", "name, age integer", "name,", '{"a":', "[1]"):
+            self.assertIn("schema", self.expect_failure(2, "q", "--schema", schema))
+
+    def test_waits_are_said_on_a_terminal(self):
+        instant(None)
+        for seconds, out, expected in [(7, Tty, "waiting 7 s: HTTP 429: busy\n"), (1, Tty, ""), (7, io.StringIO, "")]:
+            slow = json_answer(error_body("busy", 429), 429, headers=[f"Retry-After: {seconds}"])
+            server = self.serve(slow, json_answer(answer()))
+            told = self.on(server, self.expect_success, "q", "--no-stream", "--no-log", out=out)
+            self.assertEqual(told, ("Hello\n", expected))
+
+    def test_the_words_of_a_chat(self):
+        file = self.file("a.txt", "inside")
+        stdin = Tty(f"hi\n/nope\n/attach {file}\n/attach\n/attach none.txt\nsee\n/retry\nexit\nnever\n")
+        _, err = self.expect_success("--chat", "-m", "a/b", stdin=stdin, script=["A", "B", "C"])
+        self.assertEqual([len(r.json["messages"]) for r in self.server.requests], [1, 3, 3])
+        self.assertEqual(self.content(), ["see", "a.txt:\ninside"])
+        self.assert_all_in(("there is no /nope", "/attach FILE", "a.txt goes with", "/attach needs", "none.txt"), err)
+        for word in ("quit", "/exit", "/quit"):
+            self.expect_success("--chat", stdin=f"{word}\nnever\n")
+            self.assertEqual(self.server.requests, [])
+        _, err = self.expect_success("--chat", "-c", stdin="more\n", script=["D"])
+        self.assertRegex(err, r"conversation op-.*\nmodel a/b\n(.*\n)*user: see\s*a\.txt:\ninside\nassistant: C\n")
+        self.assertEqual([m["content"] for m in self.server.requests[0].json["messages"]][1::2], ["A", "C"])
+
+    def test_continue_keeps_what_the_conversation_was_asked_with(self):
+        own = ("-t", "0.5", "--max-tokens", "5", "-o", "top_p=0.5")
+        self.expect_success("one", "-m", "a/b", "-f", "c/d", "-s", "S", *own, script=["A"])
+        kept = {"models": ["a/b", "c/d"], "temperature": 0.5, "max_tokens": 5, "top_p": 0.5}
+        new = ("-t", "1", "-m", "e/f", "-o", "top_p=1")
+        for argv, changed in [((), {}), (new, {"temperature": 1, "models": ["e/f", "c/d"], "top_p": 1})]:
+            _, err = self.expect_success("-c", "more", *argv, script=["B"])
+            body = self.server.requests[0].json
+            asked = {k: v for k, v in body.items() if k not in ("messages", "stream", "session_id")}
+            self.assertEqual((asked, body["messages"][0]["content"]), ({**kept, **changed}, "S"))
+            self.assertIn(f"model {body['models'][0]}\n", err)
+
+
+class Point(TypedDict):
+    x: int
+    name: str
+
+
+Colour = enum.Enum("Colour", {"RED": "red", "BLUE": "blue"})
+
+
+@dataclasses.dataclass
+class Model:
+    """It has the two methods of a pydantic model by which it is known."""
+
+    n: int
+
+    @classmethod
+    def model_json_schema(cls):
+        n = {"$ref": "#/$defs/N"}
+        return {"type": "object", "properties": {"n": n}, "required": ["n"], "$defs": {"N": {"type": "integer"}}}
+
+    @classmethod
+    def model_validate_json(cls, text):
+        if json.loads(text)["n"] < 0:
+            raise ValueError("n is below 0")
+        return cls(**json.loads(text))
+
+
+class SchemaKindTests(Case):
+    def setUp(self):
+        super().setUp()
+        self.server = MockOpenRouter(*[lambda request: self.steps.pop(0)] * 50)
+        self.server.__enter__()
+        self.addCleanup(self.server.__exit__)
+
+    def parsed(self, schema, *sent, **params):
+        self.steps = [s if isinstance(s, str) else json.dumps(s) for s in sent]
+        with Llm(base_url=self.server.url, api_key=KEY, log=False) as llm:
+            done = llm.complete("q", schema=schema, **params)
+        self.sent = self.server.requests[-1].json["response_format"]["json_schema"]
+        return done
+
+    def test_each_kind_of_schema(self):
+        point = {"x": 1, "name": "n"}
+        for schema, sent, made, strict in [
+            (Point, point, point, True), (List[Point], {"value": [point]}, [point], True), (int, "7", 7, True),
+            (List[int], [1], [1], True), (Colour, '"blue"', Colour.BLUE, True), (Optional[int], "null", None, True),
+            (List[Decimal], ["1.10", 2], [Decimal("1.10"), Decimal(2)], True), (Model, {"n": 3}, Model(3), False),
+            (List[Model], [{"n": 3}], [Model(3)], False), (Dict[str, Path], {"a": "b"}, {"a": Path("b")}, False),
+        ]:
+            with self.subTest(schema):
+                self.assertEqual(self.parsed(schema, sent).parsed, made)
+                self.assertEqual((self.sent["strict"], self.sent["schema"]["type"]), (strict, "object"))
+        for schema, value in [
+            (Model, {"n": -1}), (Model, {"n": "1"}), (List[int], ["1"]), (Point, {"x": 1}), (Colour, "green"),
+            (Decimal, "1,5"), (datetime.time, "25:00"), (datetime.datetime, "soon"), (List[Point], [None]),
+        ]:
+            with self.subTest(schema, value=value), self.assertRaisesRegex(APIResponseError, "does not fit") as caught:
+                self.parsed(schema, json.dumps(value))
+            self.assertEqual(json.loads(caught.exception.partial.content), value)
+        for schema in (bytes, "Point", Model(1), 5):
+            with self.subTest(schema), self.assertRaises(ConfigError):
+                Llm(api_key=KEY, log=False).complete("q", schema=schema)
+
+    def test_a_mismatch_is_sent_back_and_each_round_is_an_operation(self):
+        path, good = self.folder() / "log.db", {"x": 1, "name": "n"}
+        with MockOpenRouter(costing(0.1, "nope"), costing(0.2, '{"x": "1"}'), costing(0.4, json.dumps(good))) as server:
+            with Llm(base_url=server.url, api_key=KEY, log=path) as llm:
+                with self.assertRaises(APIResponseError) as caught:
+                    llm.complete("q", schema=Point, schema_retries=1)
+                self.assertEqual(llm.complete("q", schema=Point, schema_retries=1).parsed, good)
+        self.assertEqual((caught.exception.partial.cost, caught.exception.partial.content), (0.1 + 0.2, '{"x": "1"}'))
+        told = [[m["content"] for m in r.json["messages"]] for r in server.requests]
+        self.assertEqual(([len(contents) for contents in told], told[1][:2]), ([1, 3, 1], ["q", "nope"]))
+        self.assertIn("not JSON", told[1][2])
+        rows = LlmOperationCollector.from_db(path)
+        self.assertEqual([(r["status"], r["cost"]) for r in rows], [("ok", 0.4), ("error", 0.2), ("error", 0.1)])
+        self.assertEqual(rows[1]["action_id"], rows[2]["action_id"])
+        done = self.parsed(Point, "nope", {"x": 1}, good, schema_retries=2)
+        self.assertEqual((len(done.attempts), [m["role"][0] for m in done.messages]), (3, list("auaua")))
+        for count in (-1, True, "1", 1.5, 99):
+            with self.subTest(count), self.assertRaisesRegex(ConfigError, "schema_retries"):
+                self.parsed(Point, schema_retries=count)
+
+
+class AnswerFormTests(Case):
+    def test_an_answer_in_a_notebook_and_as_json(self):
+        call = {"tool_calls": [{"function": {"name": "weather", "arguments": "{}"}}], "content": "**word** " * 99}
+        with MockOpenRouter(call) as server:
+            done = Llm(base_url=server.url, api_key=KEY, log=False, model="anthropic/claude-sonnet-4.5").complete("q")
+        self.assertLessEqual(len(repr(done)), 240)
+        self.assertRegex(repr(done), r"\*\*word\*\* .*weather.*claude-sonnet-4\.5.*gen-mock-1")
+        self.assertEqual(done._repr_markdown_(), done.content)
+        self.assertEqual(json.loads(json.dumps(dataclasses.asdict(done)))["tool_calls"][0]["name"], "weather")
+
+    def test_files_that_came_back_are_saved(self):
+        urls = ["data:image/png;base64,iVBORw0KGgo=", "https://x.test/y.png", "data:image/svg+xml,%3Csvg%20/%3E"]
+        done = orm.Completion(images=urls, audio={"data": "UklGRjEyMzRXQVZF"}, id="../x")
+        folder = self.folder() / "new" / "one"
+        png, link, svg, wav = done.save(folder)
+        self.assertEqual((link, [Path(p).suffix for p in (png, svg, wav)]), (urls[1], [".png", ".svg", ".wav"]))
+        self.assertEqual(({Path(p).parent for p in (png, svg, wav)}, Path(svg).read_bytes()), ({folder}, b"<svg />"))
+        self.assertEqual(set(done.save(folder)) & {png, link, svg, wav}, {link})  # nothing is overwritten
+        with self.assertRaises(ValueError):
+            orm.Completion(images=["data:image/png;base64,!!"]).save(folder)
+
+    def test_a_client_closes_after_async_with_and_travels_as_its_settings(self):
+        async def ask():
+            async with Llm(base_url=server.url, log=False) as llm:
+                self.assertEqual((await llm.acomplete("hi")).content, "one")
+            with self.assertRaisesRegex(ConfigError, "closed"):
+                await llm.acomplete("hi")
+
+        secret, worker = KEY + "-of-this-machine", KEY + "-of-the-worker"
+        with mock.patch.dict(os.environ, OPENROUTER_API_KEY=secret), MockOpenRouter("one", "two") as server:
+            asyncio.run(ask())
+            settings = {"headers": {"X-A": "b"}, "max_cost": 3, "params": {"top_p": 0.5}, "fallbacks": ["c/d"]}
+            llm = Llm(base_url=server.url, log=False, **settings)
+            data, kept = pickle.dumps(llm), pickle.dumps(Llm(llm.config, api_key=KEY + "-given"))
+            self.assertNotIn(secret.encode(), data)
+            os.environ["OPENROUTER_API_KEY"] = worker
+            twin = pickle.loads(data)
+            self.assertEqual((twin.complete("hi").content, server.requests[-1].json["top_p"]), ("two", 0.5))
+            self.assertEqual(server.requests[-1].headers["Authorization"], f"Bearer {worker}")
+            self.assertEqual(dataclasses.replace(twin.config, api_key=secret), llm.config)
+            self.assertEqual(pickle.loads(kept).config.api_key, KEY + "-given")
+
+
+class MockStepTests(Case):
+    def client(self, server):
+        return Llm(base_url=server.url, api_key=KEY, log=False, max_retries=0)
+
+    def test_a_step_may_be_a_dict_or_a_function(self):
+        picture, call = "data:image/png;base64,iVBORw0K", {"function": {"name": "f", "arguments": "{}"}}
+        rows = [
+            ({"content": "hi"}, "content", "hi"), ({"reasoning": "hm"}, "reasoning", "hm"), (costing(1.5), "cost", 1.5),
+            ({"images": [{"type": "image_url", "image_url": {"url": picture}}]}, "images", [picture]),
+            ({"refusal": "no"}, "refusal", "no"), ({"content": "x", "finish_reason": "length"}, "truncated", True),
+            ({"tool_calls": [call]}, "finish_reason", "tool_calls"), ({"content": "x", "model": "m/n"}, "model", "m/n"),
+            ({"tool_calls": [call]}, "tool_calls", [orm.ToolCall("call_0", "f", "{}")]),
+            (lambda request: request.json["messages"][0]["content"] + "!", "content", "q!"),
+            (lambda request: {"content": "d"}, "content", "d"),
+        ]
+        with MockOpenRouter(*(row[0] for row in rows for _ in range(2))) as server, self.client(server) as llm:
+            for step, name, expected in rows:
+                with self.subTest(step, name=name):
+                    stream = llm.stream("q")
+                    "".join(stream)
+                    found = [getattr(done, name) for done in (llm.complete("q"), stream.completion)]
+                    self.assertEqual(found, [expected, expected])
+        with MockOpenRouter(lambda request: 429) as server, self.assertRaises(RateLimitError):
+            self.client(server).complete("q")
+        for step in (None, True, [], 1.5):
+            with self.assertRaises(ConfigError):
+                MockOpenRouter(step)
+
+    def test_schemas_other_endpoints_and_a_second_start(self):
+        fields = {"a": {"type": "array", "items": {"$ref": "#/$defs/b"}, "minItems": 2}, "c": {"enum": ["x", "y"]},
+                  "k": {"const": 0}, "n": {"type": ["null", "string"]}, "u": {"anyOf": [{"type": "number"}]}}
+        schema = {"type": "object", "properties": fields, "required": list(fields), "$defs": {"b": {"type": "boolean"}}}
+        with MockOpenRouter() as server, self.client(server) as llm:
+            for wanted in (schema, Point, List[Point], Colour, Model, datetime.time, datetime.date, uuid.UUID):
+                with self.subTest(wanted):
+                    self.assertIsNotNone(llm.complete("q", schema=wanted).parsed)
+        server = MockOpenRouter("one", "ok", "two")
+        for text in ("one", "two", "nothing was billed"):
+            with server, self.client(server) as llm:
+                self.assertIn(text, llm.complete("q").content)
+                vectors = llm.embed(["a", "bb"], model="openai/text-embedding-3-small", dimensions=3)
+                about = (llm.generation("gen-1")["id"], llm.key()["label"], "total_usage" in llm.credits())
+                self.assertEqual(([len(v) for v in vectors], about), ([3, 3], ("gen-1", "mock", True)))
+
+
+class TemplateTests(ViewCase):
+    def batch(self, server, text, *argv, code=0):
+        argv = ("--batch", self.file("lines.jsonl", text), "--concurrency", "1", *argv)
+        got, out, self.err = self.on(server, self.main, *argv)
+        self.assertEqual(got, code, self.err)
+        return [json.loads(line) for line in out.splitlines()]
+
+    def test_fields_of_a_line_fill_the_words(self):
+        text = '{"text": "Tag {n}", "n": 5, "id": "a"}\n\n{"text": null, "n": ["ü"]}\n'
+        words = 'Say {text} {n} as {"a": 1} {}'
+        expected = ['Say Tag {n} 5 as {"a": 1} {}', 'Say null ["ü"] as {"a": 1} {}']
+        with MockOpenRouter(costing(0.25), costing(0.5), "x", "x") as server:
+            done = self.batch(server, text, words, "-s", "S")
+            self.assertEqual([(line["prompt"], line["id"]) for line in done], list(zip(expected, ["a", 3])))
+            told = [[m["content"] for m in r.json["messages"]] for r in server.requests]
+            self.assertEqual(told, [["S", prompt] for prompt in expected])
+            self.assertIn("done: 2 of 2, 0 failed, $0.75, 0 of them known before", self.err)
+            again = self.batch(server, text, words, "-s", "S")
+            self.assertEqual([line.pop("reused") for line in again], [True, True])
+            self.assertEqual((again, len(server.requests)), (done, 2))
+            self.assertIn("done: 2 of 2, 0 failed, $0, 2 of them known before", self.err)
+            prompts = [line["prompt"] for line in self.batch(server, "a\nb\n", "Say {prompt}")]
+            self.assertEqual(prompts, ["Say a", "Say b"])
+            for bad, words, problem in [(text, "Say {other}", "line 1: it has no field 'other'"),
+                                        ("a\n{b\n", "{prompt}", "line 2: it is no JSON")]:
+                self.batch(server, bad, words, code=2)
+                self.assertIn(problem, self.err)
+        with MockOpenRouter(400, "A", 404, 400, "B") as server:  # failures are listed by kind at the end
+            self.batch(server, "".join(f"{n}\n" for n in range(5)), code=1)
+        self.assertRegex(self.err, r"2 x BadRequestError, .*400.*\n1 x ModelNotFoundError, .*\ndone: 5 of 5, 3 failed")
+
+
+class FirstHourTests(ViewCase):
+    """Walls that new users ran into; each is named after what they saw."""
+
+    def test_words_after_two_dashes_were_read_as_options(self):
+        for words in (["-x", "is", "a flag"], ["--what", "now"], ["-c"]):
+            with self.subTest(words):
+                self.expect_success("--", *words, script=["y"])
+                self.assertEqual(self.server.requests[0].json["messages"][0]["content"], " ".join(words))
+
+    def test_a_temperature_of_0_was_forgotten_and_not_obeyed(self):
+        for first, second in [("0", []), ("0.7", ["-t", "0"])]:
+            self.expect_success("one", "-t", first, script=["A"])
+            self.expect_success("-c", "two", *second, script=["B"])
+            self.assertEqual(self.server.requests[0].json.get("temperature"), 0)
+
+    def test_retry_asked_an_older_question_or_lost_the_exchange(self):
+        for lines, last in [("one\ntwo\n/retry\n", "two"), ("one\n/retry\nthree\n", "three")]:
+            with self.subTest(lines):
+                self.main("--chat", stdin=lines, script=["A", 400, "B"])
+                self.assertEqual([m["content"] for m in self.server.requests[-1].json["messages"]], ["one", "A", last])
+
+    def test_of_several_logs_the_newest_rows_were_not_the_first(self):
+        paths = [self.path.parent / f"{n}.db" for n in range(11)]
+        put(paths[0], *[{"days": 1, "user_prompt": f"old {n}"} for n in range(3)])
+        put(paths[1], {"user_prompt": "new"})
+        rows = LlmOperationCollector.from_db(path=paths[:2], limit=2)
+        self.assertEqual([r["user_prompt"] for r in rows], ["new", "old 2"])
+        for path in paths[2:]:
+            put(path, {"model": "m"})
+        self.assertEqual(sum(r["calls"] for r in LlmOperationCollector.totals(path=paths[:10])), 12)
+        with self.assertRaisesRegex(ConfigError, "11 logs"):  # SQLite attaches ten
+            LlmOperationCollector.totals(path=paths)
+
+    def test_a_dry_run_did_not_show_the_fallbacks(self):
+        argv = ("hi", "-m", "openai/gpt-4o-mini", "-f", "openai/gpt-4", "--no-stream")
+        out, err = self.expect_success(*argv, "--dry-run")
+        self.expect_success(*argv)
+        self.assertEqual(self.server.requests[0].json, json.loads(out))
+        self.assertRegex(err, r"at most \$0\.2")  # the dearest of them
+        self.assertNotIn("at most 0 out", self.expect_success("hi", "--dry-run", "-m", "some/model")[1])
+
+    def test_what_was_learned_before_an_error_was_not_written(self):
+        put(self.path, {"generation_id": "a"}, {"generation_id": "b"})
+        server = self.serve(record(0.5), json_answer(error_body("slow", 429), 429))
+        with self.assertRaises(RateLimitError):
+            LlmOperationCollector.reconcile(self.llm(server), path=self.path)
+        self.assertEqual(LlmOperationCollector.totals(path=self.path)[0]["cost"], 0.5)
+
+    def test_a_mock_and_a_list_of_models_asked_for_what_they_do_not_need(self):
+        put(self.path, {"generation_id": "a"})
+        self.main("--costs", "--reconcile", "--mock")
+        self.assertEqual(self.server.requests, [])  # it stands for the real service, which --mock must not ask
+        server = self.serve(json_answer({"data": []}))
+        with mock.patch.dict(os.environ, OPENROUTER_MAX_COST_PER_DAY="1"):
+            self.assertEqual(self.on(server, self.main, "--models", "--live")[0], 6)  # none matches; nothing is spent
+
+    def test_a_purge_ended_the_day_s_budget_of_a_program_that_runs(self):
+        with MockOpenRouter(*[costing(0.01)] * 9, *[costing(0.4)] * 9) as server:
+            with Llm(base_url=server.url, api_key=KEY, log=self.path, max_cost_per_day=1) as llm:
+                for _ in range(9):
+                    llm.complete("q")
+                LlmOperationCollector.purge(before=days_ago(-1), path=self.path)  # the next row has the number 1 again
+                with self.assertRaises(orm.BudgetError):
+                    for _ in range(5):
+                        llm.complete("q")
+
+    def test_odd_words_for_the_log_were_tracebacks(self):
+        for words in ("²", "9" * 30, "%", "______"):
+            with self.subTest(words):
+                self.assertEqual(self.rows("--log", words), [])
+
+    def test_csv_brought_control_codes_to_the_terminal_and_a_row_was_too_wide(self):
+        put(self.path, {"response": "a\x1b]0;x\x07b", "model": "anthropic/claude-sonnet-4.5", "status": "interrupted",
+                        "total_tokens": 123456, "cost": 0.123456, "latency_ms": 61234, "first_token_ms": 5})
+        self.assertNotIn("\x1b", self.expect_success("--log", "--csv", out=Tty)[0])
+        out = self.expect_success("--log", out=Tty)[0]
+        self.assertLessEqual(max(map(len, out.splitlines())), 80)
+        self.assertEqual({r["first_p50_ms"] for r in self.rows("--costs", "model,model")}, {5})
+
+    def test_the_definitions_of_an_inner_model_were_out_of_reach(self):
+        def tool(one: Model):
+            """It is called."""
+
+        outer = dataclasses.make_dataclass("Outer", [("inner", Model)])
+        hints = (outer, Optional[Model], List[List[Model]], Dict[str, Model])
+        schemas = [orm.Structure.of(hint).schema for hint in hints]
+        for schema in [*schemas, orm.Tool.of(tool).definition["function"]["parameters"]]:
+            with self.subTest(schema):
+                self.assertIn("N", schema.get("$defs", {}))  # where "#/$defs/N" points to
+
+    def test_strict_was_sent_with_what_the_strict_mode_refuses(self):
+        text, closed = {"type": "string"}, {"type": "object", "additionalProperties": False, "required": ["a"]}
+        for strict, schema in [
+            (True, {**closed, "properties": {"a": text}}), (False, {**closed, "properties": {"a": text, "b": text}}),
+            (False, {"type": "object", "properties": {"a": text}, "required": ["a"]}), (False, {"type": "object"}),
+            (False, {**closed, "properties": {"a": {"type": "array", "items": {"type": "object"}}}}),
+            (False, {"type": "array", "items": text}), (False, {}), (False, {"anyOf": [text]}),
+            (False, {"type": ["object", "null"]}), (False, {**closed, "properties": {"a": {"allOf": [text]}}}),
+        ]:
+            with self.subTest(schema):
+                self.assertEqual(orm.Structure.of(schema).response_format()["json_schema"]["strict"], strict)
+
+    def test_the_mock_server_fell_over_numbers_and_trees(self):
+        tree = {"type": "object", "properties": {"sub": {"type": "array", "items": {"$ref": "#"}}}, "required": ["sub"]}
+        for schema in (Decimal, tree):
+            with self.subTest(schema), MockOpenRouter() as server, contextlib.redirect_stderr(io.StringIO()):
+                done = Llm(base_url=server.url, api_key=KEY, log=False, max_retries=0).complete("q", schema=schema)
+                self.assertIsNotNone(done.parsed)
+
+
+class ReadmeTests(Case):
+    README = Path(os.environ.get("README", HERE / "README.md"))
+
+    def setUp(self):
+        super().setUp()
+        self.box = self.folder()
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.box)
+        files = {"invoice.pdf": b"%PDF-1.4\n", "chart.png": b"\x89PNG\r\n\x1a\n", "prompts.txt": b"one\ntwo\n",
+                 "data.jsonl": b'{"text": "Good morning", "language": "French"}\n'}
+        for name, data in {**files, "test_openrouter_min.py": b""}.items():  # the last runs already
+            (self.box / name).write_bytes(data)
+        code = "```sh\nwc -w\n```"
+        server = MockOpenRouter(*[lambda request: code if "script" in json.dumps(request.json) else "ok"] * 99)
+        server.__enter__()
+        self.addCleanup(server.__exit__)
+        log = str(self.box / "log.db")
+        patch = mock.patch.dict(
+            os.environ, OPENROUTER_BASE_URL=server.url, OPENROUTER_API_KEY="any", OPENROUTER_MIN_LOG=log)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def blocks(self, kind):
+        """Yield (the name of a block, its text)."""
+        found = re.findall(rf"```{kind}\n(.*?)```", self.README.read_text(encoding="utf-8"), re.S)
+        self.assertGreater(len(found), 3)
+        for number, block in enumerate(found, 1):
+            yield f"{kind} block {number}: {block.splitlines()[0]}", block
+
+    def test_its_python_runs_as_printed(self):
+        names = {"__name__": "__main__"}
+        for name, block in self.blocks("python"):
+            with self.subTest(name), contextlib.redirect_stdout(io.StringIO()):
+                waiting = eval(compile(block, f"README, {name}", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, True), names)
+                if inspect.iscoroutine(waiting):
+                    asyncio.run(waiting)
+
+    @unittest.skipIf(os.name == "nt", "needs a POSIX shell")
+    def test_its_commands_run_as_printed(self):
+        python = self.box / "bin" / "python"
+        python.parent.mkdir()
+        python.write_text(f"#!/bin/sh\nexec '{sys.executable}' -S \"$@\"\n")
+        python.chmod(0o755)
+        path = f"{python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        kind = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "timeout": 60}
+        cache = {"PYTHONPYCACHEPREFIX": str(self.box / "cache"), "PYTHONDONTWRITEBYTECODE": ""}  # compiled once
+        kind["env"] = {**os.environ, **cache, "PATH": path, "PYTHONPATH": str(HERE)}
+        for name, block in self.blocks("console"):
+            for line in block.splitlines():
+                if line.startswith("$ "):
+                    with self.subTest(name, command=line):
+                        done = subprocess.run(["sh", "-c", line[2:]], check=False, **kind)
+                        self.assertEqual(done.returncode, 0, done.stdout.decode()[-600:])
+# fmt: on
 
 
 if __name__ == "__main__":

@@ -8040,6 +8040,7 @@ z-ai/glm-4.6-20251208 z-ai/glm-4.6v
 
 
 # --- Start ----------------------------------------------------------------------------------
+# What python -m does; an import does none of it.
 
 if __name__ == "__main__":
     exit_code = main()

@@ -14,6 +14,7 @@ import base64
 import collections
 import concurrent.futures
 import contextlib
+import contextvars
 import copy
 import csv
 import dataclasses
@@ -111,9 +112,12 @@ def setUpModule():
         if name.startswith(("OPENROUTER_", "SSL_CERT_")) or name.lower().endswith("_proxy"):
             del os.environ[name]
     os.environ["OPENROUTER_MIN_LOG"] = "off"
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins with it ignored
     home = tempfile.TemporaryDirectory()
     unittest.addModuleCleanup(home.cleanup)
     os.environ.update(HOME=home.name, XDG_STATE_HOME=home.name, LOCALAPPDATA=home.name)
+    # The many processes that are started compile the module once.
+    os.environ.update(PYTHONPYCACHEPREFIX=os.path.join(home.name, "cache"), PYTHONDONTWRITEBYTECODE="")
 
 
 class Pieces:
@@ -330,6 +334,32 @@ def instant(llm):
     return waits
 
 
+def busy_address(case):
+    """The address of a listener that accepts nobody and whose queue is full."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=0)
+    case.addCleanup(listener.close)
+    for _ in range(8):
+        waiting = socket.socket()
+        case.addCleanup(waiting.close)
+        waiting.setblocking(False)
+        waiting.connect_ex(listener.getsockname())
+    return listener.getsockname()
+
+
+def at_once(*calls, threads=6):
+    """Make all these calls, some at a time, since each of them waits; return their results in order."""
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        return [future.result() for future in [pool.submit(call) for call in calls]]
+
+
+def b64(data):
+    return base64.b64encode(data).decode()
+
+
+async def gathered(iterator):
+    return [item async for item in iterator]
+
+
 class Case(unittest.TestCase):
     def setUp(self):
         self.addCleanup(mock.patch.stopall)
@@ -361,28 +391,24 @@ class Case(unittest.TestCase):
 
 # (what is tested, bytes, the data of the events)
 SSE_CASES = [
-    ("one event", b"data: a\n\n", [b"a"]),
-    ("no space after the colon", b"data:a\n\n", [b"a"]),
+    ("one event", b"data: a\n\n", [b"a"]), ("no space after the colon", b"data:a\n\n", [b"a"]),
     ("only one space is taken", b"data:  a\n\n", [b" a"]),
     ("several data lines", b"data: a\ndata: b\ndata\n\n", [b"a\nb\n"]),
-    ("CRLF", b"data: a\r\n\r\ndata: b\r\n\r\n", [b"a", b"b"]),
-    ("CR", b"data: a\r\rdata: b\r\r", [b"a", b"b"]),
+    ("CRLF", b"data: a\r\n\r\ndata: b\r\n\r\n", [b"a", b"b"]), ("CR", b"data: a\r\rdata: b\r\r", [b"a", b"b"]),
     ("mixed line ends", b"data: a\r\n\ndata: b\r\r\ndata: c\n\r\n", [b"a", b"b", b"c"]),
     ("comments", b": OPENROUTER PROCESSING\n\n:\n: x\n\ndata: a\n: y\n\n", [b"a"]),
     ("id then blank lines", b"id: 1\n\n\ndata: a\n\n\n\n", [b"a"]),
     ("event and retry fields", b"event: x\nretry: 10\ndata: a\n\n", [b"a"]),
-    ("empty data", b"data:\n\ndata\n\n", [b"", b""]),
-    ("missing last blank line", b"data: a\n\ndata: b\n", [b"a"]),
+    ("empty data", b"data:\n\ndata\n\n", [b"", b""]), ("missing last blank line", b"data: a\n\ndata: b\n", [b"a"]),
     ("a BOM", b"\xef\xbb\xbfdata: a\n\n", [b"a"]),
     (
-        "U+2028, U+0085 and FF inside a line",
-        "data: a\u2028b\u0085c\x0cd\n\n".encode(),
+        "U+2028, U+0085 and FF inside a line", "data: a\u2028b\u0085c\x0cd\n\n".encode(),
         ["a\u2028b\u0085c\x0cd".encode()],
     ),
     ("four-byte characters", "data: \U0001f600\n\n".encode(), ["\U0001f600".encode()]),
     ("a field that only begins like data", b"datax: a\ndata: b\n\n", [b"b"]),
     ("the stream of the tests", WHOLE_STREAM, [e[6:] for e in WHOLE_STREAM.split(b"\n\n") if e]),
-]
+]  # fmt: skip
 
 
 def splits(data, seed=7):
@@ -412,9 +438,6 @@ class SSEDecoderTests(Case):
             decoder = orm.SSEDecoder()
             self.assertEqual([e for piece in pieces for e in decoder.feed(piece)], expected, pieces)
 
-    def test_an_event_of_carriage_returns_is_not_held_back(self):
-        self.assertEqual(orm.SSEDecoder().feed(b"data: a\r\r"), [("", b"a")])
-
     def test_pending_grows_with_data_and_not_with_comments(self):
         decoder, held = orm.SSEDecoder(), 0
         for piece, grows in [(b": x", 0), (b"y\n\n", 0), (b"da", 1), (b"ta: abc", 1), (b"\n", 0), (b": c", 0)]:
@@ -434,7 +457,8 @@ class SSEDecoderTests(Case):
             return time.perf_counter() - began
 
         seconds(100)
-        self.assertLess(seconds(80_000), 40 * seconds(8_000) + 0.2)
+        self.assertLess(seconds(40_000), 40 * seconds(4_000) + 0.2)
+        self.assertEqual(orm.SSEDecoder().feed(b"data: a\r\r"), [("", b"a")])  # is not held back
 
 
 def assembled(*chunks, is_single=True):
@@ -445,84 +469,46 @@ def assembled(*chunks, is_single=True):
 
 
 class AssemblerTests(Case):
-    def test_text_reasoning_and_refusal_are_joined(self):
-        done = assembled(
-            chunk("a", delta={"reasoning": "r"}),
-            chunk("b", delta={"reasoning": "s"}),
-            chunk("", delta={"refusal": "no"}),
-        )
-        self.assertEqual((done.content, done.reasoning, done.refusal), ("ab", "rs", "no"))
-
     def test_the_first_finish_reason_stays_and_the_last_usage(self):
         done = assembled(chunk("a", "length"), chunk("", "stop"), {"choices": [], "usage": {"prompt_tokens": 7}})
         self.assertEqual((done.finish_reason, done.usage.prompt_tokens), ("length", 7))
 
-    def test_tool_fragments_are_merged_by_index(self):
-        def piece(index, **call):
-            return chunk(delta={"tool_calls": [{"index": index, **call}]})
-
-        done = assembled(
-            piece(2, id="b", function={"name": "g", "arguments": ""}),
-            piece(1, id="a", type="function", function={"name": "f"}),
-            piece(1, id=None, function={"name": None, "arguments": '{"x"'}),
-            piece(2, id="b", function={"name": "", "arguments": "{}"}),
-            chunk(finish="tool_calls"),
-            piece(1, function={"arguments": ": 1}"}),
-        )
-        calls = [(c.id, c.name, c.arguments) for c in done.tool_calls]
-        self.assertEqual(calls, [("a", "f", '{"x": 1}'), ("b", "g", "{}")])
-        self.assertEqual(done.tool_calls[0].args, {"x": 1})
-
-    def test_fragments_without_index_belong_to_the_last_call(self):
-        calls = []
-        orm.merge_tool_calls(calls, [{"id": "a", "function": {"name": "f", "arguments": "{"}}])
-        orm.merge_tool_calls(calls, [{"function": {"arguments": "}"}}, {"id": "b", "function": {"name": "g"}}, 7])
-        self.assertEqual([(c["id"], c["function"]["arguments"]) for c in calls], [("a", "{}"), ("b", "")])
-
     def test_reasoning_details_are_merged_by_type_and_index(self):
-        def piece(**detail):
-            return chunk(delta={"reasoning_details": [detail]})
-
-        done = assembled(
-            piece(type="reasoning.summary", index=0, summary="a"),
-            piece(type="reasoning.encrypted", index=0, data="X", id="rs_1"),
-            piece(type="reasoning.summary", index=0, summary="b", format="f"),
-            piece(type="reasoning.text", index=1, text="t", signature=None),
-            piece(type="reasoning.text", index=1, signature="S"),
-            piece(type="reasoning.text", text="no index"),
-            piece(type="reasoning.text", text="no index"),
-        )
-        self.assertEqual(
-            done.reasoning_details,
-            [
-                {"type": "reasoning.summary", "index": 0, "summary": "ab", "format": "f"},
-                {"type": "reasoning.encrypted", "index": 0, "data": "X", "id": "rs_1"},
-                {"type": "reasoning.text", "index": 1, "text": "t", "signature": "S"},
-                {"type": "reasoning.text", "text": "no index"},
-                {"type": "reasoning.text", "text": "no index"},
-            ],
-        )
+        kind = "reasoning."
+        done = assembled(*(
+            chunk(delta={"reasoning_details": [{**piece, "type": kind + piece["type"]}]})
+            for piece in [
+                {"type": "summary", "index": 0, "summary": "a"},
+                {"type": "encrypted", "index": 0, "data": "X", "id": "rs_1"},
+                {"type": "summary", "index": 0, "summary": "b", "format": "f"},
+                {"type": "text", "index": 1, "text": "t", "signature": None},
+                {"type": "text", "index": 1, "signature": "S"}, {"type": "text", "text": "no index"},
+                {"type": "text", "text": "no index"},
+            ]
+        ))  # fmt: skip
+        self.assertEqual(done.reasoning_details, [
+            {"type": "reasoning.summary", "index": 0, "summary": "ab", "format": "f"},
+            {"type": "reasoning.encrypted", "index": 0, "data": "X", "id": "rs_1"},
+            {"type": "reasoning.text", "index": 1, "text": "t", "signature": "S"},
+            *[{"type": "reasoning.text", "text": "no index"}] * 2,
+        ])  # fmt: skip
         self.assertEqual(done.reasoning, "abtno indexno index")
 
-    def test_other_choices_do_not_mix_into_the_text(self):
-        def piece(index, text):
-            return {"choices": [{"index": index, "delta": {"content": text}}]}
+    def test_choices_do_not_mix(self):
+        def piece(index, text, finish=None):
+            return {"choices": [{"index": index, "delta": {"content": text}, "finish_reason": finish}]}
 
         done = assembled(piece(1, "B"), piece(0, "A"), piece(1, "b"), piece(0, "a"), is_single=False)
         self.assertEqual(done.content, "Aa")
         self.assertEqual([c["message"]["content"] for c in done.raw["choices"]], ["Aa", "Bb"])
-
-    def test_where_one_answer_was_asked_for_choices_that_count_up_are_it(self):
-        def piece(index, text, finish=None):
-            return {"choices": [{"index": index, "delta": {"content": text}, "finish_reason": finish}]}
-
-        done = assembled(piece(0, "A"), piece(1, "n"), piece(2, "d"), piece(3, "", "stop"))
-        self.assertEqual((done.content, done.finish_reason, len(done.raw["choices"])), ("And", "stop", 1))
         for indexes, is_mixed in [((0, 1, 2), False), ((0, 1, 1), False), ((1, 1), False), ((0, 1, 0), True)]:
-            assembler = orm.ChunkAssembler()
+            assembler = orm.ChunkAssembler()  # one answer was asked for
             for index in indexes:
                 assembler.add(piece(index, "x"))
             self.assertEqual(bool(assembler.has_mixed), is_mixed, indexes)
+        other = piece(1, "b", "stop")
+        made = orm.decode_chunk((other, orm.ChunkAssembler(is_single=False).add(other)))
+        self.assertEqual((made.finish_reason, made.content), (None, ""))
 
     def test_odd_types_are_never_fatal(self):
         odd = [None, 7, "x", [], {}, True]
@@ -535,48 +521,37 @@ class AssemblerTests(Case):
                 assembled({**chunk("a"), key: value})
             orm.Usage.from_wire({"prompt_tokens": value, "cost": value, "prompt_tokens_details": value})
 
-    def test_unknown_fields_stay_in_raw(self):
-        done = assembled({**chunk("a", delta={"mood": "good"}), "galaxy": 1})
-        self.assertEqual((done.raw["galaxy"], done.raw["choices"][0]["message"]["mood"]), (1, "good"))
-
-    def test_a_chunk_does_not_take_the_end_of_another_choice_for_its_own(self):
-        other = {"choices": [{"index": 1, "delta": {"content": "b"}, "finish_reason": "stop"}]}
-        made = orm.decode_chunk((other, orm.ChunkAssembler(is_single=False).add(other)))
-        self.assertEqual((made.finish_reason, made.content), (None, ""))
-
-    def test_images_audio_annotations_and_logprobs_are_gathered(self):
+    def test_all_other_fields_are_gathered(self):
         image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+        logprobs = (
+            {"choices": [{"index": 0, "delta": {}, "logprobs": {"content": [n], "refusal": None}}]} for n in (1, 2)
+        )
         done = assembled(
-            chunk(delta={"annotations": [{"type": "url_citation"}]}),
+            {**chunk(delta={"annotations": [{"type": "url_citation"}], "mood": "good"}), "galaxy": 1},
             chunk("a", delta={"images": [image], "audio": {"id": "x", "data": "AA", "transcript": "h"}}),
             chunk("b", delta={"audio": {"data": "BB", "transcript": "i"}}),
-            {"choices": [{"index": 0, "delta": {}, "logprobs": {"content": [1], "refusal": None}}]},
-            {"choices": [{"index": 0, "delta": {}, "logprobs": {"content": [2], "refusal": None}}]},
+            *logprobs,
         )
-        self.assertEqual(done.images, ["data:image/png;base64,AA=="])
+        self.assertEqual((done.images, done.annotations), (["data:image/png;base64,AA=="], [{"type": "url_citation"}]))
         self.assertEqual(done.audio, {"id": "x", "data": "AABB", "transcript": "hi"})
-        self.assertEqual((done.annotations, done.logprobs["content"]), ([{"type": "url_citation"}], [1, 2]))
+        self.assertEqual(done.logprobs["content"], [1, 2])
+        self.assertEqual((done.raw["galaxy"], done.raw["choices"][0]["message"]["mood"]), (1, "good"))
 
 
 class CompletionTests(Case):
-    def test_null_content_is_an_empty_text(self):
+    def test_null_is_an_empty_text_and_parts_are_joined(self):
         done = orm.decode_completion(answer(None))
         self.assertEqual((done.content, str(done), done.reasoning, done.images), ("", "", None, []))
-
-    def test_parts_are_joined(self):
         self.assertEqual(orm.decode_completion(answer([{"type": "text", "text": "a"}, {"text": "b"}])).content, "ab")
 
     def test_truncated_is_seen_in_either_reason(self):
-        for finish, native, cut in [
-            ("length", None, True),
-            ("tool_calls", "max_output_tokens", True),
-            ("stop", "MAX_TOKENS", True),
-            ("stop", "STOP", False),
-            (None, None, False),
-        ]:
+        for finish, native, is_cut in [
+            ("length", None, True), ("tool_calls", "max_output_tokens", True), ("stop", "MAX_TOKENS", True),
+            ("stop", "STOP", False), (None, None, False),
+        ]:  # fmt: skip
             body = answer("x", finish)
             body["choices"][0]["native_finish_reason"] = native
-            self.assertEqual(orm.decode_completion(body).truncated, cut, (finish, native))
+            self.assertEqual(orm.decode_completion(body).truncated, is_cut, (finish, native))
 
     def test_message_can_be_appended_to_the_history(self):
         call = {"index": 0, "id": "t", "type": "function", "function": {"name": "f", "arguments": '{ "x":1}'}}
@@ -616,13 +591,10 @@ class ValueTests(Case):
                 setattr(value, dataclasses.fields(kind)[0].name, 7)
         self.assertEqual(repr(orm.ToolCall("i", "f")), "ToolCall(id='i', name='f', arguments='')")
         self.assertNotIn("secret", repr(orm.Completion("x", raw={"y": "secret"}, headers={"z": "secret"})))
-
-    def test_what_holds_a_list_has_no_hash(self):
         self.assertEqual((orm.Completion(), LlmConfig(model="a/b")), (orm.Completion(), LlmConfig(model="a/b")))
         self.assertNotEqual(LlmConfig(model="a/b"), LlmConfig(model="a/c"))
-        for value in (orm.Completion(), orm.Chunk(), LlmConfig()):
-            with self.assertRaises(TypeError):
-                hash(value)
+        for value in (orm.Completion(), orm.Chunk(), LlmConfig()):  # they hold lists
+            self.assertRaises(TypeError, hash, value)
 
 
 # --- Errors and hints -----------------------------------------------------------------------
@@ -635,103 +607,85 @@ def decode(body, status=200, headers=None, models=("anthropic/claude-3-opus",), 
 
 
 def unavailable(code, status, **more):
-    return {
-        "error": {
-            "message": "m",
-            "error_type": "x",
-            "http_status": status,
-            "availability": {"code": code, "retryable": False, **more},
-        }
-    }
+    availability = {"code": code, "retryable": False, **more}
+    return {"error": {"message": "m", "error_type": "x", "http_status": status, "availability": availability}}
 
 
 # (body, HTTP status, class, key words of the hint)
+# fmt: off
 HINT_CASES = [
-    (error_body("No auth credentials found", 401), 401, AuthenticationError, ["openrouter.ai/keys", "it came from X"]),
-    (
-        error_body(
-            "This request requires more credits, or fewer max_tokens. You requested up to 65536 tokens, but can"
-            " only afford 1234.",
-            402,
-        ),
-        402,
-        InsufficientCreditsError,
-        ["max_tokens=1234"],
-    ),
-    (error_body("Insufficient credits", 402), 402, InsufficientCreditsError, ["settings/credits"]),
-    (
-        error_body("Input flagged", 403, metadata={"reasons": ["violence"], "flagged_input": "kill ..."}),
-        403,
-        PermissionDeniedError,
-        ["moderation", "violence"],
-    ),
-    (error_body("Blocked by guardrail", 403, metadata={"patterns": ["x"]}), 403, PermissionDeniedError, ["guardrail"]),
-    (error_body("Workspace budget exceeded", 403), 403, PermissionDeniedError, ["budget"]),
-    (error_body("Only management keys can do this", 403), 403, PermissionDeniedError, ["management key"]),
-    (error_body("No endpoints found matching your data policy", 404), 404, ModelNotFoundError, ["settings/privacy"]),
-    (error_body("No endpoints found that support tool use.", 404), 404, ModelNotFoundError, ["cannot take tools"]),
-    (error_body("No allowed providers are available for the selected model.", 404), 404, ModelNotFoundError, ["only"]),
-    (error_body("All providers have been ignored.", 404), 404, ModelNotFoundError, ["ignore"]),
-    (unavailable("constraint_filtered", 404, excluded_by=["max_price"]), 404, ModelNotFoundError, ["max_price"]),
-    (unavailable("privacy_restricted", 404, excluded_by=["data_policy:zdr"]), 404, ModelNotFoundError, ["data policy"]),
-    (
-        unavailable("constraint_filtered", 404, constraint={"field": "quantization"}),
-        404,
-        ModelNotFoundError,
-        ["quantization"],
-    ),
-    (
-        unavailable("constraint_filtered", 404, excluded_by=["require_parameters"]),
-        404,
-        ModelNotFoundError,
-        ["require_parameters"],
-    ),
-    (unavailable("no_endpoints", 404, fallback_models=["x/y", "z/w"]), 404, ModelNotFoundError, ["x/y, z/w"]),
-    (unavailable("model_deprecated", 404, fallback_models=["x/new"]), 404, ModelNotFoundError, ["x/new"]),
-    (unavailable("free_variant_ended", 404, fallback_models=["x/paid"]), 404, ModelNotFoundError, ["x/paid"]),
-    (unavailable("model_unavailable_upstream", 404), 404, ModelNotFoundError, ["openrouter.ai/models"]),
-    (unavailable("region_restricted", 403), 403, PermissionDeniedError, ["region"]),
-    (unavailable("model_not_found", 400), 400, ModelNotFoundError, ["maker/model-name"]),
-    (unavailable("wrong_endpoint", 400), 400, BadRequestError, ["as the message says"]),
-    (
-        error_body(
-            "Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000 free model requests per day",
-            429,
-            metadata={"headers": {"X-RateLimit-Reset": "1800057600000"}},
-        ),
-        429,
-        RateLimitError,
-        ["2027-01-16 00:00", "waiting seconds", "1000 a day"],
-    ),
-    (error_body("Rate limit exceeded", 429), 429, RateLimitError, ["upgrading"]),
-    (unavailable("capacity_exhausted", 429, retry_after=7), 429, RateLimitError, ["wait 7 s"]),
-    (error_body("This endpoint's maximum context length is 200000 tokens", 400), 400, BadRequestError, ["shorten"]),
-    (error_body("x", 413), 413, APIStatusError, ["too large"]),
-    (error_body("x", 408), 408, ProviderError, ["fallbacks"]),
-    (error_body("x", 502), 502, ProviderError, ["fallbacks"]),
-    (error_body("x", 503), 503, ProviderError, ["fallbacks"]),
-    (error_body("x", 524), 524, ProviderError, ["fallbacks"]),
-    (error_body("x", 529), 529, ProviderError, ["fallbacks"]),
-    ("", 302, APIStatusError, ["base_url"]),
+    (401, AuthenticationError, "No auth credentials found", "openrouter.ai/keys", "it came from X"),
+    (402, InsufficientCreditsError, "This request requires more credits, or fewer max_tokens. You requested up to 65536"
+     " tokens, but can only afford 1234.", "max_tokens=1234"),
+    (402, InsufficientCreditsError, "You can only afford 1,234 tokens", "max_tokens=1234"),
+    (402, InsufficientCreditsError, "requires more credits, can only afford 0", "add credits"),
+    (402, InsufficientCreditsError, "Insufficient credits", "settings/credits"),
+    (403, PermissionDeniedError, error_body("Input flagged", 403, metadata={"reasons": ["violence"]}),
+     "moderation", "violence"),
+    (403, PermissionDeniedError, error_body("Blocked by guardrail", 403, metadata={"patterns": ["x"]}), "guardrail"),
+    (403, PermissionDeniedError, "Workspace budget exceeded", "budget"),
+    (403, PermissionDeniedError, "Only management keys can do this", "management key"),
+    (403, PermissionDeniedError, "Key limit exceeded (total limit)", "the key has used up its own limit"),
+    (403, PermissionDeniedError, unavailable("region_restricted", 403), "region"),
+    (404, ModelNotFoundError, "No endpoints found matching your data policy", "settings/privacy"),
+    (404, ModelNotFoundError, "No endpoints found that support tool use.", "cannot take tools"),
+    (404, ModelNotFoundError, "No allowed providers are available for the selected model.", "only"),
+    (404, ModelNotFoundError, "All providers have been ignored.", "ignore"),
+    (404, ModelNotFoundError, "No endpoints found that can handle the requested parameters", "require_parameters"),
+    (404, ModelNotFoundError, "no endpoints for foo/geode-7b", "exact name"),
+    (404, ModelNotFoundError, error_body("Provider returned error", 404, metadata={"raw": "oops"}), "try again"),
+    *((404, ModelNotFoundError, unavailable(code, 404, **more), words) for code, more, words in [
+        ("constraint_filtered", {"excluded_by": ["max_price"]}, "max_price"),
+        ("privacy_restricted", {"excluded_by": ["data_policy:zdr"]}, "data policy"),
+        ("constraint_filtered", {"constraint": {"field": "quantization"}}, "quantization"),
+        ("constraint_filtered", {"excluded_by": ["require_parameters"]}, "require_parameters"),
+        ("no_endpoints", {"fallback_models": ["x/y", "z/w"]}, "x/y, z/w"),
+        ("model_deprecated", {"fallback_models": ["x/new"]}, "x/new"), ("model_deprecated", {}, "successor"),
+        ("free_variant_ended", {"fallback_models": ["x/paid"]}, "x/paid"),
+        ("model_unavailable_upstream", {}, "openrouter.ai/models"),
+    ]),
+    (400, ModelNotFoundError, unavailable("model_not_found", 400), "maker/model-name"),
+    (400, ModelNotFoundError, "acme/pigeon-zdr is not a valid model ID", "maker/model-name"),  # no matter of privacy
+    (400, BadRequestError, unavailable("wrong_endpoint", 400), "as the message says"),
+    (400, BadRequestError, "This endpoint's maximum context length is 200000 tokens", "shorten"),
+    (400, BadRequestError, "Token limit reached", "raise max_tokens"),
+    (429, RateLimitError, error_body(
+        "Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000 free model requests per day", 429,
+        metadata={"headers": {"X-RateLimit-Reset": "1800057600000"}}), "2027-01-16 00:00", "waiting seconds", "1000 a"),
+    (429, RateLimitError, "Rate limit exceeded", "upgrading"),
+    (429, RateLimitError, unavailable("capacity_exhausted", 429, retry_after=7), "wait 7 s"),
+    (413, APIStatusError, "x", "too large"), (302, APIStatusError, "", "base_url"),
+    *((status, ProviderError, "x", "fallbacks") for status in (408, 502, 503, 524, 529)),
 ]
+# what a hint must not say, by what its message says
+MISLEADING = {"can only afford 0": "max_tokens=0", "1,234": "max_tokens=1 ", "Token limit": "as the message says",
+              "Key limit": "rights", "requested parameters": "exact name", "model_deprecated": "exact name",
+              "oops": "exact name", "geode": "region", "pigeon": "data policy"}
+# fmt: on
 
 
 class HintTests(Case):
-    def test_each_error_says_what_to_do_now(self):
-        for body, status, kind, words in HINT_CASES:
-            error = decode(body, status)
-            self.assertIs(type(error), kind, body)
-            for word in words:
-                self.assertIn(word, error.hint, body)
-            self.assertEqual(error.status, status)
+    def test_each_error_says_what_to_do_now_and_no_hint_leads_astray(self):
+        for status, kind, body, *words in HINT_CASES:
+            error = decode(
+                error_body(body, status) if body and isinstance(body, str) else body, status, models=("a/b",)
+            )
+            with self.subTest(body):
+                self.assertEqual((type(error), error.status), (kind, status))
+                self.assertEqual([w for w in words if w not in error.hint], [], error.hint)
+                self.assertEqual(
+                    [n for w, n in MISLEADING.items() if w in str(body) and n in error.hint], [], error.hint
+                )
+        error = decode(error_body("No generation gen-x", 404), 404, models=())
+        self.assertTrue("the path and the id" in error.hint and "maker/model" not in error.hint, error.hint)
+        why = {"code": "wrong_endpoint", "retryable": False, "constraint": {"field": "x", "detail": "use /embeddings"}}
+        self.assertIn("use /embeddings", str(decode(error_body("no", 400, availability=why), 400)))
 
     def test_an_unknown_model_brings_near_names_and_never_itself(self):
         for wanted, near in [
-            ("anthropic/claude-3-opu", "anthropic/claude-3-opus"),
-            ("claude-3-opus", "anthropic/claude-3-opus"),
-            ("openai/gpt4", "openai/gpt-4"),
-            ("gpt-4", "openai/gpt-4"),
-        ]:
+            ("anthropic/claude-3-opu", "anthropic/claude-3-opus"), ("gpt-4", "openai/gpt-4"),
+            ("claude-3-opus", "anthropic/claude-3-opus"), ("openai/gpt4", "openai/gpt-4"),
+        ]:  # fmt: skip
             for words in ("{} is not a valid model ID", "Model {} does not exist"):
                 error = decode(error_body(words.format(wanted)), 400, models=(wanted,))
                 self.assertIs(type(error), ModelNotFoundError)
@@ -740,19 +694,13 @@ class HintTests(Case):
         self.assertNotRegex(error.hint, r"openai/gpt-4(?![\w.-])")
         self.assertLessEqual(error.hint.count(" or "), 2)
 
-    def test_a_word_inside_an_unknown_name_is_no_reason(self):
-        error = decode(error_body("acme/pigeon-zdr is not a valid model ID"), 400, models=("acme/pigeon-zdr",))
-        self.assertIn("maker/model-name", error.hint)
-
     def test_the_upstream_speaks_in_the_message(self):
         for raw, words in [
             ("kimi is temporarily rate-limited upstream", "kimi is temporarily rate-limited upstream"),
             ('{"type":"error","error":{"type":"t","message":"Input \\"x\\" bad"}}', 'Input "x" bad'),
-            ('{"message":"plain"}', "plain"),
-            ('{"detail":[1]}', "[1]"),
-            ({"error": "as object"}, "as object"),
+            ('{"message":"plain"}', "plain"), ('{"detail":[1]}', "[1]"), ({"error": "as object"}, "as object"),
             ("{broken", "{broken"),
-        ]:
+        ]:  # fmt: skip
             body = error_body("Provider returned error", 429, metadata={"raw": raw, "provider_name": "Foo"})
             error = decode({"error": body["error"]}, 429)
             self.assertIn(words, str(error))
@@ -760,19 +708,11 @@ class HintTests(Case):
 
     def test_one_table_for_every_place_an_error_can_stand_in(self):
         for fields, status in [
-            ({"code": 429}, 429),
-            ({"code": "429"}, 429),
-            ({"code": "server_error"}, 500),
-            ({"code": "rate_limit_exceeded"}, 429),
-            ({"http_status": 404}, 404),
-            ({"metadata": {"error_type": "payment_required"}}, 402),
-            ({"error_type": "authentication"}, 401),
-            ({"type": "invalid_request"}, 400),
-            ({}, 200),
-            ({"code": True}, 200),
-            ({"code": 7}, 200),
-            ({"code": "galaxy"}, 200),
-        ]:
+            ({"code": 429}, 429), ({"code": "429"}, 429), ({"code": "server_error"}, 500), ({"http_status": 404}, 404),
+            ({"code": "rate_limit_exceeded"}, 429), ({"metadata": {"error_type": "payment_required"}}, 402),
+            ({"error_type": "authentication"}, 401), ({"type": "invalid_request"}, 400), ({}, 200),
+            ({"code": True}, 200), ({"code": 7}, 200), ({"code": "galaxy"}, 200),
+        ]:  # fmt: skip
             error = decode({"error": {"message": "m", **fields}})
             self.assertEqual((error.status, error.message[-3:]), (status, ": m"), fields)
             self.assertIs(type(error), orm.error_class(status))
@@ -780,110 +720,43 @@ class HintTests(Case):
             self.assertEqual(orm.other_model_may_help(error), status in (404, 429, 500), fields)
         self.assertEqual(decode({"error": "just words", "error_type": "timeout"}).status, 504)
         self.assertIn("just words", str(decode({"error": "just words"})))
-
-    def test_a_body_that_is_no_json_is_shown_in_short(self):
-        page = "<html><head><style>b{}</style><title>502 Bad</title></head><body>" + "<p>cloud</p>" * 99
-        error = decode(page, 502)
-        self.assertIn("502 Bad cloud cloud", error.message)
-        self.assertNotIn("<", error.message)
-        self.assertLess(len(error.message), 300)
-        self.assertEqual(decode("", 500).message, "HTTP 500 without a word")
         self.assertIn('{"odd": 1}', decode({"odd": 1}, 500).message)
+        self.assertEqual(decode("", 500).message, "HTTP 500 without a word")
+        message = decode("<head><style>b{}</style><title>502 Bad</title></head>" + "<p>cloud</p>" * 99, 502).message
+        self.assertIn("502 Bad cloud cloud", message)
+        self.assertTrue("<" not in message and len(message) < 300, message)
 
     def test_find_error_knows_all_in_band_shapes(self):
         for body in (
-            {"error": {"code": 400}},
-            {"choices": [{"error": {"code": 400}}]},
-            {"choices": [{"finish_reason": "error"}]},
-            {"error": {"code": "x"}, "choices": []},
+            {"error": {"code": 400}}, {"choices": [{"error": {"code": 400}}]},
+            {"choices": [{"finish_reason": "error"}]}, {"error": {"code": "x"}, "choices": []},
             {"type": "error", "error": {"type": "x"}},
             {"type": "response.failed", "response": {"error": {"code": "server_error", "message": "m"}}},
-        ):
+        ):  # fmt: skip
             self.assertIsNotNone(orm.find_error(body), body)
         for body in (chunk("a"), {"choices": []}, {"error": None}, [], None, 7):
             self.assertIsNone(orm.find_error(body))
 
 
-class MisleadingHintTests(Case):
-    def hint(self, message, status, models=("a/b",), **more):
-        return decode(error_body(message, status, **more), status, models=models).hint
-
-    def test_hints_that_led_astray(self):
-        deprecated = {"availability": {"code": "model_deprecated", "retryable": False}}
-        for message, status, more, said, unsaid in [
-            ("No generation gen-x", 404, {"models": ()}, "the path and the id", "maker/model"),
-            ("requires more credits, can only afford 0", 402, {}, "add credits", "max_tokens=0"),
-            ("You can only afford 1,234 tokens", 402, {}, "max_tokens=1234", "max_tokens=1 "),
-            ("Token limit reached", 400, {}, "raise max_tokens", "as the message says"),
-            ("Key limit exceeded (total limit)", 403, {}, "the key has used up its own limit", "rights"),
-            (
-                "No endpoints found that can handle the requested parameters",
-                404,
-                {},
-                "require_parameters",
-                "exact name",
-            ),
-            ("gone", 404, deprecated, "successor", "exact name"),
-            ("Provider returned error", 404, {"metadata": {"raw": "oops"}}, "try again", "exact name"),
-            ("no endpoints for foo/geode-7b", 404, {}, "exact name", "region"),
-        ]:
-            hint = self.hint(message, status, **more)
-            self.assertIn(said, hint, message)
-            self.assertNotIn(unsaid, hint, message)
-
-    def test_a_404_that_is_not_the_apis_own_names_base_url_and_no_model(self):
-        for body in ("", "<h1>404</h1>", {}, {"detail": "Not Found"}, {"error": "Not Found"}, {"error": {"code": 404}}):
-            error = decode(body, 404)
-            self.assertEqual((type(error), error.retryable), (APIStatusError, False), body)
-            self.assertIn("correct base_url", error.hint, body)
-        self.assertIs(type(decode(error_body("gone", 404), 404)), ModelNotFoundError)
-
-    def test_the_detail_of_a_constraint_is_shown(self):
-        why = {"code": "wrong_endpoint", "retryable": False, "constraint": {"field": "x", "detail": "use /embeddings"}}
-        self.assertIn("use /embeddings", str(decode(error_body("no", 400, availability=why), 400)))
-
-
 class RetryAfterTests(Case):
-    def test_forms_of_retry_after(self):
-        now = 1_800_000_000.0
-        for value, seconds in [
-            ("7", 7),
-            ("1.5", 1.5),
-            (3, 3),
-            ("-1", None),
-            ("soon", None),
-            ("nan", None),
-            ("inf", None),
-            ("", None),
-            (None, None),
-            ("9" * 400, 1e9),
-            ("Fri, 15 Jan 2027 08:00:30 GMT", 30),
-            ("Fri, 15 Jan 2027 07:59:00 GMT", None),
-            ("Fri, 99 Jan 2027 07:59:00 GMT", None),
-        ]:
-            self.assertEqual(orm.parse_retry_after(value, now), seconds, value)
-
-    def test_reset_time_in_milliseconds_or_seconds(self):
-        now = 1_800_000_000.0
-        for value, seconds in [
-            ("1800000009000", 9),
-            (1_800_000_009, 9),
-            ("1799999999000", 0),
-            ("60", None),
-            ("x", None),
-        ]:
-            self.assertEqual(orm.parse_reset(value, now), seconds, value)
+    def test_forms_of_waits(self):
+        for parse, value, seconds in [
+            *((orm.parse_retry_after, value, seconds) for value, seconds in [
+                ("7", 7), ("1.5", 1.5), (3, 3), ("-1", None), ("soon", None), ("nan", None), ("inf", None), ("", None),
+                (None, None), ("9" * 400, 1e9), ("Fri, 15 Jan 2027 08:00:30 GMT", 30),
+                ("Fri, 15 Jan 2027 07:59:00 GMT", None), ("Fri, 99 Jan 2027 07:59:00 GMT", None)]),
+            *((orm.parse_reset, value, seconds) for value, seconds in [
+                ("1800000009000", 9), (1_800_000_009, 9), ("1799999999000", 0), ("60", None), ("x", None)]),
+        ]:  # fmt: skip
+            self.assertEqual(parse(value, 1_800_000_000.0), seconds, value)
 
     def test_which_of_several_waits_counts(self):
-        reset = {"X-RateLimit-Reset": "1800000009000"}
         places = [
-            ({"metadata": {"retry_after_seconds": 2}}, {}, 2),
-            ({"metadata": {"headers": {"Retry-After": "3"}}}, {}, 3),
-            ({}, {"Retry-After": "4"}, 4),
-            ({"availability": {"retry_after": 5}}, {}, 5),
-            ({}, reset, 9),
+            ({"metadata": {"retry_after_seconds": 2}}, {}, 2), ({"metadata": {"headers": {"Retry-After": "3"}}}, {}, 3),
+            ({}, {"Retry-After": "4"}, 4), ({"availability": {"retry_after": 5}}, {}, 5),
+            ({}, {"X-RateLimit-Reset": "1800000009000"}, 9),
             ({"metadata": {"headers": {"X-RateLimit-Reset": "1800000011000"}}}, {}, 11),
-        ]
+        ]  # fmt: skip
         for first, (_, _, wanted) in enumerate(places):  # each wins over all that follow
             fields, headers = {"metadata": {}}, {}
             for more, heads, _ in reversed(places[first:]):
@@ -901,34 +774,20 @@ class PolicyTests(Case):
         return orm.next_step(error, models, retries=retries, config=config, time_left=time_left, chance=chance)
 
     def test_what_is_retried(self):
-        for error, retried in [
-            (decode(error_body("m", 408), 408), True),
-            (decode(error_body("m", 429), 429), True),
-            (decode(error_body("m", 500), 500), True),
-            (decode(error_body("m", 529), 529), True),
-            (decode(error_body("m", 400), 400), False),
-            (decode(error_body("m", 401), 401), False),
-            (decode(error_body("m", 402), 402), False),
-            (decode(error_body("m", 403), 403), False),
-            (decode(error_body("m", 404), 404), False),
+        for error, is_retried in [
+            *((decode(error_body("m", status), status), True) for status in (408, 429, 500, 529)),
+            *((decode(error_body("m", status), status), False) for status in (400, 401, 402, 403, 404)),
             (decode(error_body("free-models-per-day", 429), 429), False),
-            (decode(unavailable("x", 404, retryable=True), 404), True),
-            (decode(unavailable("x", 503, retryable=False), 503), False),
-            (APIConnectionError("refused"), True),
-            (APIConnectionError("no answer", sent=True), False),
-            (APITimeoutError("connect"), True),
-            (APITimeoutError("no data", sent=True), False),
-            (APIResponseError("empty", retryable=True), True),
-            (APIResponseError("not JSON"), False),
+            (decode(unavailable("x", 404, retryable=True), 404), True), (APIConnectionError("refused"), True),
+            (decode(unavailable("x", 503, retryable=False), 503), False), (APITimeoutError("connect"), True),
+            (APIConnectionError("no answer", sent=True), False), (APITimeoutError("no data", sent=True), False),
+            (APIResponseError("empty", retryable=True), True), (APIResponseError("not JSON"), False),
             (StreamInterruptedError("cut"), False),
-        ]:
-            self.assertEqual(self.step(error).models == ("a/a",), retried, repr(error))
-
-    def test_retries_are_bounded_and_zero_means_none(self):
+        ]:  # fmt: skip
+            self.assertEqual(self.step(error).models == ("a/a",), is_retried, repr(error))
         error = decode(error_body("m", 500), 500)
-        self.assertIsNotNone(self.step(error, retries=1).models)
-        self.assertIsNone(self.step(error, retries=2).models)
-        self.assertIsNone(self.step(error, max_retries=0).models)
+        for retries, more, is_retried in [(1, {}, True), (2, {}, False), (0, {"max_retries": 0}, False)]:
+            self.assertEqual(self.step(error, retries=retries, **more).models is not None, is_retried)
 
     def test_the_wait_doubles_is_capped_and_shortened_by_chance(self):
         error = decode(error_body("m", 500), 500)
@@ -936,38 +795,24 @@ class PolicyTests(Case):
         self.assertEqual(waits, [0.5, 1, 2, 4, 8, 8, 8])
         self.assertEqual(self.step(error, retries=5, max_retries=99, retry_wait_max=3).wait, 3)
         self.assertEqual(self.step(error, retries=0, chance=1.0).wait, 0.25)
-        for asked, wait in (("3", 3), ("0", 0.1)):
-            self.assertEqual(self.step(decode(error_body("m", 429), 429, {"Retry-After": asked})).wait, wait)
-
-    def test_a_wait_that_is_too_long_is_not_waited_for_and_told(self):
-        error = decode(error_body("m", 429), 429, {"Retry-After": "3600"})
-        step = self.step(error)
+        step = self.step(decode(error_body("m", 429), 429, {"Retry-After": "3600"}))
         self.assertIsNone(step.models)
         self.assertIn("3,600 s, more than retry_wait_max", step.note)
         self.assertIn("deadline", self.step(decode(error_body("m", 429), 429, {"Retry-After": "9"}), time_left=5).note)
 
-    def test_an_unknown_model_is_dropped_and_the_others_run(self):
-        error = decode(error_body("b/b is not a valid model ID"), 400, models=("a/a", "b/b", "c/c"))
-        self.assertEqual(self.step(error, ("a/a", "b/b", "c/c", "d/d")), orm.Step(("a/a", "c/c", "d/d")))
+    def test_while_models_are_left_it_hops_without_a_wait(self):
+        models = ("a/a", "b/b", "c/c", "d/d", "e/e")
+        for error in [
+            *(decode(error_body("m", status), status) for status in (404, 429, 503)),
+            decode(error_body("m", 403, metadata={"reasons": ["x"]}), 403),
+            decode(error_body("m", 400, metadata={"error_type": "content_policy_violation"}), 400),
+            APIResponseError("empty", retryable=True),
+        ]:
+            self.assertEqual(self.step(error, models), orm.Step(("d/d", "e/e")), error)
         unnamed = decode(unavailable("model_not_found", 400), 400)
         self.assertEqual(self.step(unnamed, ("a/a", "b/b")).models, ("b/b",))
         self.assertIsNone(self.step(unnamed, ("a/a",)).models)
-
-    def test_while_models_are_left_it_hops_without_a_wait(self):
-        models = ("a/a", "b/b", "c/c", "d/d", "e/e")
-        for body, status in [
-            (error_body("m", 404), 404),
-            (error_body("m", 429), 429),
-            (error_body("m", 503), 503),
-            (error_body("m", 403, metadata={"reasons": ["x"]}), 403),
-            (error_body("m", 400, metadata={"error_type": "content_policy_violation"}), 400),
-        ]:
-            self.assertEqual(self.step(decode(body, status), models), orm.Step(("d/d", "e/e")), body)
-        self.assertEqual(self.step(APIResponseError("empty", retryable=True), models).models, ("d/d", "e/e"))
-
-    def test_what_no_other_model_cures_ends_at_once(self):
-        models = ("a/a", "b/b", "c/c", "d/d")
-        for status in (400, 401, 402, 403):
+        for status in (400, 401, 402, 403):  # what no other model cures
             self.assertIsNone(self.step(decode(error_body("m", status), status), models).models, status)
         self.assertIsNone(self.step(APITimeoutError("no data", sent=True), models).models)
         self.assertEqual(self.step(APIConnectionError("refused"), models).models, models)
@@ -1030,71 +875,54 @@ class PriceTests(Case):
             METADATA[None]
 
     def test_the_cost_of_a_usage(self):
+        opus, sonnet = "anthropic/claude-3-opus", "anthropic/claude-sonnet-4"
         for model, usage, cost in [
-            ("openai/gpt-4", Usage(1000, 1000), 0.09),
-            ("openai/gpt-4", Usage(0, 0), 0),
-            ("anthropic/claude-3-opus", Usage(1000, 0, 0, 400, 100), (500 * 15 + 400 * 1.5 + 100 * 18.75) / 1e6),
-            ("anthropic/claude-3-opus", Usage(1000, 0, 0, 900, 800), (100 * 15 + 900 * 1.5 + 800 * 18.75) / 1e6),
-            ("openai/gpt-4", Usage(1000, 0, 0, 400), 0.03),
-            ("openrouter/auto", Usage(1000, 1000), None),
-            ("no/model", Usage(1000, 1000), None),
-            (None, Usage(1000, 1000), None),
-        ]:
+            ("openai/gpt-4", Usage(1000, 1000), 0.09), ("openai/gpt-4", Usage(0, 0), 0),
+            (opus, Usage(1000, 0, 0, 400, 100), (500 * 15 + 400 * 1.5 + 100 * 18.75) / 1e6),
+            (opus, Usage(1000, 0, 0, 900, 800), (100 * 15 + 900 * 1.5 + 800 * 18.75) / 1e6),
+            ("openai/gpt-4", Usage(1000, 0, 0, 400), 0.03), ("openrouter/auto", Usage(1000, 1000), None),
+            ("no/model", Usage(1000, 1000), None), (None, Usage(1000, 1000), None), (sonnet, Usage(200_000, 0), 0.6),
+            (sonnet, Usage(200_001, 0), round(200_001 * 6 / 1e6, 12)),  # the upper tier
+        ]:  # fmt: skip
             self.assertEqual(orm.estimate_cost(model, usage), cost, (model, usage))
-
-    def test_long_prompts_cost_the_upper_tier(self):
-        short, long = Usage(200_000, 0), Usage(200_001, 0)
-        self.assertEqual(orm.estimate_cost("anthropic/claude-sonnet-4", short), 0.6)
-        self.assertEqual(orm.estimate_cost("anthropic/claude-sonnet-4", long), round(200_001 * 6 / 1e6, 12))
 
     def test_the_cost_ladder(self):
         for usage, cost in [
-            (Usage(1000, 0, cost=0.5), (0.5, "reported")),
-            (Usage(1000, 0, cost=0), (0, "reported")),
+            (Usage(1000, 0, cost=0.5), (0.5, "reported")), (Usage(1000, 0, cost=0), (0, "reported")),
             (Usage(1000, 0, cost=0.5, upstream_cost=2.0), (0.5, "reported")),
             (Usage(1000, 0, cost=0.5, is_byok=True, upstream_cost=2.0), (2.5, "reported")),
             (Usage(1000, 0, cost=0.5, is_byok=True), (0.5, "reported")),
-            (Usage(1000, 0), (0.03, "estimated")),
-            (Usage(), (None, None)),
-        ]:
+            (Usage(1000, 0), (0.03, "estimated")), (Usage(), (None, None)),
+        ]:  # fmt: skip
             self.assertEqual(orm.cost_of("openai/gpt-4", usage), cost, usage)
         self.assertEqual(orm.cost_of("no/model", Usage(5, 5)), (None, None))
-
-    def test_tokens_that_nobody_counted_cost_nothing_estimated(self):
-        for usage, cost in [
-            ({"prompt_tokens": None, "completion_tokens": None}, None),
-            ({"total_tokens": 900}, None),
-            ([1], None),
+        for usage, cost in [  # tokens that nobody counted cost nothing estimated
+            ({"prompt_tokens": None, "completion_tokens": None}, None), ({"total_tokens": 900}, None), ([1], None),
             ({"prompt_tokens": "1000", "completion_tokens": "0"}, 0.03),
             ({"prompt_tokens": 10, "completion_tokens": 0, "prompt_tokens_details": {"cached_tokens": 500}}, 0.015),
             ({"prompt_tokens": 1000, "completion_tokens": 0, "cost": -1}, 0.03),
-        ]:
+        ]:  # fmt: skip
             completion = orm.decode_completion({**answer(), "model": "openai/gpt-4", "usage": usage})
             self.assertEqual(completion.cost, cost, usage)
 
     def test_live_entries_of_any_shape(self):
+        overrides = [{"min_prompt_tokens": 5, "prompt": "0.000002"}, {"utc_start": 0, "min_prompt_tokens": 1}, None]
+        pricing = {"prompt": "0.000001", "completion": "-1", "overrides": overrides}
         entry = {
-            "id": "x/y",
-            "name": "Y",
-            "context_length": None,
-            "architecture": {"input_modalities": ["text", "image"]},
-            "pricing": {
-                "prompt": "0.000001",
-                "completion": "-1",
-                "overrides": [
-                    {"min_prompt_tokens": 5, "prompt": "0.000002"},
-                    {"utc_start": 0, "min_prompt_tokens": 1},
-                    None,
-                ],
-            },
-            "top_provider": {"max_completion_tokens": None},
-            "supported_parameters": ["tools"],
-        }
+            "id": "x/y", "name": "Y", "context_length": None, "architecture": {"input_modalities": ["text", "image"]},
+            "pricing": pricing, "top_provider": {"max_completion_tokens": None}, "supported_parameters": ["tools"],
+        }  # fmt: skip
         model = orm.model_from_listing(entry)
         self.assertEqual((model.pricing.input, model.pricing.output, model.tools), (1, None, True))
-        self.assertEqual(model.pricing_at(6).input, 2)
-        self.assertEqual(len(model.tiers), 1)
+        self.assertEqual((model.pricing_at(6).input, len(model.tiers)), (2, 1))
         orm.model_from_listing({"id": "x/z"})
+        for listed, price in [
+            ("0.0000000208333333333333", 0.0208333333333333), ("0.00000015", 0.15), ("0.0000006", 0.6), ("0", 0.0),
+            ("0.0000000000001", 1e-07), ("-1", None), ("0.000075", 75.0), (1.5e-07, 0.15),
+        ]:  # fmt: skip
+            with self.subTest("a listed price was rounded", listed=listed):
+                model = orm.model_from_listing({"id": "a/one", "pricing": {"prompt": listed, "completion": listed}})
+                self.assertEqual((model.pricing.input, model.pricing.output), (price, price))
 
 
 # --- Configuration --------------------------------------------------------------------------
@@ -1103,66 +931,43 @@ class PriceTests(Case):
 class ConfigTests(Case):
     def test_each_bad_value_is_named_with_its_fix(self):
         for settings, words in [
-            ({"provider": "openai"}, "provider"),
-            ({"api_key": 7}, "api_key"),
-            ({"api_key": ""}, "api_key is empty"),
-            ({"api_key": "sk-or-a\r\nX: y"}, "api_key"),
-            ({"api_key": "sk-or-\u00e9"}, "api_key"),
-            ({"model": 7}, "model=7"),
-            ({"model": "a b"}, "model='a b'"),
-            ({"temperature": 2.1}, "temperature=2.1"),
-            ({"temperature": -0.1}, "between 0 and 2"),
-            ({"temperature": "hot"}, "temperature is a str"),
-            ({"temperature": True}, "temperature is a bool"),
-            ({"temperature": float("nan")}, "temperature=nan"),
-            ({"max_tokens": -5}, "max_tokens=-5"),
-            ({"max_tokens": 0}, "max_tokens=0"),
-            ({"max_tokens": 1.5}, "max_tokens is a float"),
-            ({"fallbacks": "a/b"}, "fallbacks"),
-            ({"fallbacks": [7]}, "fallbacks"),
-            ({"headers": ["a"]}, "headers"),
-            ({"headers": {"X-Title": "a\nb"}}, "X-Title"),
-            ({"headers": {"X-Title": "a\rb"}}, "X-Title"),
-            ({"headers": {"X-Title": "a\0b"}}, "X-Title"),
-            ({"headers": {"X-Title\n": "a"}}, "header name"),
-            ({"headers": {"X-Title": "\u4f60"}}, "Latin-1"),
-            ({"headers": {"X-Title": 7}}, "X-Title"),
-            ({"headers": {"Authorization": "Bearer x"}}, "api_key"),
-            ({"headers": {"content-length": "3"}}, "set for you"),
-            ({"system_prompt": 7}, "system_prompt"),
-            ({"base_url": "ftp://x"}, "base_url"),
-            ({"base_url": "file:///etc/passwd"}, "base_url"),
-            ({"base_url": "openrouter.ai"}, "base_url"),
-            ({"base_url": ""}, "base_url"),
-            ({"base_url": "https://u:p@x/"}, "base_url"),
-            ({"base_url": "https://x/?a=b"}, "base_url"),
-            ({"base_url": "https://x/\r\nX: y"}, "base_url"),
-            ({"base_url": "https://x:99999"}, "base_url"),
-            ({"base_url": "http://example.com/v1"}, "allow_plain_http"),
-            ({"base_url": "http://127.evil.com"}, "allow_plain_http"),
-            ({"base_url": "http://localhost.evil.com"}, "allow_plain_http"),
-            ({"timeout": 0}, "timeout"),
-            ({"timeout": None}, "timeout"),
-            ({"deadline": -1}, "deadline"),
-            ({"max_retries": -1}, "max_retries"),
-            ({"max_retries": 1.5}, "max_retries"),
-            ({"retry_wait_max": "x"}, "retry_wait_max"),
-            ({"params": {"max_token": 5}}, "max_tokens"),
+            ({"provider": "openai"}, "provider"), ({"api_key": 7}, "api_key"), ({"api_key": ""}, "api_key is empty"),
+            ({"api_key": "sk-or-a\r\nX: y"}, "api_key"), ({"api_key": "sk-or-\u00e9"}, "api_key"),
+            ({"model": 7}, "model=7"), ({"model": "a b"}, "model='a b'"), ({"model": ""}, "is no model name"),
+            ({"model": 0}, "is no model name"), ({"temperature": 2.1}, "temperature=2.1"),
+            ({"temperature": -0.1}, "between 0 and 2"), ({"temperature": "hot"}, "temperature is a str"),
+            ({"temperature": True}, "temperature is a bool"), ({"temperature": float("nan")}, "temperature=nan"),
+            ({"max_tokens": -5}, "max_tokens=-5"), ({"max_tokens": 0}, "max_tokens=0"),
+            ({"max_tokens": 1.5}, "max_tokens is a float"), ({"fallbacks": "a/b"}, "fallbacks"),
+            ({"fallbacks": [7]}, "fallbacks"), ({"headers": ["a"]}, "headers"),
+            *(({"headers": {"X-Title": f"a{bad}b"}}, "X-Title") for bad in "\n\r\0"),
+            ({"headers": {"X-Title\n": "a"}}, "header name"), ({"headers": {"X-Title": "\u4f60"}}, "Latin-1"),
+            ({"headers": {"X-Title": 7}}, "X-Title"), ({"headers": {"Authorization": "Bearer x"}}, "api_key"),
+            ({"headers": {"content-length": "3"}}, "set for you"), ({"system_prompt": 7}, "system_prompt"),
+            *(({"base_url": url}, "base_url") for url in (
+                "ftp://x", "file:///etc/passwd", "openrouter.ai", "", "https://u:p@x/", "https://x/?a=b",
+                "https://x/\r\nX: y", "https://x:99999")),
+            *(({"base_url": url}, "allow_plain_http") for url in (
+                "http://example.com/v1", "http://127.evil.com", "http://localhost.evil.com", "http://0.0.0.0.example.com/v1",
+                "http://10.0.0.0/v1", "http://0.0.0.1/v1", "http://[::2]/v1")),
+            ({"timeout": 0}, "timeout"), ({"timeout": None}, "timeout"), ({"deadline": -1}, "deadline"),
+            ({"max_retries": -1}, "max_retries"), ({"max_retries": 1.5}, "max_retries"),
+            ({"retry_wait_max": "x"}, "retry_wait_max"), ({"log": 7}, "log"), ({"log_content": "no"}, "log_content"),
             ({"params": ["x"]}, "params"),
-            ({"params": {"top_p": 7}}, "top_p"),
-            ({"log": 7}, "log"),
-            ({"log_content": "no"}, "log_content"),
-            ({"temprature": 1}, "did you mean temperature"),
-            ({"maxTokens": 1}, "did you mean max_tokens"),
+            *(({"params": params}, words) for params, words in [  # they let pass what the settings refuse
+                ({"max_token": 5}, "max_tokens"), ({"top_p": 7}, "top_p"), ({"temperature": 9}, "temperature=9 is out"),
+                ({"max_tokens": -3}, "max_tokens"), ({"model": "a/b"}, "a setting of its own"),
+                ({"timeout": 5}, "a setting of its own"), ({"messages": []}, "messages is no option"),
+                ({"modle": "a/b"}, "did you mean model")]),
+            ({"temprature": 1}, "did you mean temperature"), ({"maxTokens": 1}, "did you mean max_tokens"),
             ({"galaxy": 1}, "params="),
-        ]:
+        ]:  # fmt: skip
             for make in (LlmConfig, Llm):
-                with self.assertRaises(ConfigError, msg=settings) as caught:
+                with self.subTest(settings), self.assertRaises(ConfigError) as caught:
                     make(**settings)
                 self.assertIn(words, str(caught.exception), settings)
                 self.assertTrue(caught.exception.hint, settings)
-        with self.assertRaises(ConfigError):
-            Llm({"model": "a/b"})
+        self.assertRaises(ConfigError, Llm, {"model": "a/b"})
         self.assertTrue(issubclass(ConfigError, ValueError))
 
     def test_defaults_come_from_the_environment(self):
@@ -1175,8 +980,14 @@ class ConfigTests(Case):
             self.assertEqual((config.api_key, config.model, config.base_url), ("other-key-1", "a/b", "https://w"))
             self.assertIn("argument", config.key_source)
         self.assertEqual((LlmConfig().model, LlmConfig().base_url), (orm.DEFAULT_MODEL, orm.BASE_URL))
-        with mock.patch.dict(os.environ, {"OPENROUTER_MIN_LOG_CONTENT": "0"}):
-            self.assertFalse(LlmConfig().log_content)
+        for word in ("0", "off", "False", "NO"):
+            with mock.patch.dict(os.environ, {"OPENROUTER_MIN_LOG_CONTENT": word}):
+                self.assertFalse(LlmConfig().log_content, word)
+        for url in ("http://127.0.0.1:8000/api/v1", "http://localhost", "http://[::1]:80/x", "http://[::]:8080/v1"):
+            self.assertEqual(LlmConfig(base_url=url).base_url, url)
+        self.assertEqual(LlmConfig(base_url="http://gw.lan", allow_plain_http=True).base_url, "http://gw.lan")
+        named = LlmConfig(provider="openrouter", api_key=KEY, model="a/b", temperature=0.5, max_tokens=10)
+        self.assertEqual(LlmConfig("openrouter", KEY, "a/b", 0.5, 10), named)  # the positions of the page
 
     def test_the_key_is_never_in_a_repr(self):
         config = LlmConfig(api_key=KEY, model=KEY, headers={"X-Key": KEY}, system_prompt=KEY, params={"user": KEY})
@@ -1187,17 +998,6 @@ class ConfigTests(Case):
             LlmConfig(base_url="https://x/?key=" + KEY)
         self.assertNotIn(KEY, str(caught.exception))
 
-    def test_loopback_and_gateways_may_be_plain(self):
-        for url in ("http://127.0.0.1:8000/api/v1", "http://localhost", "http://[::1]:80/x"):
-            self.assertEqual(LlmConfig(base_url=url).base_url, url)
-        self.assertEqual(LlmConfig(base_url="http://gw.lan", allow_plain_http=True).base_url, "http://gw.lan")
-
-    def test_positions_and_equality_are_those_of_the_page(self):
-        self.assertEqual(
-            LlmConfig("openrouter", KEY, "a/b", 0.5, 10),
-            LlmConfig(provider="openrouter", api_key=KEY, model="a/b", temperature=0.5, max_tokens=10),
-        )
-
 
 class SettingTests(Case):
     def test_an_empty_model_asked_for_another_one(self):
@@ -1206,27 +1006,7 @@ class SettingTests(Case):
         llm.complete("x", model=None)
         self.assertEqual(server.requests[0].json["model"], "a/b")
         for bad in ("", 0):
-            with self.assertRaisesRegex(ConfigError, "is no model name"):
-                LlmConfig(model=bad)
-            with self.assertRaises(ConfigError):
-                llm.complete("x", model=bad)
-
-    def test_params_let_pass_what_the_settings_refuse(self):
-        for bad, said in [
-            ({"temperature": 9}, "temperature=9 is out of range"),
-            ({"max_tokens": -3}, "max_tokens"),
-            ({"model": "a/b"}, "a setting of its own"),
-            ({"timeout": 5}, "a setting of its own"),
-            ({"messages": []}, "messages is no option"),
-            ({"modle": "a/b"}, "did you mean model"),
-        ]:
-            with self.assertRaisesRegex(ConfigError, said):
-                LlmConfig(params=bad)
-
-    def test_the_environment_switches_content_off_in_any_case(self):
-        for word in ("0", "off", "False", "NO"):
-            with mock.patch.dict(os.environ, {"OPENROUTER_MIN_LOG_CONTENT": word}):
-                self.assertFalse(LlmConfig().log_content, word)
+            self.assertRaises(ConfigError, llm.complete, "x", model=bad)
 
     def test_a_system_prompt_goes_before_messages_that_have_none_anywhere(self):
         user, system = {"role": "user", "content": "a"}, {"role": "system", "content": "b"}
@@ -1241,42 +1021,37 @@ class BadCallTests(Case):
     def test_bad_calls_raise_before_anything_is_sent(self):
         server = self.serve()
         llm = self.llm(server, max_retries=2)
+        ask, chat = llm.complete, llm.chat
         for call, words in [
-            (lambda: llm.complete(""), "empty"),
-            (lambda: llm.complete(" \n"), "empty"),
-            (lambda: llm.complete(7), "prompt is an int"),
-            (lambda: llm.complete([{"role": "user", "content": "x"}]), "chat()"),
-            (lambda: llm.chat("hi"), "complete()"),
-            (lambda: llm.chat([]), "messages is empty"),
-            (lambda: llm.chat([{"content": "x"}]), "messages[0]"),
-            (lambda: llm.chat(["x"]), "messages[0]"),
-            (lambda: llm.chat({"role": "user"}), "messages is a dict"),
-            (lambda: llm.stream(None), "messages is None"),
-            (lambda: llm.stream("hi", temperature=3), "temperature=3"),
-            (lambda: llm.complete("hi", max_tokens=-1), "max_tokens=-1"),
-            (lambda: llm.complete("hi", max_token=5), "did you mean max_tokens"),
-            (lambda: llm.complete("hi", temprature=1), "did you mean temperature"),
-            (lambda: llm.complete("hi", modell="x"), "did you mean model"),
-            (lambda: llm.complete("hi", time_out=3), "did you mean timeout"),
-            (lambda: llm.complete("hi", api_key="x"), "api_key can't be set per call"),
-            (lambda: llm.complete("hi", base_url="x"), "base_url can't be set per call"),
-            (lambda: llm.complete("hi", provider="openai"), "routing object"),
-            (lambda: llm.complete("hi", seed={1}), "seed can't be sent as JSON"),
-            (lambda: llm.complete("hi", seed=float("nan")), "seed can't be sent as JSON"),
-            (lambda: llm.complete("hi", headers={"X": "a\nb"}), "line break"),
-            (lambda: llm.complete("hi", models=["x/y"], fallbacks=["z/w"]), "fallbacks and models"),
-            (lambda: llm.embed([], model="x/y"), "texts is empty"),
-            (lambda: llm.request("GET", "http://evil/"), "path="),
-            (lambda: llm.request("GET", "/x\r\nY: z"), "path="),
-            (lambda: llm.request("BREW", "/x"), "method="),
+            (lambda: ask(""), "empty"), (lambda: ask(" \n"), "empty"), (lambda: ask(7), "prompt is an int"),
+            (lambda: ask([{"role": "user", "content": "x"}]), "chat()"), (lambda: chat("hi"), "complete()"),
+            (lambda: chat([]), "messages is empty"), (lambda: chat([{"content": "x"}]), "messages[0]"),
+            (lambda: chat(["x"]), "messages[0]"), (lambda: chat({"role": "user"}), "messages is a dict"),
+            (lambda: llm.stream(None), "messages is None"), (lambda: llm.stream("hi", temperature=3), "temperature=3"),
+            (lambda: ask("hi", max_tokens=-1), "max_tokens=-1"), (lambda: ask("hi", modell="x"), "did you mean model"),
+            (lambda: ask("hi", time_out=3), "did you mean timeout"),
+            (lambda: ask("hi", api_key="x"), "api_key can't be set per call"),
+            (lambda: ask("hi", base_url="x"), "base_url can't be set per call"),
+            (lambda: ask("hi", provider="openai"), "routing object"),
+            (lambda: ask("hi", seed={1}), "seed can't be sent as"),
+            (lambda: ask("hi", seed=float("nan")), "seed can't be sent as JSON"),
+            (lambda: ask("hi", headers={"X": "a\nb"}), "line break"),
+            (lambda: ask("hi", models=["x/y"], fallbacks=["z/w"]), "fallbacks and models"),
+            (lambda: ask("hi", action_id={1}), "action_id"), (lambda: llm.embed([], model="x/y"), "texts is empty"),
+            (lambda: llm.embed("a", model="e/m", modle=1), "did you mean model"),
+            (lambda: llm.request("GET", "http://evil/"), "path="), (lambda: llm.request("GET", "/x\r\nY: z"), "path="),
+            (lambda: llm.request("BREW", "/x"), "method="), (lambda: llm.request("POST", "/x", [1]), ""),
+            (lambda: llm.request("POST", "/x", "str"), ""), (lambda: llm.generation(None), ""),
             (lambda: Llm(base_url=server.url, log=False).complete("hi"), "OPENROUTER_API_KEY"),
-        ]:
-            with self.assertRaises(ConfigError) as caught:
+            *(
+                (lambda call=call: asyncio.run(call()), "")
+                for call in (lambda: llm.acomplete(""), lambda: llm.achat([]), lambda: llm.acomplete("x", max_token=1))
+            ),
+            (lambda: llm.close() or ask("hi"), "closed"),
+        ]:  # fmt: skip
+            with self.subTest(words), self.assertRaises(ConfigError) as caught:
                 call()
             self.assertIn(words, str(caught.exception))
-        for call in (lambda: llm.acomplete(""), lambda: llm.achat([]), lambda: llm.acomplete("x", max_token=1)):
-            with self.assertRaises(ConfigError):
-                asyncio.run(call())
         self.assertEqual(server.requests, [])
 
 
@@ -1309,61 +1084,22 @@ class LogTests(Case):
                     with contextlib.suppress(OpenRouterError):
                         way(llm)
 
-    def test_success_failure_cut_and_error_frame_each_leave_one_row(self):
-        for way in WAYS:
-            self.ask("Hello there", 401, "cut", "error", "empty", way=way)
-        rows = self.rows()
-        self.assertEqual(len(rows), 20)
-        statuses = [r["status"] for r in reversed(rows)]
-        self.assertEqual(statuses[:5], ["ok", "error", "error", "error", "error"])
-        self.assertEqual(statuses[5:10], ["ok", "error", "interrupted", "interrupted", "error"])
-        self.assertEqual(statuses[10:], statuses[:10])
-        cut = rows[-8]
-        self.assertTrue(cut["response"].startswith("This is a mock"))
-        self.assertEqual((cut["success"], cut["error_type"]), (0, "StreamInterruptedError"))
-
     def test_a_completion_sent_by_request_is_logged_as_one(self):
         body = {"model": "openai/gpt-4", "messages": [{"role": "user", "content": "hi"}]}
         self.ask("ok", "ok", way=lambda llm: llm.request("POST", "/chat/completions", body))
         self.assertEqual([row["operation_type"] for row in self.rows()], ["completion"] * 2)
 
     def test_a_row_holds_what_design_names(self):
-        self.ask(
-            "Hello there",
-            session_id="s",
-            workspace="w",
-            agent_id="a",
-            temperature=0.5,
-            max_tokens=9,
-            system_prompt="Be brief",
-            params={"top_p": 0.5},
-            fallbacks=["x/y"],
-        )
+        ours = {"session_id": "s", "workspace": "w", "agent_id": "a", "temperature": 0.5, "max_tokens": 9,
+                "system_prompt": "Be brief"}  # fmt: skip
+        self.ask("Hello there", **ours, params={"top_p": 0.5}, fallbacks=["x/y"])
         row = self.rows()[0]
         expected = {
-            "session_id": "s",
-            "workspace": "w",
-            "agent_id": "a",
-            "operation_type": "completion",
-            "provider": "openrouter",
-            "model": "openai/gpt-4",
-            "served_model": "openai/gpt-4",
-            "upstream_provider": "Mock",
-            "generation_id": "gen-mock-1",
-            "status": "ok",
-            "success": 1,
-            "finish_reason": "stop",
-            "system_prompt": "Be brief",
-            "user_prompt": "hi",
-            "response": "Hello there",
-            "temperature": 0.5,
-            "max_tokens": 9,
-            "output_tokens": 2,
-            "cost_source": "reported",
-            "attempts": 1,
-            "error_type": None,
-            "error_message": None,
-        }
+            **ours, "operation_type": "completion", "provider": "openrouter", "model": "openai/gpt-4",
+            "served_model": "openai/gpt-4", "upstream_provider": "Mock", "generation_id": "gen-mock-1", "status": "ok",
+            "success": 1, "finish_reason": "stop", "user_prompt": "hi", "response": "Hello there", "output_tokens": 2,
+            "cost_source": "reported", "attempts": 1, "error_type": None, "error_message": None,
+        }  # fmt: skip
         self.assertEqual({k: row[k] for k in expected}, expected)
         self.assertEqual(json.loads(row["messages"])[1], {"role": "user", "content": "hi"})
         self.assertEqual(json.loads(row["completion_args"])["top_p"], 0.5)
@@ -1371,155 +1107,87 @@ class LogTests(Case):
         self.assertEqual(list(row), list(orm.LOG_COLUMNS))
         self.assertEqual(LlmOperationCollector.get(row["operation_id"], path=self.path), row)
         self.assertIsNone(LlmOperationCollector.get("nothing", path=self.path))
+        if os.name != "nt":
+            self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)
 
-    def test_filters(self):
+    def test_filters_and_totals(self):
         self.ask("apple pie", "banana", 401, session_id="one")
-        self.ask("cherry", session_id="two", agent_id="bot", model="x/y")
+        self.ask("cherry", session_id="two", agent_id="bot", model="no/price")
         for filters, count in [
-            ({}, 4),
-            ({"limit": 2}, 2),
-            ({"status": "error"}, 1),
-            ({"session_id": "one"}, 3),
-            ({"agent_id": "bot"}, 1),
-            ({"model": "x/y"}, 1),
-            ({"provider": "openrouter"}, 4),
-            ({"provider": "other"}, 0),
-            ({"search": "APPLE"}, 1),
-            ({"search": "100%"}, 0),
-            ({"since": "2020-01-01"}, 4),
-            ({"until": "2020-01-01"}, 0),
-            ({"search": "' OR 1=1 --"}, 0),
-        ]:
+            ({}, 4), ({"limit": 2}, 2), ({"status": "error"}, 1), ({"session_id": "one"}, 3), ({"agent_id": "bot"}, 1),
+            ({"model": "no/price"}, 1), ({"provider": "openrouter"}, 4), ({"provider": "other"}, 0),
+            ({"search": "APPLE"}, 1), ({"since": "2020-01-01"}, 4), ({"until": "2020-01-01"}, 0),
+        ]:  # fmt: skip
             self.assertEqual(len(self.rows(**filters)), count, filters)
         self.assertEqual(self.rows(limit=1)[0]["response"], "cherry")
-
-    def test_totals(self):
-        self.ask("a b", "c d", 401)
-        self.ask("e f", model="no/price")
         totals = {row["model"]: row for row in LlmOperationCollector.totals("model", path=self.path)}
         first, second = totals["openai/gpt-4"], totals["no/price"]
         self.assertEqual((first["calls"], first["errors"], first["unpriced"]), (3, 1, 0))
         self.assertEqual((second["calls"], second["cost"], second["unpriced"]), (1, None, 1))
         self.assertGreater(first["cost"], 0)
-        self.assertEqual(len(LlmOperationCollector.totals("day", path=self.path)), 1)
         with self.assertRaisesRegex(ConfigError, "by is one of"):
             LlmOperationCollector.totals("prompt; DROP TABLE operations", path=self.path)
 
     def test_percentiles_are_of_successful_calls(self):
         self.ask(*["x"] * 20)
-        connection = sqlite3.connect(self.path)
-        connection.execute("UPDATE operations SET latency_ms = id * 10")
-        connection.execute("UPDATE operations SET latency_ms = 99999, success = 0, status = 'error' WHERE id = 20")
-        connection.commit()
-        connection.close()
+        self.change(
+            "UPDATE operations SET latency_ms = id * 10",
+            "UPDATE operations SET latency_ms = 99999, success = 0, status = 'error' WHERE id = 20",
+        )  # fmt: skip
         row = LlmOperationCollector.totals(path=self.path)[0]
         self.assertEqual((row["p50_ms"], row["p95_ms"]), (100, 190))
 
     def test_query_is_read_only(self):
         self.ask("x")
-        query = LlmOperationCollector.query
-        self.assertEqual(
-            query("SELECT count(*) AS n FROM operations WHERE model = ?", ["openai/gpt-4"], path=self.path), [{"n": 1}]
-        )
-        for sql in ("DELETE FROM operations", "DROP TABLE operations", "nonsense", "PRAGMA user_version = 9"):
-            with contextlib.suppress(ConfigError):
-                query(sql, path=self.path)
-        self.assertEqual(len(self.rows()), 1)
-        self.assertEqual(query("PRAGMA user_version", path=self.path)[0]["user_version"], 1)
+        query = functools.partial(LlmOperationCollector.query, path=self.path)
+        found = query("SELECT count(*) AS n FROM operations WHERE model = ?", ["openai/gpt-4"])
+        self.assertEqual(found, [{"n": 1}])
+        other = self.path.parent / "other.db"
+        for sql in ("DELETE FROM operations", "DROP TABLE operations", "nonsense", f"ATTACH '{other}' AS other",
+                    "SELECT 1; SELECT 2"):  # fmt: skip
+            self.assertRaises(ConfigError, query, sql)
+        with contextlib.suppress(ConfigError):
+            query("PRAGMA user_version = 9")
+        self.assertEqual((len(self.rows()), query("PRAGMA user_version")[0]["user_version"]), (1, 1))
+        self.assertFalse(other.exists())
+        other.write_text("no database, but long enough to be looked at" * 30)
+        for bad in (other, self.path.parent):
+            with self.assertRaises(ConfigError):
+                LlmOperationCollector.purge(before="2026-01-01", path=bad)
+
+    def change(self, *statements):
+        with contextlib.closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+            for sql in statements:
+                connection.execute(sql)
 
     def test_purge_deletes_old_rows_and_shrinks_the_file(self):
         self.ask(*["word " * 3000] * 30)
-        connection = sqlite3.connect(self.path)
-        connection.execute("UPDATE operations SET timestamp = '2020-01-01T00:00:00.000+00:00' WHERE id <= 28")
-        connection.commit()
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        connection.close()
+        self.change("UPDATE operations SET timestamp = '2020-01-01T00:00:00.000+00:00' WHERE id <= 28",
+                    "PRAGMA wal_checkpoint(TRUNCATE)")  # fmt: skip
         size = self.path.stat().st_size
         self.assertEqual(LlmOperationCollector.purge(before="2021-01-01", path=self.path), 28)
         self.assertLess(self.path.stat().st_size, size / 3)
         self.assertEqual(len(self.rows()), 2)
 
     def test_a_log_that_does_not_exist_is_empty(self):
+        with MockOpenRouter() as server:
+            self.assertGreater(len(Llm(base_url=server.url, log=self.path).models()), 400)  # a GET leaves no row
         self.assertEqual(self.rows(), [])
         self.assertEqual(str(self.rows().select(["model", "cost"])).split(), "model cost ----- ---- (no rows)".split())
-        self.assertEqual(LlmOperationCollector.totals(path=self.path), [])
+        self.assertEqual(len(LlmOperationCollector.totals(path=self.path).select(["model", "cost"])), 0)
         self.assertEqual(LlmOperationCollector.purge(before="2021-01-01", path=self.path), 0)
         self.assertFalse(self.path.exists())
 
-    def test_content_off_leaves_no_text_in_any_byte(self):
-        with MockOpenRouter("ANSWERTEXT here", "cut", 400, "error") as server:
-            llm = Llm(base_url=server.url, api_key=KEY, model="a/b", log=self.path, log_content=False, max_retries=0)
-            for _ in range(4):
-                with contextlib.suppress(OpenRouterError):
-                    "".join(
-                        llm.stream("PROMPTTEXT", system_prompt="PROMPTTEXT", stop=["PROMPTTEXT"], user="PROMPTTEXT")
-                    )
-        data = b"".join(p.read_bytes() for p in self.path.parent.iterdir())
-        for text in (b"PROMPTTEXT", b"ANSWERTEXT", b"mock answer", b"mock error"):
-            self.assertNotIn(text, data)
-        rows = self.rows()
-        self.assertEqual([r["status"] for r in rows], ["interrupted", "error", "interrupted", "ok"])
-        self.assertEqual(json.loads(rows[0]["completion_args"])["stop"], "list[1]")
-        self.assertEqual(rows[1]["error_message"], "BadRequestError 400")
-
-    def test_the_key_is_in_no_byte_wherever_it_was_put(self):
-        server = self.serve(
-            *[lambda seen: json_answer(error_body(f"echo {KEY}", 400, metadata={"raw": KEY}), 400)] * 1,
-            json_answer(answer(f"you said {KEY}")),
-        )
-        llm = self.llm(server, log=self.path, session_id=KEY, agent_id=KEY, headers={"X-Key": KEY})
-        messages = [{"role": "system", "content": KEY}, {"role": "user", "content": f'a "{KEY}" b', "name": KEY}]
-        with self.assertRaises(BadRequestError) as caught:
-            llm.chat(messages, user=KEY, metadata={"k": KEY}, action_id=KEY)
-        error = caught.exception
-        for text in (str(error), repr(error), repr(error.body), repr(error.metadata), repr(error.attempts)):
-            self.assertNotIn(KEY, text)
-        llm.chat(messages, model=KEY)
-        data = b"".join(p.read_bytes() for p in self.path.parent.iterdir())
-        self.assertNotIn(KEY.encode(), data)
-        self.assertIn(b"[hidden]", data)
-
-    def test_images_and_audio_are_logged_as_type_size_and_hash(self):
-        server = self.serve(json_answer(answer()))
-        parts = [
-            {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "QUJD" * 100}},
-            {"type": "input_audio", "input_audio": {"data": "REVG" * 100, "format": "wav"}},
-            {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
-        ]
-        self.llm(server, log=self.path).chat([{"role": "user", "content": parts}])
-        messages = self.rows()[0]["messages"]
-        for text in ("image/png, 300 bytes, sha256", "wav, 300 bytes", "https://example.com/a.png"):
-            self.assertIn(text, messages)
-        self.assertNotIn("QUJDQUJD", messages)
-        self.assertEqual(server.requests[0].json["messages"][0]["content"], parts)
-
-    def test_half_of_a_surrogate_pair_costs_neither_call_nor_row(self):
-        server = self.serve(json_answer(answer("x\ud83d")))
-        self.assertEqual(self.llm(server, log=self.path).complete("y\ude00").content, "x\ud83d")
-        self.assertIn(b"\\ude00", server.requests[0].body)
-        self.assertEqual(self.rows()[0]["response"], "x?")
-
-    @unittest.skipIf(os.name == "nt", "Windows has no such modes")
-    def test_the_file_is_for_its_owner_only(self):
-        self.ask("x")
-        self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)
-
     def test_other_files_are_never_written_to_and_warn_once(self):
-        self.path.parent.mkdir()
-        foreign, newer, text = (self.path.parent / n for n in ("foreign.db", "newer.db", "text.db"))
-        for path, sql in ((foreign, "CREATE TABLE t (x)"), (newer, None)):
-            if sql:
-                connection = sqlite3.connect(path)
-                connection.execute(sql)
-                connection.commit()
-            else:
-                orm.connect_log(str(path)).close()
-                connection = sqlite3.connect(path)
-                connection.execute("PRAGMA user_version = 99")
-            connection.close()
+        folder = self.path.parent
+        (folder / "folder.db").mkdir(parents=True)
+        self.path = folder / "newer.db"
+        orm.connect_log(str(self.path)).close()
+        self.change("PRAGMA user_version = 99")
+        self.path, text = folder / "foreign.db", folder / "text.db"
+        self.change("CREATE TABLE t (x)")
         text.write_text("not a database, but a letter to a friend. " * 50)
-        (self.path.parent / "folder.db").mkdir()
-        for path in (foreign, newer, text, self.path.parent / "folder.db", text / "under-a-file.db"):
+        for path in (self.path, folder / "newer.db", text, folder / "folder.db", text / "under-a-file.db"):
             before = path.read_bytes() if path.is_file() else None
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
@@ -1533,7 +1201,7 @@ class LogTests(Case):
         with self.assertRaises(ConfigError):
             LlmOperationCollector.from_db(text)
         with self.assertRaises(ConfigError):
-            LlmOperationCollector.purge(before="2030", path=foreign)
+            LlmOperationCollector.purge(before="2030", path=self.path)
 
     def test_warnings_as_errors_do_not_cost_the_answer(self):
         self.path.parent.mkdir()
@@ -1544,15 +1212,13 @@ class LogTests(Case):
         self.assertIn("going on without it", said.getvalue())
 
     def test_where_the_log_is(self):
-        with mock.patch.dict(os.environ, {"OPENROUTER_MIN_LOG": "off"}):
-            self.assertIsNone(orm.log_path(None))
-            self.assertEqual(orm.log_path("x.db"), str(Path("x.db").absolute()))
-            self.assertIsNone(orm.log_path(False))
+        self.assertEqual([orm.log_path(None), orm.log_path(False)], [None, None])  # the environment says off
+        self.assertEqual(orm.log_path("x.db"), str(Path("x.db").absolute()))
         with mock.patch.dict(os.environ, {"OPENROUTER_MIN_LOG": str(self.path)}):
             self.assertEqual(orm.log_path(None), str(self.path))
             self.ask("x", log=None)
             self.assertEqual(len(LlmOperationCollector.from_db()), 1)
-        with mock.patch.dict(os.environ, {"HOME": "/home/x", "XDG_STATE_HOME": ""}), mock.patch.dict(os.environ):
+        with mock.patch.dict(os.environ, {"HOME": "/home/x", "XDG_STATE_HOME": ""}):
             del os.environ["OPENROUTER_MIN_LOG"]
             for platform, end in [("linux", ".local/state"), ("darwin", "Library/Application Support")]:
                 with mock.patch.object(sys, "platform", platform):
@@ -1571,27 +1237,6 @@ class LogTests(Case):
         with self.assertRaisesRegex(KeyError, "no column 'price'"):
             rows.select(["price"])
 
-    def test_gets_leave_no_row(self):
-        with MockOpenRouter() as server:
-            self.assertGreater(len(Llm(base_url=server.url, log=self.path).models()), 400)
-        self.assertFalse(self.path.exists())
-
-    def test_many_threads_lose_and_double_no_row(self):
-        def work():
-            for _ in range(25):
-                with contextlib.suppress(OpenRouterError):
-                    llm.complete("hi")
-
-        with MockOpenRouter() as server, Llm(base_url=server.url, api_key=KEY, model="a/b", log=self.path) as llm:
-            threads = [threading.Thread(target=work) for _ in range(8)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-        rows = self.rows()
-        self.assertEqual((len(rows), len({r["operation_id"] for r in rows})), (200, 200))
-        self.assertEqual({r["status"] for r in rows}, {"ok"})
-
 
 class LogFaultTests(Case):
     def logged(self, *script, **settings):
@@ -1605,33 +1250,28 @@ class LogFaultTests(Case):
         path, llm = self.logged(json_answer(answer()))
         llm.complete("hi")
         for moment in ("30 days ago", "yesterday", "25.11.2026", 5):
-            with self.assertRaisesRegex(ConfigError, "is no moment"):
-                LlmOperationCollector.purge(before=moment, path=path)
-            with self.assertRaises(ConfigError):
-                LlmOperationCollector.from_db(path, since=moment)
+            for use in (lambda m: LlmOperationCollector.purge(before=m, path=path),
+                        lambda m: LlmOperationCollector.from_db(path, since=m)):  # fmt: skip
+                with self.assertRaisesRegex(ConfigError, "is no moment"):
+                    use(moment)
         self.assertEqual(len(self.rows(path)), 1)
 
     @unittest.skipUnless(hasattr(time, "tzset"), "the time zone can't be set here")
     def test_moments_of_any_zone_and_form_compare_and_without_a_zone_are_local(self):
         path = self.folder() / "log.db"
         with contextlib.closing(orm.connect_log(str(path))) as connection:
-            for hour in range(24):
-                row = (str(hour), f"2026-11-23T{hour:02}:00:00.000+00:00")
-                sql = "INSERT INTO operations (operation_id, timestamp, status) VALUES (?, ?, 'ok')"
-                connection.execute(sql, row)
+            sql = "INSERT INTO operations (operation_id, timestamp, status) VALUES (?, ?, 'ok')"
+            connection.executemany(sql, [(str(h), f"2026-11-23T{h:02}:00:00.000+00:00") for h in range(24)])
+            connection.commit()
         self.addCleanup(time.tzset)
         with mock.patch.dict(os.environ, {"TZ": "JST-9"}):
             time.tzset()
             for moment, count in [
-                ("2026-11-23", 24),
-                ("2026-11-24", 9),
-                ("2026-11-23T14:00", 19),
-                ("2026-11-23T14:00+09:00", 19),
-                ("2026-11-23 05:00:00+00:00", 19),
-                ("2026-11-23T05:00:00Z", 19),
+                ("2026-11-23", 24), ("2026-11-24", 9), ("2026-11-23T14:00", 19), ("2026-11-23T14:00+09:00", 19),
+                ("2026-11-23 05:00:00+00:00", 19), ("2026-11-23T05:00:00Z", 19),
                 (datetime.datetime(2026, 11, 23, 14), 19),
                 (datetime.datetime(2026, 11, 23, 5, tzinfo=datetime.timezone.utc), 19),
-            ]:
+            ]:  # fmt: skip
                 found = [len(LlmOperationCollector.from_db(path, **{end: moment})) for end in ("since", "until")]
                 self.assertEqual(found, [count, 24 - count], moment)
             days = {row["day"]: row["calls"] for row in LlmOperationCollector.totals("day", path=path)}
@@ -1639,29 +1279,12 @@ class LogFaultTests(Case):
             self.assertEqual(LlmOperationCollector.purge(before="2026-11-24", path=path), 15)
 
     def test_one_odd_value_switched_the_log_off(self):
-        odd = answer()
+        odd = answer("x\ud83d")  # and half of a surrogate pair costs neither call nor row
         odd["usage"]["prompt_tokens"] = 10**19
         path, llm = self.logged(json_answer(odd), json_answer(answer()))
-        llm.complete("one")
+        self.assertEqual(llm.complete("y\ude00").content, "x\ud83d")
         llm.complete("two")
-        self.assertEqual([r["status"] for r in self.rows(path)], ["ok", "ok"])
-        with self.assertRaisesRegex(ConfigError, "action_id"):
-            llm.complete("three", action_id={1})
-
-    def test_a_fault_costs_a_row_and_not_the_log(self):
-        path, llm = self.logged(*[json_answer(answer())] * 3)
-        llm.complete("one")
-        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other, warnings.catch_warnings(
-            record=True
-        ) as w:
-            warnings.simplefilter("always")
-            orm._LOGS[str(path)]._connection.execute("PRAGMA busy_timeout = 10")
-            other.execute("BEGIN EXCLUSIVE")
-            self.assertEqual(llm.complete("two").content, "Hello")
-            other.execute("ROLLBACK")
-        llm.complete("three")
-        self.assertEqual([r["user_prompt"] for r in self.rows(path)], ["three", "one"])
-        self.assertEqual(len(w), 1, [str(x.message) for x in w])
+        self.assertEqual([(r["status"], r["response"]) for r in self.rows(path)], [("ok", "Hello"), ("ok", "x?")])
 
     @unittest.skipIf(os.name == "nt", "an open file can't be removed")
     def test_a_removed_log_swallowed_rows(self):
@@ -1694,46 +1317,11 @@ class LogFaultTests(Case):
             names = ("served_model", "generation_id", "cost", "total_tokens", "response", "status")
             self.assertEqual(tuple(row[n] for n in names), want)
 
-    def test_words_of_the_server_reached_a_log_without_content(self):
-        path, llm = self.logged(json_answer({"error": {"type": "SECRETP", "message": "x"}}, 400), log_content=False)
-        with self.assertRaises(BadRequestError):
-            llm.complete("x")
-        self.assertEqual(self.rows(path)[0]["error_type"], "BadRequestError")
-
-    def test_read_only_queries_made_files_and_foreign_exceptions(self):
-        path, llm = self.logged(json_answer(answer()))
-        llm.complete("hi")
-        other = path.parent / "other.db"
-        for sql in (f"ATTACH '{other}' AS other", "SELECT 1; SELECT 2", "DELETE FROM operations"):
-            with self.assertRaises(ConfigError):
-                LlmOperationCollector.query(sql, path=path)
-        self.assertFalse(other.exists())
-        other.write_text("no database, but long enough to be looked at" * 30)
-        for bad in (other, path.parent):
-            with self.assertRaises(ConfigError):
-                LlmOperationCollector.purge(before="2026-01-01", path=bad)
-        nothing = LlmOperationCollector.totals(path=path.parent / "none.db")
-        self.assertEqual(len(nothing.select(["model", "cost"])), 0)
-
 
 # --- Client ---------------------------------------------------------------------------------
 
 
 class CallTests(Case):
-    def test_an_empty_generation_is_one_attempt_and_not_two(self):
-        with MockOpenRouter("empty", "ok") as server, mock.patch.object(orm._Call, "sleep", lambda *a: None):
-            done = client(server, max_retries=1).complete("hi")
-        self.assertEqual([(a.status, bool(a.error)) for a in done.attempts], [(None, True), (200, False)])
-
-    def test_all_four_ways_give_the_same_answer_for_json_and_for_sse(self):
-        for way in WAYS:
-            for item in (
-                json_answer(answer("Hello")),
-                sse_answer(WHOLE_STREAM),
-                http_answer(b"\n    \n" * 9 + json.dumps(answer("Hello")).encode()),
-            ):
-                self.assertEqual(way(self.llm(self.serve(item))), "Hello", way)
-
     def test_every_field_of_a_completion(self):
         body = answer("Hello")
         body["choices"][0]["native_finish_reason"] = "STOP"
@@ -1749,32 +1337,24 @@ class CallTests(Case):
         self.assertEqual(done.attempts, [orm.Attempt(("x/asked",), 200)])
 
     def test_the_request_on_the_wire(self):
-        server = self.serve(json_answer(answer()), json_answer(answer()), json_answer(answer()))
+        server = self.serve(*[json_answer(answer())] * 3)
         llm = self.llm(server, headers={"HTTP-Referer": "https://d.com", "X-Title": "App"})
         llm.complete("h\u00e9 \U0001f600", temperature=0.5, top_p=0.25, headers={"x-title": "Other"})
-        seen = server.requests[0]
-        self.assertEqual((seen.method, seen.path), ("POST", "/api/v1/chat/completions"))
-        self.assertEqual(seen.headers["authorization"], f"Bearer {KEY}")
-        self.assertEqual((seen.headers["http-referer"], seen.headers["x-title"]), ("https://d.com", "Other"))
-        self.assertIn("\U0001f600".encode(), seen.body)
-        self.assertEqual(list(seen.json), ["model", "messages", "temperature", "top_p"])
-        llm.chat([{"role": "user", "content": "x"}], provider={"sort": "price"}, galaxy=[1], temperature=None)
-        self.assertEqual(
-            server.requests[1].json,
-            {
-                "model": "a/b",
-                "messages": [{"role": "user", "content": "x"}],
-                "provider": {"sort": "price"},
-                "galaxy": [1],
-            },
-        )
-        self.assertEqual([k for k, _ in server.requests[1].header_lines].count("X-Title"), 1)
+        llm.chat([{"role": "user", "content": "x\ude00"}], provider={"sort": "price"}, galaxy=[1], temperature=None)
         Llm(base_url=server.url, api_key=KEY, log=False).complete("plain")
-        names = set(server.requests[2].headers)
-        self.assertEqual(
-            names,
-            {"host", "accept-encoding", "user-agent", "accept", "content-type", "content-length", "authorization"},
-        )
+        first, second, third = server.requests
+        self.assertEqual((first.method, first.path), ("POST", "/api/v1/chat/completions"))
+        self.assertEqual(first.headers["authorization"], f"Bearer {KEY}")
+        self.assertEqual((first.headers["http-referer"], first.headers["x-title"]), ("https://d.com", "Other"))
+        self.assertIn("\U0001f600".encode(), first.body)
+        self.assertIn(b"\\ude00", second.body)
+        self.assertEqual(list(first.json), ["model", "messages", "temperature", "top_p"])
+        messages = [{"role": "user", "content": "x\ude00"}]
+        body = {"model": "a/b", "messages": messages, "provider": {"sort": "price"}, "galaxy": [1]}
+        self.assertEqual(second.json, body)
+        self.assertEqual([k for k, _ in second.header_lines].count("X-Title"), 1)
+        names = "host accept-encoding user-agent accept content-type content-length authorization"
+        self.assertEqual(set(third.headers), set(names.split()))
 
     def test_config_reaches_the_body_and_calls_override_it(self):
         server = self.serve(*[json_answer(answer())] * 3)
@@ -1790,19 +1370,11 @@ class CallTests(Case):
         self.assertEqual(second["messages"][0]["content"], "T")
         self.assertEqual([m["content"] for m in third["messages"]], ["own", "hi"])
 
-    def test_usage_sums_up(self):
-        server = self.serve(json_answer(answer()), sse_answer(WHOLE_STREAM), json_answer(answer()))
-        llm = self.llm(server)
-        for _ in range(3):
-            llm.complete("hi")
-        self.assertEqual(llm.usage, Usage(6, 4, 10, cost=1.0, unpriced=1))
-
     def test_a_stream_sends_nothing_before_it_is_read_and_is_read_once(self):
         server = self.serve(sse_answer(WHOLE_STREAM))
         stream = self.llm(server).stream("hi")
         with self.assertRaisesRegex(StreamInterruptedError, "not come to its end"):
             stream.completion  # noqa: B018
-        time.sleep(0.02)
         self.assertEqual(server.requests, [])
         self.assertEqual(list(stream), ["Hel", "lo"])
         self.assertEqual((stream.completion.content, stream.completion.finish_reason), ("Hello", "stop"))
@@ -1817,19 +1389,14 @@ class CallTests(Case):
             chunk("x", "stop"),
             {"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 1, "cost": 0}},
         ]
-        body = b"".join(map(event, events)) + DONE
-        llm = self.llm(self.serve(sse_answer(body), sse_answer(body)))
+        llm = self.llm(self.serve(*[sse_answer(b"".join(map(event, events)) + DONE)] * 2))
         stream = llm.stream("hi")
         chunks = list(stream.chunks())
-
-        async def read():
-            return [c async for c in llm.stream("hi").chunks()]
-
-        self.assertEqual(asyncio.run(read()), chunks)
+        self.assertEqual(asyncio.run(gathered(llm.stream("hi").chunks())), chunks)
         self.assertEqual([c.reasoning for c in chunks], ["hm", "", "", ""])
         self.assertEqual((chunks[1].tool_calls[0]["id"], chunks[2].finish_reason), ("t", "stop"))
         self.assertEqual((chunks[3].usage.cost, chunks[3].raw), (0, events[3]))
-        self.assertEqual(stream.completion.tool_calls[0].args, {})
+        self.assertEqual((stream.completion.tool_calls[0].args, stream.completion.message["reasoning"]), ({}, "hm"))
 
     def test_fallbacks_are_sent_and_used(self):
         server = self.serve(
@@ -1846,48 +1413,6 @@ class CallTests(Case):
         self.assertEqual((done.requested_model, done.model), ("a/a", "f/f"))
         self.assertEqual([a.status for a in done.attempts], [400, 404, 200])
         self.assertEqual(sum(waits), 0)
-
-    def test_an_error_names_every_attempt(self):
-        server = self.serve(*[json_answer(error_body("busy", 503), 503)] * 3)
-        llm = self.llm(server, max_retries=2)
-        waits = instant(llm)
-        for way in (by_complete,):
-            with self.assertRaises(ProviderError) as caught:
-                way(llm)
-        self.assertEqual([a.status for a in caught.exception.attempts], [503] * 3)
-        self.assertEqual(len(waits), 2)
-
-    def test_retries_keep_their_promises_per_fault(self):
-        refused = json_answer(error_body("m", 429), 429)
-        error_frame = event({"error": {"code": 503, "message": "m"}, "choices": []})
-        for script, requests, kind in [
-            ([refused, refused, json_answer(answer())], 3, None),
-            ([refused, refused, refused], 3, RateLimitError),
-            ([json_answer(error_body("m", 400), 400)], 1, BadRequestError),
-            ([Pieces(b"", end="close")], 1, APIConnectionError),
-            ([Pieces(b"HTTP/1.1 200 OK\r\nContent-Le", end="close")], 1, APIConnectionError),
-            ([sse_answer(error_frame), sse_answer(WHOLE_STREAM)], 2, None),
-            ([sse_answer(event(chunk("x")) + error_frame)], 1, StreamInterruptedError),
-            ([json_answer({"choices": []}), json_answer(answer())], 2, None),
-            ([json_answer(error_body("m", 502)), json_answer(answer())], 2, None),
-        ]:
-            for way in WAYS:
-                server = self.serve(*script)
-                llm = self.llm(server, max_retries=2)
-                instant(llm)
-                if kind:
-                    with self.assertRaises(kind):
-                        way(llm)
-                else:
-                    self.assertEqual(way(llm), "Hello")
-                self.assertEqual(len(server.requests), requests, (script, way))
-
-    def test_the_billed_request_says_so(self):
-        for item in (Pieces(b"", end="close"), Pieces(b"", end="reset"), Pieces(b"HTTP/1.1 200 OK\r\n", end="close")):
-            with self.assertRaises(APIConnectionError) as caught:
-                self.llm(self.serve(item)).complete("hi")
-            self.assertTrue(caught.exception.sent)
-            self.assertIn("may have been billed", str(caught.exception))
 
     def test_a_free_daily_limit_ends_at_once_and_a_paid_fallback_cures_it(self):
         limited = json_answer(error_body("Rate limit exceeded: free-models-per-day", 429), 429)
@@ -1909,35 +1434,31 @@ class CallTests(Case):
 
     def test_request_is_the_door_to_all_other_apis(self):
         server = self.serve(
-            json_answer({"results": [1]}),
-            http_answer(b"\x00\x01MP3", content_type="audio/mpeg"),
-            json_answer([1, 2]),
-            sse_answer(event({"type": "a"}) + event({"type": "b"}) + DONE),
-            json_answer(error_body("m", 402), 402),
-            json_answer({"data": {"usage": 1}}),
-            json_answer({"data": {"id": "gen-1"}}),
-        )
+            json_answer({"results": [1]}), http_answer(b"\x00\x01MP3", content_type="audio/mpeg"), json_answer([1, 2]),
+            sse_answer(event({"type": "a"}) + event({"type": "b"}) + DONE), json_answer(error_body("m", 402), 402),
+            json_answer({"data": {"usage": 1}}), json_answer({"data": {"id": "gen-1"}}),
+        )  # fmt: skip
         llm = self.llm(server)
         self.assertEqual(llm.request("POST", "/rerank", {"query": "x"}), {"results": [1]})
         self.assertEqual(llm.request("POST", "audio/speech", {"input": "x"}), b"\x00\x01MP3")
         self.assertEqual(llm.request("GET", "/things"), [1, 2])
         events = llm.request("POST", "/responses", {"input": "x", "stream": True})
         self.assertEqual([e["type"] for e in events], ["a", "b"])
-        with self.assertRaises(InsufficientCreditsError):
-            llm.request("POST", "/rerank", {})
-        self.assertEqual(llm.key(), {"usage": 1})
-        self.assertEqual(llm.generation("gen 1&x"), {"id": "gen-1"})
+        self.assertRaises(InsufficientCreditsError, llm.request, "POST", "/rerank", {})
+        self.assertEqual((llm.key(), llm.generation("gen 1&x")), ({"usage": 1}, {"id": "gen-1"}))
         self.assertEqual([r.path for r in server.requests[-2:]], ["/api/v1/key", "/api/v1/generation?id=gen%201%26x"])
         self.assertEqual(server.requests[0].json, {"query": "x"})
 
     def test_embeddings_in_order_and_from_base64(self):
-        packed = "AACAPwAAAEA="  # 1.0, 2.0
-        data = [{"index": 1, "embedding": packed}, {"index": 0, "embedding": [0.5]}]
+        data = [{"index": 1, "embedding": "AACAPwAAAEA="}, {"index": 0, "embedding": [0.5]}]  # the text is 1.0, 2.0
         usage = {"prompt_tokens": 4, "total_tokens": 4, "cost": 0.25}
         server = self.serve(json_answer({"data": data, "model": "e/m", "usage": usage}))
-        vectors = self.llm(server).embed(["a", "b"], model="e/m", dimensions=2)
+        llm = self.llm(server)
+        more = {"timeout": 5, "agent_id": "me", "headers": {"X-A": "b"}}  # these went into the body
+        vectors = llm.embed(["a", "b"], model="e/m", dimensions=2, **more)
         self.assertEqual((list(vectors), vectors.cost, vectors.model), ([[0.5], [1.0, 2.0]], 0.25, "e/m"))
         self.assertEqual(server.requests[0].json, {"model": "e/m", "input": ["a", "b"], "dimensions": 2})
+        self.assertEqual((server.requests[0].headers["x-a"], llm.usage.cost, llm.usage.prompt_tokens), ("b", 0.25, 4))
 
     def test_models_follow_the_pages_and_need_no_key(self):
         def page(n, link):
@@ -1951,12 +1472,6 @@ class CallTests(Case):
         self.assertNotIn("authorization", server.requests[0].headers)
         self.assertEqual(llm.models("other"), [])
 
-    def test_after_close_nothing_runs(self):
-        llm = self.llm(self.serve())
-        llm.close()
-        with self.assertRaisesRegex(ConfigError, "closed"):
-            llm.complete("hi")
-
 
 class OddAnswerTests(Case):
     """Answers that were taken for what they are not, each named for what it did."""
@@ -1966,155 +1481,103 @@ class OddAnswerTests(Case):
         server = self.serve(Pieces(SSE_HEAD, framed(body), tail, end="close"), json_answer(answer("second")))
         return self.llm(server, max_retries=max_retries).stream("x", **params)
 
-    def test_a_whole_answer_was_lost_when_a_later_event_was_torn(self):
-        for torn in (b'data: {"id":"g', b'data: {"id":"g\n\n', b"data: broken"):
-            for tail in (b"0\r\n\r\n", b""):
-                stream = self.stream(chunk("abc", "stop"), torn, tail=tail)
-                self.assertEqual(("".join(stream), stream.completion.content), ("abc", "abc"), (torn, tail))
-
-    def test_a_tear_before_any_output_is_an_interruption(self):
-        with self.assertRaises(StreamInterruptedError):
-            list(self.stream(b'data: {"id":"g'))
-
-    def test_one_of_two_choices_that_never_ended_passed_as_whole(self):
-        other = {"choices": [{"index": 1, "delta": {"content": "B"}, "finish_reason": "stop"}]}
-        for params, text in (({"n": 2}, "The answer is"), ({}, "The answer isB")):
-            with self.assertRaises(StreamInterruptedError) as raised:
-                list(self.stream(chunk("The answer is"), other, **params))
-            self.assertEqual(raised.exception.partial.content, text)
-
-    def test_an_index_that_counts_up_made_many_answers_of_one(self):
+    def test_streams_were_taken_for_what_they_are_not(self):
         texts = [{"choices": [{"index": i, "delta": {"content": text}}]} for i, text in enumerate(["A", "n", "d"])]
-        stream = self.stream(*texts, DONE)
-        self.assertEqual(("".join(stream), stream.completion.content), ("And", "And"))
-        with self.assertRaisesRegex(StreamInterruptedError, "mixed several answers"):
-            list(self.stream(*texts, texts[0], DONE))
-
-    def test_text_beside_an_error_was_lost_and_asked_for_again(self):
-        frame = {**chunk("partial text", "error"), "error": {"code": "server_error", "message": "boom"}}
-        with self.assertRaisesRegex(StreamInterruptedError, "boom") as raised:
-            list(self.stream(frame))
-        self.assertEqual(raised.exception.partial.content, "partial text")
-        self.assertEqual(raised.exception.error_type, "server_error")
-
-    def test_json_under_the_type_of_a_stream_was_no_answer(self):
-        error = json.dumps(error_body("slow down", 429)).encode()
-        with self.assertRaisesRegex(RateLimitError, "slow down"):
-            list(self.stream(error, max_retries=0))
-        stream = self.stream(json.dumps(answer("plain")).encode())
-        self.assertEqual("".join(stream), "plain")
-
-    def test_a_gateways_own_error_frame_was_an_empty_stream(self):
-        with self.assertRaisesRegex(ProviderError, "Internal server error"):
-            list(self.stream({"message": "Internal server error", "code": 500}, max_retries=0))
+        begun, other = (
+            chunk("The answer is"),
+            {"choices": [{"index": 1, "delta": {"content": "B"}, "finish_reason": "stop"}]},
+        )
+        boom = {"code": "server_error", "message": "boom"}
+        blocks = [{"reasoning_details": [{"type": "reasoning.text", "index": 0, "text": text}]} for text in (5, "x")]
+        odd = [chunk(delta=d) for d in [*blocks, {"audio": {"data": 5}}, {"audio": {"data": "x"}}]]
+        gateway = {"message": "Internal server error", "code": 500}
+        for symptom, events, params, expected in [
+            *(
+                (
+                    "a whole answer was lost when a later event was torn", [chunk("abc", "stop"), torn], {"tail": tail},
+                    "abc",
+                )
+                for torn in (b'data: {"id":"g', b'data: {"id":"g\n\n', b"data: broken") for tail in (b"0\r\n\r\n", b"")
+            ),
+            ("a tear before any text", [b'data: {"id":"g'], {}, (StreamInterruptedError, "", "")),
+            ("one of two choices that never ended passed as whole", [begun, other], {"n": 2}, (
+                StreamInterruptedError, "", "The answer is",
+            )),
+            ("one choice that never ended", [begun, other], {}, (StreamInterruptedError, "", "The answer isB")),
+            ("several answers were mixed", [*texts, texts[0], DONE], {}, (
+                StreamInterruptedError, "mixed several", None,
+            )),
+            (
+                "text beside an error was lost and asked for again",
+                [{**chunk("partial text", "error"), "error": boom}], {},
+                (StreamInterruptedError, "boom", "partial text"),
+            ),
+            ("JSON under the type of a stream was no answer", [json.dumps(answer("plain")).encode()], {}, "plain"),
+            (
+                "an error under the type of a stream", [json.dumps(error_body("slow down", 429)).encode()],
+                {"max_retries": 0}, (RateLimitError, "slow down", None),
+            ),
+            ("a gateway's own error frame was an empty stream", [gateway], {"max_retries": 0}, (
+                ProviderError, "Internal server error", None,
+            )),
+            ("odd values were exceptions of Python's own", [*odd, chunk("ok", "stop")], {}, "ok"),
+        ]:  # fmt: skip
+            with self.subTest(symptom, events=events):
+                stream = self.stream(*events, **params)
+                if isinstance(expected, str):
+                    self.assertEqual(("".join(stream), stream.completion.content), (expected, expected))
+                    continue
+                kind, words, partial = expected
+                with self.assertRaisesRegex(kind, words) as raised:
+                    list(stream)
+                self.assertTrue(
+                    partial is None or raised.exception.partial.content == partial, raised.exception.partial,
+                )  # fmt: skip
 
     def test_events_of_other_apis_were_sent_again_and_spliced(self):
         failed = {"type": "response.failed", "response": {"error": {"code": "server_error", "message": "boom"}}}
-        first = sse_answer(event({"type": "response.output_text.delta", "delta": "a"}) + event(failed))
-        server = self.serve(first)
+        server = self.serve(sse_answer(event({"type": "response.output_text.delta", "delta": "a"}) + event(failed)))
         events = self.llm(server, max_retries=2).request("POST", "/responses", {"model": "a/b", "stream": True})
         self.assertEqual(next(events)["delta"], "a")
         with self.assertRaisesRegex(StreamInterruptedError, "boom"):
             next(events)
 
-    def test_binary_answers_lost_their_first_bytes(self):
-        for kind, body in [
-            ("audio/pcm", b"\x20\x00\x01\x02"),
-            ("audio/pcm", b"{\x01\x02\x03"),
-            ("application/octet-stream", b"   "),
-        ]:
-            server = self.serve(http_answer(body, content_type=kind))
+    def test_bodies_were_taken_for_what_they_are_not(self):
+        for kind, body in [("audio/pcm", b"\x20\x00\x01\x02"), ("audio/pcm", b"{\x01\x02\x03"),
+                           ("application/octet-stream", b"   ")]:  # fmt: skip
+            server = self.serve(http_answer(body, content_type=kind))  # binary answers lost their first bytes
             self.assertEqual(self.llm(server).request("POST", "/audio/speech", {"input": "x"}), body)
-
-    def test_a_login_page_was_an_empty_catalogue(self):
-        server = self.serve(*[http_answer(b"<html>Please log in</html>", content_type="text/html")] * 2)
-        for ask in (self.llm(server).models, self.llm(server).credits):
-            with self.assertRaisesRegex(APIResponseError, "Please log in"):
-                ask()
-
-    def test_missing_embeddings_were_empty_vectors(self):
         path = self.folder() / "log.db"
         for data in ([{"embedding": None}], [{"embedding": "!!!"}], [], [{"embedding": [1.0], "index": None}] * 2):
-            server = self.serve(json_answer({"data": data}))
-            with self.assertRaisesRegex(APIResponseError, "embeddings for 1 texts"):
-                self.llm(server, log=path).embed("a", model="e/m")
+            with self.assertRaisesRegex(APIResponseError, "embeddings for 1 texts"):  # they were empty vectors
+                self.llm(self.serve(json_answer({"data": data})), log=path).embed("a", model="e/m")
         self.assertEqual({r["status"] for r in LlmOperationCollector.from_db(path)}, {"error"})
 
-    def test_settings_of_a_call_went_into_the_body_of_embed(self):
-        server = self.serve(json_answer({"data": [{"embedding": [1.0]}], "usage": {"prompt_tokens": 1, "cost": 0.25}}))
-        llm = self.llm(server)
-        llm.embed(["a"], model="e/m", timeout=5, agent_id="me", headers={"X-A": "b"})
-        self.assertEqual(server.requests[0].json, {"model": "e/m", "input": ["a"]})
-        self.assertEqual(server.requests[0].headers["x-a"], "b")
-        self.assertEqual((llm.usage.cost, llm.usage.prompt_tokens), (0.25, 1))
-        with self.assertRaisesRegex(ConfigError, "did you mean model"):
-            llm.embed("a", model="e/m", modle=1)
-
-    def test_the_cost_of_an_interrupted_stream_was_not_in_the_sum(self):
-        usage = {"prompt_tokens": 1, "completion_tokens": 1, "cost": 0.25}
-        server = self.serve(sse_answer(event(chunk("a", usage=usage)), last=b"", end="close"))
-        llm = self.llm(server)
-        with self.assertRaises(StreamInterruptedError):
-            list(llm.stream("x"))
-        self.assertEqual(llm.usage.cost, 0.25)
-
-    def test_odd_values_were_exceptions_of_pythons_own(self):
-        blocks = [{"type": "reasoning.text", "index": 0, "text": text} for text in (5, "x")]
-        pieces = [chunk(delta={"reasoning_details": [b]}) for b in blocks]
-        audio = [chunk(delta={"audio": {"data": d}}) for d in (5, "x")]
-        stream = self.stream(*pieces, *audio, chunk("ok", "stop"))
-        self.assertEqual("".join(stream), "ok")
+    def test_odd_waits_were_exceptions_of_pythons_own(self):
         for wait in ("1e20", "9" * 400):
             error = decode(error_body("free-models-per-day", 429), 429, {"Retry-After": wait})
             self.assertIn("resets at", error.hint)
         error = decode(error_body("x", 503, availability={"retry_after": 10**400}), 503)
         self.assertGreater(error.retry_after, 1e8)
 
-    def test_bad_arguments_of_the_generic_door(self):
-        llm = self.llm(self.serve())
-        for bad in ([1], "str"):
-            with self.assertRaises(ConfigError):
-                llm.request("POST", "/x", bad)
-        with self.assertRaises(ConfigError):
-            llm.generation(None)
-
-    def test_words_of_ours_posed_as_the_servers(self):
+    def test_words_of_ours_posed_as_the_servers_and_keys_were_half_hidden(self):
         stalled = http_answer(b"{", status=500)
         stalled.pieces = (stalled.pieces[0].replace(b"Length: 1", b"Length: 9"), 9.0)
         zipped = http_answer(b"\x1f\x8b\x00", status=500, headers=["Content-Encoding: gzip"])
-        for item, said in [(stalled, "its body did not come: no data"), (zipped, "its body is encoded as gzip")]:
-            with self.assertRaisesRegex(ProviderError, said):
-                self.llm(self.serve(item), timeout=0.2).complete("x")
-
-    def test_a_cut_off_echo_showed_half_of_a_foreign_key(self):
-        key = "gw-SECRETKEY-abcdefghijklmnopqrstuvwxyz"
-        body = b"x" * (orm.SHOWN_BODY - 22) + b" " + key.encode()
-        with self.assertRaises(APIResponseError) as raised:
-            self.llm(self.serve(http_answer(body)), api_key=key).complete("x")
-        self.assertNotIn("SECRETKEY", str(raised.exception))
-        self.assertIn("hidden", str(raised.exception))
-
-    def test_a_key_copied_from_a_log_that_hides_it_hung_the_call(self):
-        key = "sk-or-[hidden]"
-        server = self.serve(json_answer(error_body(f"no user for {key} and {key}", 401), 401))
-        with self.assertRaisesRegex(AuthenticationError, "no user for"):
-            self.llm(server, api_key=key).complete("x")
+        key, own = "gw-SECRETKEY-abcdefghijklmnopqrstuvwxyz", "sk-or-[hidden]"
+        torn = http_answer(b"x" * (orm.SHOWN_BODY - 22) + b" " + key.encode())
+        echo = json_answer(error_body(f"no user for {own} and {own}", 401), 401)  # which hung the call
+        for item, settings, kind, words in [
+            (stalled, {"timeout": 0.2}, ProviderError, "its body did not come: no data"),
+            (zipped, {}, ProviderError, "its body is encoded as gzip"), (torn, {"api_key": key}, Odd, "hidden"),
+            (echo, {"api_key": own}, AuthenticationError, "no user for"),
+        ]:  # fmt: skip
+            with self.assertRaisesRegex(kind, words) as raised:
+                self.llm(self.serve(item), **settings).complete("x")
+            self.assertNotIn("SECRETKEY", str(raised.exception))
 
 
 class ConnectTests(Case):
-    def listener(self, backlog=1):
-        listener = socket.create_server(("127.0.0.1", 0), backlog=backlog)
-        self.addCleanup(listener.close)
-        return listener, f"127.0.0.1:{listener.getsockname()[1]}"
-
-    def test_a_proxy_that_never_answers_connect_hung_the_call(self):
-        _, proxy = self.listener()
-        with mock.patch.dict(os.environ, {"HTTPS_PROXY": f"http://{proxy}"}):
-            llm = Llm(api_key=KEY, log=False, connect_timeout=0.2, max_retries=0)
-            with self.assertRaisesRegex(APITimeoutError, "no connection to the proxy .* within 0.2 s") as raised:
-                llm.complete("hi")
-        self.assertFalse(raised.exception.sent)
-
     def test_a_proxy_that_trickles_its_head_hung_the_call(self):
         def trickle():
             sock, _ = listener.accept()
@@ -2123,41 +1586,23 @@ class ConnectTests(Case):
                     sock.sendall(b"HTTP/1.1 100 x\r\n\r\n")
                     time.sleep(0.02)
 
-        listener, proxy = self.listener()
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
         threading.Thread(target=trickle, daemon=True).start()
-        with mock.patch.dict(os.environ, {"HTTPS_PROXY": f"http://{proxy}"}):
+        proxy = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with mock.patch.dict(os.environ, {"HTTPS_PROXY": proxy}):
             llm = Llm(api_key=KEY, log=False, deadline=0.2, max_retries=0)
             with self.assertRaisesRegex(APITimeoutError, "within 0.2 s"):
                 llm.complete("hi")
 
     def test_a_dead_first_address_used_up_the_time_of_the_second(self):
-        full, _ = self.listener(backlog=0)
-        for _ in range(8):  # the queue of a listener that never accepts
-            waiting = socket.socket()
-            self.addCleanup(waiting.close)
-            waiting.setblocking(False)
-            waiting.connect_ex(full.getsockname())
         server = self.serve(json_answer(answer()))
-        addresses = full.getsockname(), ("127.0.0.1", server.port)
+        addresses = busy_address(self), ("127.0.0.1", server.port)
         both = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", address) for address in addresses]
         with mock.patch("socket.getaddrinfo", return_value=both):
             began = time.monotonic()
             self.assertEqual(self.llm(server, connect_timeout=1.0).complete("hi").content, "Hello")
         self.assertLess(time.monotonic() - began, 0.9)
-
-    def test_two_kept_connections_that_died_unseen_made_three_posts(self):
-        def drop(seen):
-            return Pieces(end="close")
-
-        server = self.serve(json_answer(answer()), json_answer(answer()), drop, drop)
-        llm = self.llm(server)
-        llm.complete("one")
-        first = llm._session.transport._take()
-        llm.complete("two")
-        llm._session.transport._keep(first)
-        with self.assertRaises(APIConnectionError):
-            llm.complete("three")
-        self.assertEqual(len(server.requests), 4)
 
     def test_idle_connections_that_nobody_took_stayed_open(self):
         server = self.serve(*[json_answer(answer())] * 3)
@@ -2169,16 +1614,6 @@ class ConnectTests(Case):
         old.idle_since -= orm.IDLE_LIMIT + 1
         llm.complete("three")
         self.assertEqual((old.sock.fileno(), len(llm._session.transport._idle)), (-1, 1))
-
-    def test_empty_events_for_ever_kept_the_call_waiting(self):
-        def heartbeat():
-            return Pieces(SSE_HEAD, *[framed(b"data:\n\n"), 0.02] * 100, end="hang")
-
-        for way in WAYS:
-            with self.subTest(way.__name__):
-                server = self.serve(heartbeat())
-                with self.assertRaises(APITimeoutError):
-                    way(self.llm(server, timeout=0.2))
 
 
 # --- Tools, schemas, attachments, many prompts ----------------------------------------------
@@ -2242,25 +1677,17 @@ MOMENT = datetime.datetime(2026, 11, 27, 8, tzinfo=datetime.timezone.utc)
 
 # (hint, its schema, decoded JSON that fits, what is built of it)
 TYPE_CASES = [
-    (str, TEXT, "a", "a"),
-    (int, INT, 3.0, 3),
-    (float, NUMBER, 3, 3.0),
-    (bool, {"type": "boolean"}, True, True),
-    (Any, {}, {"a": [1]}, {"a": [1]}),
-    (Optional[int], {"anyOf": [INT, NULL]}, None, None),
-    (Optional[int], {"anyOf": [INT, NULL]}, 2, 2),
-    (Union[Place, List[Unit]], None, ["celsius"], [Unit.C]),
+    (str, TEXT, "a", "a"), (int, INT, 3.0, 3), (float, NUMBER, 3, 3.0), (bool, {"type": "boolean"}, True, True),
+    (Any, {}, {"a": [1]}, {"a": [1]}), (Optional[int], {"anyOf": [INT, NULL]}, None, None),
+    (Optional[int], {"anyOf": [INT, NULL]}, 2, 2), (Union[Place, List[Unit]], None, ["celsius"], [Unit.C]),
     (Union[Place, List[Unit]], None, {"city": "Oslo"}, Place("Oslo")),
-    (list, {"type": "array", "items": {}}, [1, "a"], [1, "a"]),
-    (List[str], TEXTS, ["a"], ["a"]),
-    (Sequence[str], TEXTS, ["a"], ["a"]),
-    (Set[str], TEXTS, ["a", "a"], {"a"}),
+    (list, {"type": "array", "items": {}}, [1, "a"], [1, "a"]), (List[str], TEXTS, ["a"], ["a"]),
+    (Sequence[str], TEXTS, ["a"], ["a"]), (Set[str], TEXTS, ["a", "a"], {"a"}),
     (Tuple[str, ...], TEXTS, ["a", "b"], ("a", "b")),
     (Tuple[int, int], {"type": "array", "items": INT, "minItems": 2, "maxItems": 2}, [1, 2], (1, 2)),
     (dict, {"type": "object", "additionalProperties": True}, {"a": 1}, {"a": 1}),
     (Dict[str, int], {"type": "object", "additionalProperties": INT}, {"a": 1}, {"a": 1}),
-    (Dict[int, Unit], None, {"1": "celsius"}, {1: Unit.C}),
-    (Dict[Unit, Any], None, {"celsius": 1}, {Unit.C: 1}),
+    (Dict[int, Unit], None, {"1": "celsius"}, {1: Unit.C}), (Dict[Unit, Any], None, {"celsius": 1}, {Unit.C: 1}),
     (Mapping[str, int], {"type": "object", "additionalProperties": INT}, {"a": 1}, {"a": 1}),
     (Literal["a", 1], {"type": ["string", "integer"], "enum": ["a", 1]}, 1, 1),
     (Literal[Unit.C], {"type": "string", "enum": ["celsius"]}, "celsius", Unit.C),
@@ -2272,34 +1699,25 @@ TYPE_CASES = [
     (datetime.time, {**TEXT, "format": "time"}, "08:30", datetime.time(8, 30)),
     (Decimal, {"type": ["number", "string"]}, "1.10", Decimal("1.10")),
     (Decimal, {"type": ["number", "string"]}, 1.1, Decimal("1.1")),
-    (uuid.UUID, {**TEXT, "format": "uuid"}, str(uuid.UUID(int=7)), uuid.UUID(int=7)),
-    (Path, TEXT, "a/b", Path("a/b")),
+    (uuid.UUID, {**TEXT, "format": "uuid"}, str(uuid.UUID(int=7)), uuid.UUID(int=7)), (Path, TEXT, "a/b", Path("a/b")),
     (Union[datetime.date, str], None, "soon", "soon"),
-]
+]  # fmt: skip
 BAD_HINTS = [bytes, complex, Callable, 5, Node, datetime.timedelta, List[bytes], Dict[str, Node]]
 BAD_HINTS += [Grid, Pairs, Literal[b"a"], Tuple[str, int]]
 
 # (hint or schema, decoded JSON, what the misfit says)
 MISFITS = [
-    (int, True, "the answer is true, not of type integer"),
-    (int, 1.5, "not of type integer"),
-    (float, "1", "not of type number"),
-    (float, True, "not of type number"),
-    (str, None, "the answer is null, not of type string"),
-    (List[str], ["a", 1], "[1] is 1, not of type string"),
-    (Place, {}, "the answer lacks 'city'"),
-    (Place, {"city": "a", "tags": [None]}, "tags[0] is null"),
-    (Place, {"city": "a", "town": 1}, "town is not allowed"),
-    (Unit, "kelvin", "not one of ['celsius', 'fahrenheit']"),
-    (Optional[int], "x", "not of type"),
-    (Dict[str, Place], {"a": {"city": 1}}, "a.city is 1"),
-    ({"const": 1}, 2, "not one of [1]"),
-    ({"$ref": "#/$defs/a~1b", "$defs": {"a/b": TEXT}}, 1, "not of type string"),
+    (int, True, "the answer is true, not of type integer"), (int, 1.5, "not of type integer"),
+    (float, "1", "not of type number"), (float, True, "not of type number"),
+    (str, None, "the answer is null, not of type string"), (List[str], ["a", 1], "[1] is 1, not of type string"),
+    (Place, {}, "the answer lacks 'city'"), (Place, {"city": "a", "tags": [None]}, "tags[0] is null"),
+    (Place, {"city": "a", "town": 1}, "town is not allowed"), (Unit, "kelvin", "not one of ['celsius', 'fahrenheit']"),
+    (Optional[int], "x", "not of type"), (Dict[str, Place], {"a": {"city": 1}}, "a.city is 1"),
+    ({"const": 1}, 2, "not one of [1]"), ({"$ref": "#/$defs/a~1b", "$defs": {"a/b": TEXT}}, 1, "not of type string"),
     ({"allOf": [{"required": ["a"]}, {"required": ["b"]}]}, {"a": 1}, "lacks 'b'"),
-    ({"oneOf": [TEXT, INT]}, [], "not of type"),
-    ({"type": ["string", "null"]}, 1, "not of type ['string', 'null']"),
+    ({"oneOf": [TEXT, INT]}, [], "not of type"), ({"type": ["string", "null"]}, 1, "not of type ['string', 'null']"),
     ({"properties": {"a": {"$ref": "#"}}, "additionalProperties": False}, {"a": {"b": 1}}, "a.b is not allowed"),
-]
+]  # fmt: skip
 
 
 def forecast(place: Place, days: int = 3, unit: Unit = Unit.C, *, mood: Literal["good", "bad"] = "good"):
@@ -2345,26 +1763,25 @@ class SchemaTests(Case):
     def test_texts_that_are_not_what_a_hint_wants_are_told_to_the_model(self):
         def meet(day: datetime.date = None, price: Decimal = None, id: uuid.UUID = None):
             """Meet."""
+            return str(day)
 
-        for arguments in ({"day": "soon"}, {"price": "much"}, {"id": "x"}):
+        for arguments, words in [
+            ({"day": "soon"}, "Error: ValueError: "), ({"price": "much"}, "Error: ValueError: "),
+            ({"id": "x"}, "Error: ValueError: "), ({"day": "2026-11-25"}, "2026-11-25"),
+        ]:  # fmt: skip
             server = self.serve(asking(json.dumps(arguments), name="meet"), reply("Done"))
             self.llm(server).complete("hi", tools=[meet])
-            self.assertTrue(said(server)[0].startswith("Error: ValueError: "), said(server))
+            self.assertTrue(said(server)[0].startswith(words), said(server))
 
     def test_a_misfit_is_told_with_its_place(self):
         for wanted, value, words in MISFITS:
             schema = wanted if isinstance(wanted, dict) else orm.shape_of_hint(wanted).schema
             self.assertIn(words, orm.schema_problem(value, schema), (wanted, value))
-
-    def test_what_other_keywords_say_is_left_to_the_model(self):
-        for schema, value in [
-            ({"type": "integer", "minimum": 5}, 1),
-            ({"type": "object", "properties": {"a": INT}}, {"b": 1}),
-            ({}, None),
-            (True, 1),
-            ({"enum": [1, None]}, None),
+        for schema, value in [  # what other keywords say is left to the model
+            ({"type": "integer", "minimum": 5}, 1), ({"type": "object", "properties": {"a": INT}}, {"b": 1}),
+            ({}, None), (True, 1), ({"enum": [1, None]}, None),
             ({"$ref": "#/$defs/x", "$defs": {"x": {"anyOf": [INT, {"$ref": "#/$defs/y"}]}, "y": TEXT}}, "a"),
-        ]:
+        ]:  # fmt: skip
             self.assertEqual(orm.schema_problem(value, schema), "", schema)
 
     def test_the_definition_of_a_function(self):
@@ -2431,23 +1848,18 @@ class SchemaTests(Case):
             """Refuse."""
 
         llm = self.llm(self.serve())
-        for tools, words in [
-            ([lambda x: x], "'<lambda>' is no function name"),
-            ([positional], "by position only"),
-            ([unreadable], "can't be read"),
-            ([max], "no signature found for builtin"),
+        for tools, words, *more in [
+            ([lambda x: x], "'<lambda>' is no function name"), ([positional], "by position only"),
+            ([unreadable], "can't be read"), ([max], "no signature found for builtin"),
             ([note, functools.wraps(note)(forecast)], "two are called note"),
             ([note, {"type": "function", "function": {"name": "note"}}], "two are called note"),
-            (["forecast"], "tools[0] is a str"),
-            (forecast, "tools is a function"),
-        ]:
+            (["forecast"], "tools[0] is a str"), (forecast, "tools is a function"),
+            *(([forecast], "max_tool_rounds", rounds) for rounds in (0, "3", True)),
+        ]:  # fmt: skip
             for ask in (llm.complete, llm.stream):
                 with self.subTest(words), self.assertRaises(ConfigError) as caught:
-                    ask("hi", tools=tools)
+                    ask("hi", tools=tools, **({"max_tool_rounds": more[0]} if more else {}))
                 self.assertIn(words, str(caught.exception))
-        for rounds in (0, "3", True):
-            with self.assertRaises(ConfigError):
-                llm.complete("hi", tools=[forecast], max_tool_rounds=rounds)
 
 
 def reply(content=None, calls=(), finish=None, native=None, headers=(), **message):
@@ -2455,30 +1867,26 @@ def reply(content=None, calls=(), finish=None, native=None, headers=(), **messag
     finish = finish or ("tool_calls" if calls else "stop")
     made = [
         {
-            "index": i,
-            "id": (*call, f"call-{i}")[2],
-            "type": "function",
+            "index": i, "id": (*call, f"call-{i}")[2], "type": "function",
             "function": dict(zip(("name", "arguments"), call)),
         }
         for i, call in enumerate(calls)
-    ]
+    ]  # fmt: skip
     whole = answer(content, finish, **message, **({"tool_calls": made} if made else {}))
     whole["choices"][0]["native_finish_reason"] = native
 
     def send(seen):
         if not seen.json.get("stream"):
             return json_answer(whole, headers=headers)
-        parts = [event(chunk(content, delta=message))]
+        parts = [chunk(content, delta=message)]
         for call in made:
-            text = call["function"]["arguments"]
-            parts.append(
-                event(chunk(delta={"tool_calls": [{**call, "function": {**call["function"], "arguments": text[:3]}}]}))
-            )
+            text, name = call["function"]["arguments"], call["function"]["name"]
+            parts.append(chunk(delta={"tool_calls": [{**call, "function": {"name": name, "arguments": text[:3]}}]}))
             rest = {"index": call["index"], "function": {"arguments": text[3:]}}
-            parts.append(event(chunk(delta={"tool_calls": [rest]})))
+            parts.append(chunk(delta={"tool_calls": [rest]}))
         end = chunk("", finish, usage=whole["usage"])
         end["choices"][0]["native_finish_reason"] = native
-        return sse_answer(*parts, event(end), DONE)
+        return sse_answer(*map(event, [*parts, end]), DONE)
 
     return send
 
@@ -2561,23 +1969,15 @@ class ToolTests(Case):
 
     def test_what_models_do_wrong_is_told_to_them(self):
         for arguments, words in [
-            ("", "lacks 'text'"),
-            ("  ", "lacks 'text'"),
-            ("null", "lacks 'text'"),
-            ('{"text": "a"', "Error: "),
-            ("{'text': 'a'}", "Error: "),
-            ('__import__("os").abort()', "Error: "),
-            ('"{}"', "not of type object"),
-            ("[" * 100_000, "Error: "),
-            ('{"text": 1}', "text is 1, not of type string"),
+            ("", "lacks 'text'"), ("  ", "lacks 'text'"), ("null", "lacks 'text'"), ('{"text": "a"', "Error: "),
+            ("{'text': 'a'}", "Error: "), ('__import__("os").abort()', "Error: "), ('"{}"', "not of type object"),
+            ("[" * 100_000, "Error: "), ('{"text": 1}', "text is 1, not of type string"),
             ('{"text": "a", "count": "2"}', 'count is "2", not of type integer'),
-            ('{"text": "a", "size": 2}', "size is not allowed"),
-            ('{"text": "a", "count": 2.0}', "aa"),
-            ('\n{"text": "a"}\n', "a"),
-            ('{"text": "\\ud83d"}', "\ud83d"),
-        ]:
+            ('{"text": "a", "size": 2}', "size is not allowed"), ('{"text": "a", "count": 2.0}', "aa"),
+            ('\n{"text": "a"}\n', "a"), ('{"text": "\\ud83d"}', "\ud83d"),
+        ]:  # fmt: skip
             with self.subTest(arguments[:30]):
-                server = self.serve(asking(arguments), reply("Done"))
+                server = self.serve(asking(arguments, finish="stop"), reply("Done"))  # a stop with calls runs them
                 self.llm(server).complete("hi", tools=[note])
                 self.assertIn(words, said(server)[0])
                 self.assertEqual(said(server)[0].startswith("Error: "), len(words) > 2)
@@ -2633,25 +2033,17 @@ class ToolTests(Case):
         self.assertEqual((seen, said(server)), ([threading.current_thread()], ["null"]))
 
     def test_an_async_callable_failed_where_a_loop_ran(self):
+        def later() -> Any:
+            """Return a coroutine, as a decorated one does."""
+            return asyncio.sleep(0, "slept")
+
         async def ask(tool):
             server = self.serve(asking("{}", name=orm.function_name(tool)), reply("Done"))
             self.llm(server).complete("hi", tools=[tool])
             return said(server)
 
-        for tool in (Counter(), acount):
-            self.assertEqual(asyncio.run(ask(tool)), ["2"])
-
-    def test_a_function_that_returned_a_coroutine_failed_where_a_loop_ran(self):
-        def later() -> Any:
-            """Return a coroutine, as a decorated one does."""
-            return asyncio.sleep(0, "slept")
-
-        async def ask():
-            server = self.serve(asking("", name="later"), reply("Done"))
-            self.llm(server).complete("hi", tools=[later])
-            return said(server)
-
-        self.assertEqual(asyncio.run(ask()), ["slept"])
+        for tool, words in [(Counter(), "2"), (acount, "2"), (later, "slept")]:
+            self.assertEqual(asyncio.run(ask(tool)), [words])
 
     def test_a_deadline_did_not_bound_functions(self):
         ended = []
@@ -2667,48 +2059,43 @@ class ToolTests(Case):
             """End late."""
             time.sleep(0.3)
 
-        for tool, count in [(endless, 1), (endless, 2), (slow, 1), (slow, 2)]:
-            for way, ask in DOORS.items():
-                with self.subTest(f"{way} {tool.__name__} {count}"):
-                    server, began = self.serve(asking(*[""] * count, name=tool.__name__)), time.monotonic()
-                    with self.assertRaisesRegex(APITimeoutError, r"the deadline of 0\.1 s has passed") as caught:
-                        ask(self.llm(server, deadline=0.1), tools=[tool])
-                    self.assertLess(time.monotonic() - began, 0.7)
-                    self.assertEqual(caught.exception.partial.usage.total_tokens, 5)
+        def run(tool, count, ask):
+            server, began = self.serve(*[asking(*[""] * count, name=tool.__name__)] * 2), time.monotonic()
+            with self.assertRaisesRegex(APITimeoutError, r"the deadline of 0\.2 s has passed") as caught:
+                ask(self.llm(server, deadline=0.2), tools=[tool])
+            self.assertLess(time.monotonic() - began, 0.9)
+            self.assertEqual((caught.exception.partial.usage.total_tokens, len(server.requests)), (5, 1))
+
+        jobs = itertools.product((endless, slow), (1, 2), DOORS.values())
+        at_once(*(functools.partial(run, *job) for job in jobs))
         self.assertTrue(wait_until(lambda: len(ended) == 18, 2), ended)
 
     def test_an_error_in_a_later_round_lost_what_the_earlier_ones_did(self):
-        for script, tokens, text in [
-            ([json_answer(error_body("no", 400), 400)], 5, ""),
-            ([sse_answer(event(chunk("Hal")), end="close", last=b"")], 5, "Hal"),
-        ]:
-            server = self.serve(asking('{"text": "a"}'), *script)
-            stream = self.llm(server).stream("hi", tools=[note])
-            with self.assertRaises(OpenRouterError) as caught:
-                list(stream)
-            for partial in (caught.exception.partial, stream.partial):
-                self.assertEqual((partial.usage.total_tokens, partial.content), (tokens, text))
-                self.assertEqual([m["role"] for m in partial.rounds], ["assistant", "tool"])
+        for ending, kind, text, cost in [
+            (json_answer(error_body("no", 402), 402), InsufficientCreditsError, "", 0.5), (reply(""), None, "", 1.0),
+            (sse_answer(event(chunk("Hal")), end="close", last=b""), StreamInterruptedError, "Hal", 0.5),
+        ]:  # fmt: skip
+            for way in ("stream", "async for", "complete"):
+                with self.subTest(f"{way} {kind}"):
+                    server, seen = self.serve(asking("", name="look"), ending), []
 
-    def test_what_was_partial_counted_a_round_twice_while_its_functions_ran(self):
-        seen = []
+                    def look() -> None:
+                        """Look; what was partial then counted a round twice."""
+                        seen.append(stream and stream.partial)  # noqa: B023
 
-        def look() -> None:
-            """Look."""
-            seen.append(stream.partial)
-
-        server = self.serve(asking("", name="look"), json_answer(error_body("no", 402), 402))
-        stream = self.llm(server).stream("hi", tools=[look])
-        with self.assertRaises(InsufficientCreditsError) as caught:
-            list(stream)
-        self.assertEqual((seen[0].usage.total_tokens, seen[0].cost), (5, 0.5))
-        partial = caught.exception.partial
-        self.assertEqual([m["role"] for m in partial.messages], ["assistant", "tool", "assistant"])
-        self.assertEqual((partial.message, partial.cost), ({"role": "assistant", "content": ""}, 0.5))
+                    llm = self.llm(server, max_retries=2)
+                    stream = llm.stream("hi", tools=[look]) if way == "stream" else None
+                    error = outcome(lambda: list(stream) if stream else DOORS[way](llm, tools=[look]))  # noqa: B023
+                    self.assertEqual((llm.usage.cost, len(server.requests)), (cost, 2))
+                    if stream:
+                        self.assertEqual((seen[0].usage.total_tokens, seen[0].cost), (5, 0.5))
+                    if kind:
+                        self.assertIsInstance(error, kind)
+                        self.assertEqual((error.partial.usage.total_tokens, error.partial.content), (5, text))
+                        self.assertEqual([m["role"] for m in error.partial.rounds], ["assistant", "tool"])
+                        self.assertEqual(error.partial.message, {"role": "assistant", "content": text})
 
     def test_context_variables_are_those_of_the_caller(self):
-        import contextvars
-
         variable = contextvars.ContextVar("variable", default="none")
 
         def plain() -> str:
@@ -2719,26 +2106,12 @@ class ToolTests(Case):
             """Look."""
             return variable.get()
 
-        for way, ask in DOORS.items():
-            for tool in (plain, later):
-                with self.subTest(f"{way} {tool.__name__}"):
-                    server = self.serve(asking("", "", name=tool.__name__), reply("Done"))
-                    variable.set("mine")
-                    ask(self.llm(server), tools=[tool])
-                    self.assertEqual(said(server), ["mine", "mine"])
-
-    def test_an_exception_that_can_t_be_shown_ended_the_call(self):
-        class Broken(Exception):
-            def __str__(self):
-                raise KeyError
-
-        def fail() -> None:
-            """Fail."""
-            raise Broken
-
-        server = self.serve(asking("", name="fail"), reply("Done"))
-        self.llm(server).complete("hi", tools=[fail])
-        self.assertEqual(said(server), ["Error: Broken"])
+        for (way, ask), tool in itertools.product(DOORS.items(), (plain, later)):
+            with self.subTest(f"{way} {tool.__name__}"):
+                server = self.serve(asking("", "", name=tool.__name__), reply("Done"))
+                variable.set("mine")
+                ask(self.llm(server), tools=[tool])
+                self.assertEqual(said(server), ["mine", "mine"])
 
     def test_an_exit_in_a_task_of_a_coroutine_hung_the_call(self):
         async def leave() -> None:
@@ -2754,13 +2127,13 @@ class ToolTests(Case):
     def test_a_late_coroutine_left_a_loop_behind(self):
         def late() -> Any:
             """Return a coroutine when nobody waits any more."""
-            time.sleep(0.15)
+            time.sleep(0.1)
             return asyncio.sleep(0)
 
         server = self.serve(asking("", "", name="late"))
         with self.assertRaises(APITimeoutError):
             self.llm(server, deadline=0.05).complete("hi", tools=[late])
-        time.sleep(0.2)
+        time.sleep(0.1)
         ours = [t for t in threading.enumerate() if t.name == "openrouter_min"]
         self.assertTrue(wait_until(lambda: not any(t.is_alive() for t in ours), 2), ours)
 
@@ -2781,34 +2154,26 @@ class ToolTests(Case):
         self.assertEqual((done.content, done.tool_calls[0].name), ("Found", "openrouter:web_search"))
 
     def test_what_a_function_returns_or_raises_goes_back_as_text(self):
-        loop: list = []
-        loop.append(loop)
-
         class Shy(Exception):
             def __str__(self):
                 return "nobody"
 
+        class Broken(Exception):
+            def __str__(self):
+                raise KeyError
+
+        loop: list = []
+        loop.append(loop)
         for value, words in [
-            ("plain", "plain"),
-            ("", ""),
-            (None, "null"),
-            (7, "7"),
-            ({"a": [1, "å"]}, '{"a": [1, "å"]}'),
-            (Place("Oslo"), '{"city": "Oslo", "country": null, "tags": [], "noted": 0.0}'),
-            (Unit.C, '"celsius"'),
-            ({1}, "[1]"),
-            (Path("a"), '"a"'),
-            (b"\xff", "\"b'\\\\xff'\""),
-            (float("nan"), "NaN"),
-            ("\ud800", "\ud800"),
+            ("plain", "plain"), ("", ""), (None, "null"), (7, "7"), ({"a": [1, "å"]}, '{"a": [1, "å"]}'),
+            (Place("Oslo"), '{"city": "Oslo", "country": null, "tags": [], "noted": 0.0}'), (Unit.C, '"celsius"'),
+            ({1}, "[1]"), (Path("a"), '"a"'), (b"\xff", "\"b'\\\\xff'\""), (float("nan"), "NaN"), ("\ud800", "\ud800"),
             (loop, "Error: ValueError: Circular reference detected"),
-            ({(1, 2): 3}, "Error: TypeError: keys must be str"),
-            (KeyError("x"), "Error: KeyError: 'x'"),
-            (Shy(), "Error: Shy: nobody"),
-            (RecursionError("deep"), "Error: RecursionError: deep"),
-            (asyncio.TimeoutError(), "Error: TimeoutError: "),
+            ({(1, 2): 3}, "Error: TypeError: keys must be str"), (KeyError("x"), "Error: KeyError: 'x'"),
+            (Shy(), "Error: Shy: nobody"), (Broken(), "Error: Broken"),
+            (RecursionError("deep"), "Error: RecursionError: deep"), (asyncio.TimeoutError(), "Error: TimeoutError: "),
             (ConfigError("bad", hint="mend it"), "Error: ConfigError: bad"),
-        ]:
+        ]:  # fmt: skip
 
             def give() -> Any:
                 """Give."""
@@ -2816,7 +2181,7 @@ class ToolTests(Case):
                     raise value  # noqa: B023
                 return value  # noqa: B023
 
-            with self.subTest(repr(value)):
+            with self.subTest(type(value)):
                 server = self.serve(asking("", name="give"), reply("Done"))
                 self.assertEqual(self.llm(server).complete("hi", tools=[give]).content, "Done")
                 self.assertEqual(said(server)[0][: len(words)], words)
@@ -2829,11 +2194,6 @@ class ToolTests(Case):
                     with mock.patch.object(orm.Tool, "arguments", side_effect=AssertionError):
                         done = ask(self.llm(server), tools=[note])
                     self.assertEqual((done.truncated, done.tool_calls[0].name, done.rounds), (True, "note", []))
-
-    def test_a_stop_with_calls_runs_them(self):
-        for finish in ("stop", "weird"):
-            server = self.serve(asking('{"text": "a"}', finish=finish), reply("Done"))
-            self.assertEqual(self.llm(server).complete("hi", tools=[note]).content, "Done")
 
     def test_a_model_that_never_stops_is_stopped(self):
         for rounds, ask in zip((None, 1, 2, 3, 2, 1), DOORS.values()):
@@ -2867,23 +2227,6 @@ class ToolTests(Case):
                 self.llm(server, **settings).complete("hi", tools=[note], **params)
                 self.assertEqual([r.json["tool_choice"] for r in server.requests], [choice, then, then])
 
-    def test_a_later_round_that_fails_raises_its_own_error(self):
-        cut = sse_answer(event(chunk("Hal")), end="close", last=b"")
-        for ending, kind in [
-            (json_answer(error_body("no", 402), 402), InsufficientCreditsError),
-            (cut, StreamInterruptedError),
-            (reply(""), None),
-        ]:
-            for way in ("stream", "async for", "complete"):
-                server = self.serve(asking('{"text": "a"}'), ending)
-                llm = self.llm(server, max_retries=2)
-                with self.subTest(f"{way} {kind}"), contextlib.ExitStack() as stack:
-                    caught = kind and stack.enter_context(self.assertRaises(kind))
-                    DOORS[way](llm, tools=[note])
-                if kind is StreamInterruptedError:
-                    self.assertEqual(caught.exception.partial.content, "Hal")
-                self.assertEqual((llm.usage.cost, len(server.requests)), (1.0 if kind is None else 0.5, 2))
-
     def test_a_round_is_retried_and_falls_back_like_any_call(self):
         busy = json_answer(error_body("busy", 503), 503)
         script = [busy, asking('{"text": "a"}'), busy, busy, reply("Done")]
@@ -2895,43 +2238,25 @@ class ToolTests(Case):
         self.assertEqual([r.json["models"] for r in server.requests], [["a/b", "c/d"]] * 5)
         self.assertEqual(said(server), ["a"])
 
-    def test_a_function_may_take_longer_than_timeout(self):
-        def slow() -> str:
-            """Wait."""
-            time.sleep(0.3)
-            return "ok"
-
-        server = self.serve(asking("", name="slow"), reply("Done"))
-        self.assertEqual(self.llm(server, timeout=0.2).complete("hi", tools=[slow]).content, "Done")
-
     def test_times_are_those_of_all_rounds_and_an_unknown_cost_makes_the_sum_unknown(self):
-        def late(seen):
-            time.sleep(0.08)
-            return asking('{"text": "a"}')(seen)
+        def slow() -> None:
+            """Wait longer than timeout."""
+            time.sleep(0.25)
 
         def free(seen):
             body = answer("Done")
             del body["usage"]["cost"]
             return json_answer(body)
 
-        done = DOORS["stream"](self.llm(self.serve(late, reply("Done"))), tools=[note])
-        self.assertGreaterEqual(min(done.latency_ms, done.first_token_ms), 75)
+        def late(seen):
+            time.sleep(0.05)
+            return asking("", name="slow")(seen)
+
+        done = DOORS["stream"](self.llm(self.serve(late, reply("Done")), timeout=0.2), tools=[slow])
+        self.assertGreaterEqual(min(done.latency_ms, done.first_token_ms), 45)
         done = self.llm(self.serve(asking('{"text": "a"}'), free)).complete("hi", tools=[note])
         self.assertEqual((done.cost, done.cost_source, done.usage.total_tokens), (None, None, 10))
         self.assertEqual((done.usage.cost, done.usage.unpriced), (0.5, 1))
-
-    def test_the_deadline_holds_for_all_rounds(self):
-        def slow() -> None:
-            """Wait."""
-            time.sleep(0.15)
-
-        for way in ("complete", "async for"):
-            llm = self.llm(self.serve(*[asking("", name="slow")] * 9), deadline=0.2, max_retries=2)
-            began = time.monotonic()
-            with self.assertRaises(APITimeoutError) as caught:
-                DOORS[way](llm, tools=[slow])
-            self.assertIn("the deadline of 0.2 s has passed", str(caught.exception))
-            self.assertLess(time.monotonic() - began, 1)
 
     def test_each_round_is_a_row_and_one_action(self):
         path = self.folder() / "log.db"
@@ -2999,7 +2324,14 @@ class ToolTests(Case):
             began = time.monotonic()
             self.assertLess(asyncio.run(leave(llm, tool)) - began, 1)
 
-    def test_close_of_the_client_did_not_end_a_round_in_which_functions_ran(self):
+    def test_functions_of_the_settings_could_not_be_left_out_of_a_call(self):
+        for params, answers in [({}, 2), ({"tools": []}, 1), ({"tools": None}, 1), ({"tools": [DICT_TOOL]}, 1)]:
+            server = self.serve(*[asking('{"text": "a"}'), reply("Done")][:answers])
+            llm = self.llm(server, params={"tools": [note]})
+            self.assertEqual(len(llm.complete("hi", **params).tool_calls), 2 - answers)
+            self.assertEqual(server.requests[0].json["tools"], params.get("tools", [orm.Tool.of(note).definition]))
+
+    def test_close_did_not_end_a_round_in_which_functions_ran(self):
         async def close() -> str:
             """Close."""
             llm.close()
@@ -3009,33 +2341,19 @@ class ToolTests(Case):
             """Close."""
             llm.close()
 
-        for tool in (close, close_and_go_on):
-            for way in ("complete", "async for"):
-                llm = self.llm(self.serve(asking("", name=tool.__name__)))
-                began = time.monotonic()
-                with self.subTest(f"{way} {tool.__name__}"), self.assertRaises(StreamInterruptedError) as caught:
-                    DOORS[way](llm, tools=[tool])
-                self.assertEqual(caught.exception.partial.tool_calls[0].name, tool.__name__)
-                self.assertLess(time.monotonic() - began, 1.5)
-                self.assertEqual(llm._session.running, set())
-
-    def test_functions_of_the_settings_could_not_be_left_out_of_a_call(self):
-        for params, answers in [({}, 2), ({"tools": []}, 1), ({"tools": None}, 1), ({"tools": [DICT_TOOL]}, 1)]:
-            server = self.serve(*[asking('{"text": "a"}'), reply("Done")][:answers])
-            llm = self.llm(server, params={"tools": [note]})
-            self.assertEqual(len(llm.complete("hi", **params).tool_calls), 2 - answers)
-            self.assertEqual(server.requests[0].json["tools"], params.get("tools", [orm.Tool.of(note).definition]))
-
-    def test_a_stream_closed_in_a_round_asks_no_more(self):
         def leave() -> None:
             """Leave."""
             stream.close()
 
-        server = self.serve(asking("", name="leave"))
-        stream = self.llm(server).stream("hi", tools=[leave])
-        with self.assertRaises(StreamInterruptedError):
-            list(stream)
-        self.assertEqual(len(server.requests), 1)
+        for tool, way in itertools.product((close, close_and_go_on, leave), ("complete", "async for")):
+            server = self.serve(asking("", name=tool.__name__))
+            llm, began = self.llm(server), time.monotonic()
+            stream = llm.stream("hi", tools=[tool])
+            with self.subTest(f"{way} {tool.__name__}"), self.assertRaises(StreamInterruptedError) as caught:
+                streamed(stream) if tool is leave else DOORS[way](llm, tools=[tool])
+            self.assertEqual(caught.exception.partial.tool_calls[0].name, tool.__name__)
+            self.assertLess(time.monotonic() - began, 1.5)
+            self.assertEqual((llm._session.running, len(server.requests)), (set(), 1))
 
     def test_the_stream_yields_the_text_of_all_rounds(self):
         server = self.serve(reply("Let me see. ", [("note", '{"text": "a"}')]), reply("Done"))
@@ -3054,10 +2372,8 @@ class StructuredTests(Case):
     def test_a_hint_that_is_no_object_goes_inside_one(self):
         for hint, text, parsed in [
             (List[Place], '{"value": [{"city": "Oslo"}]}', [Place("Oslo")]),
-            (List[Place], '[{"city": "Oslo"}]', [Place("Oslo")]),
-            (int, '{"value": 7}', 7),
-            (Unit, '"celsius"', Unit.C),
-        ]:
+            (List[Place], '[{"city": "Oslo"}]', [Place("Oslo")]), (int, '{"value": 7}', 7), (Unit, '"celsius"', Unit.C),
+        ]:  # fmt: skip
             server = self.serve(reply(text))
             self.assertEqual(self.llm(server).complete("hi", schema=hint).parsed, parsed)
             sent = server.requests[0].json["response_format"]["json_schema"]["schema"]
@@ -3092,36 +2408,15 @@ class StructuredTests(Case):
                 self.assertEqual((done.parsed, json.loads(done.content)), (trip, TRIP))
                 self.assertIs(type(done.parsed.budget), float)
 
-    def test_fences_and_all_kinds_of_json(self):
-        for text in [
-            '{"a": 1}',
-            ' \n{"a": 1}\n',
-            '```json\n{"a": 1}\n```',
-            '```\n{"a": 1}```',
-            '```json\n{"a": 1}',
-            'It is {"a": 1}, as asked.',
-            'Here it is:\n```JSON\n{"a": 1}\n```\nAnything else?',
-            '```json {"a": 1} ```',
-            '```sh\nls\n```\nThen:\n```json\n{"a": 1}\n```',
-        ]:
-            with self.subTest(text):
-                done = self.llm(self.serve(reply(text))).complete("hi", schema=ANY_OBJECT)
-                self.assertEqual((done.parsed, done.content), ({"a": 1}, text))
+    def test_all_kinds_of_json(self):
         fenced = '{"a": 1, "text": "```py\\nx\\n```"}'
-        for text in (fenced, f"```json\n{fenced}\n```"):
-            done = self.llm(self.serve(reply(text))).complete("hi", schema=ANY_OBJECT)
-            self.assertEqual(done.parsed, json.loads(fenced))
-        for text, schema, value in [("null", {}, None), ("[1]", {"items": INT}, [1]), ('"x"', TEXT, "x")]:
-            self.assertEqual(self.llm(self.serve(reply(text))).complete("hi", schema=schema).parsed, value)
-
-    def test_broken_json_was_said_to_break_at_its_first_character(self):
-        for text, words in [
-            ('{"a": 1,\n "b": x}', "line 2 column 7 (char 15)"),
-            ('As asked:\n```json\n{"a" 1}\n```', "line 1 column 6 (char 5)"),
-        ]:
-            with self.assertRaises(APIResponseError) as caught:
-                self.llm(self.serve(reply(text))).complete("hi", schema=ANY_OBJECT)
-            self.assertIn(words, str(caught.exception))
+        for text, schema, value in [
+            *((text, ANY_OBJECT, json.loads(fenced)) for text in (fenced, f"```json\n{fenced}\n```")),
+            (' \n{"a": 1}\n', ANY_OBJECT, {"a": 1}), ('```json\n{"a": 1}', ANY_OBJECT, {"a": 1}),
+            ('```json {"a": 1} ```', ANY_OBJECT, {"a": 1}), ("null", {}, None), ("[1]", {"items": INT}, [1]),
+            ('"x"', TEXT, "x"),
+        ]:  # fmt: skip
+            self.assertEqual(self.llm(self.serve(reply(text))).complete("hi", schema=schema).parsed, value, text)
 
     def test_a_broken_schema_was_noticed_when_the_answer_was_paid(self):
         for schema in ({"required": None}, {"type": 5}, {"$ref": "#"}, {"items": {"minItems": "x"}, "maxItems": "y"}):
@@ -3129,26 +2424,27 @@ class StructuredTests(Case):
                 self.llm(self.serve()).complete("hi", schema=schema)
 
     def test_an_answer_that_does_not_fit_says_where_and_keeps_the_text(self):
-        torn = json.dumps(TRIP)[:50]
+        path = self.folder() / "log.db"
         for text, finish, words in [
             (json.dumps({**TRIP, "mood": "ugly"}), "stop", 'mood is "ugly", not one of'),
             (json.dumps({**TRIP, "stops": [{"city": "a"}, {"city": 2}]}), "stop", "stops[1].city is 2"),
-            (json.dumps({**TRIP, "extra": 1}), "stop", "extra is not allowed"),
-            ("Sorry, no.", "stop", "it is not JSON"),
-            ("```json\nno\n```", "stop", "it is not JSON"),
-            ("", "stop", "it is not JSON"),
-            ("[" * 100_000, "stop", "does not fit"),
-            (torn, "length", "raise max_tokens"),
-        ]:
+            (json.dumps({**TRIP, "extra": 1}), "stop", "extra is not allowed"), ("Sorry.", "stop", "it is not JSON"),
+            ("```json\nno\n```", "stop", "it is not JSON"), ("", "stop", "it is not JSON"),
+            ("[" * 2000, "stop", "does not fit"), (json.dumps(TRIP)[:50], "length", "raise max_tokens"),
+            ('{"a": 1,\n "b": x}', "stop", "line 2 column 7 (char 15)"),  # it was said to break at its first character
+            ('As asked:\n```json\n{"a" 1}\n```', "stop", "line 1 column 6 (char 5)"),
+        ]:  # fmt: skip
             for way in ("complete", "stream", "acomplete"):
-                server = self.serve(reply(text, finish=finish))
+                llm = self.llm(self.serve(reply(text, finish=finish)), max_retries=2, fallbacks=["c/d"], log=path)
                 with self.subTest(f"{way} {words}"), self.assertRaises(APIResponseError) as caught:
-                    DOORS[way](self.llm(server, max_retries=2, fallbacks=["c/d"]), schema=Trip)
+                    DOORS[way](llm, schema=Trip)
                 self.assertIn(words, str(caught.exception))
                 self.assertEqual((caught.exception.partial.content, caught.exception.partial.cost), (text, 0.5))
-        with self.assertRaises(APIResponseError) as caught:
+        row = LlmOperationCollector.from_db(path)[0]
+        self.assertEqual((row["status"], row["error_type"], row["cost"]), ("error", "APIResponseError", 0.5))
+        self.assertEqual((row["response"], llm.usage.cost), (text, 0.5))
+        with self.assertRaisesRegex(APIResponseError, "the model refused: I can't."):
             self.llm(self.serve(reply(None, refusal="I can't."))).complete("hi", schema=Trip)
-        self.assertIn("the model refused: I can't.", str(caught.exception))
 
     def test_what_a_class_raises_itself_was_no_typed_error(self):
         for error in (LookupError("no such town"), ValueError("no such town"), ConfigError("no such town")):
@@ -3157,15 +2453,6 @@ class StructuredTests(Case):
                     self.llm(self.serve(reply('{"city": "x"}'))).complete("hi", schema=Place)
             self.assertIn("no such town", str(caught.exception))
             self.assertEqual(caught.exception.partial.content, '{"city": "x"}')
-
-    def test_a_misfit_leaves_a_row_with_its_cost(self):
-        path = self.folder() / "log.db"
-        llm = self.llm(self.serve(reply("no")), log=path)
-        with self.assertRaises(APIResponseError):
-            llm.complete("hi", schema=Trip)
-        row = LlmOperationCollector.from_db(path)[0]
-        self.assertEqual((row["status"], row["error_type"], row["cost"]), ("error", "APIResponseError", 0.5))
-        self.assertEqual((row["response"], llm.usage.cost), ("no", 0.5))
 
     def test_tools_and_structure_together(self):
         server = self.serve(asking('{"text": "a"}'), reply('{"a": 1}'))
@@ -3178,13 +2465,10 @@ class StructuredTests(Case):
     def test_what_is_no_schema_is_refused(self):
         llm = self.llm(self.serve())
         for schema, words in [
-            (Place("Oslo"), "a dataclass (the class itself)"),
-            (bytes, "JSON can't carry it"),
-            ([Place], "schema=["),
-            (Node, "it contains itself"),
-            ({"type": "json_schema", "json_schema": {}}, "response_format={...}"),
+            (Place("Oslo"), "a dataclass (the class itself)"), (bytes, "JSON can't carry it"), ([Place], "schema=["),
+            (Node, "it contains itself"), ({"type": "json_schema", "json_schema": {}}, "response_format={...}"),
             ({"enum": {1}}, "can't be sent as JSON"),
-        ]:
+        ]:  # fmt: skip
             with self.subTest(words), self.assertRaises(ConfigError) as caught:
                 llm.stream("hi", schema=schema)
             self.assertIn(words, str(caught.exception))
@@ -3208,12 +2492,6 @@ def sound(data, form):
     return {"type": "input_audio", "input_audio": {"data": b64(data), "format": form}}
 
 
-def b64(data):
-    import base64
-
-    return base64.b64encode(data).decode()
-
-
 # (name of a file, its bytes, the part that carries it)
 FILES = [
     ("a.png", PNG, link("image", "data:image/png;base64," + b64(PNG))),
@@ -3222,15 +2500,11 @@ FILES = [
     ("a", b"RIFF\0\0\0\nWEBPVP8 ", link("image", "data:image/webp;base64," + b64(b"RIFF\0\0\0\nWEBPVP8 "))),
     ("report", PDF, pdf("report.pdf", "data:application/pdf;base64," + b64(PDF))),
     ("Ünder two.PDF", PDF, pdf("Ünder two.PDF", "data:application/pdf;base64," + b64(PDF))),
-    ("a.wav", WAV, sound(WAV, "wav")),
-    ("song", ID3, sound(ID3, "mp3")),
-    ("song.mp3", b"\xff\xfb\x90", sound(b"\xff\xfb\x90", "mp3")),
-    ("odd.mp3", b"\0\1", sound(b"\0\1", "mp3")),
-    ("a.aac", b"\xff\xf1\x50", sound(b"\xff\xf1\x50", "aac")),
-    ("a.opus", b"OggS\0", sound(b"OggS\0", "ogg")),
+    ("a.wav", WAV, sound(WAV, "wav")), ("song", ID3, sound(ID3, "mp3")),
+    ("song.mp3", b"\xff\xfb\x90", sound(b"\xff\xfb\x90", "mp3")), ("odd.mp3", b"\0\1", sound(b"\0\1", "mp3")),
+    ("a.aac", b"\xff\xf1\x50", sound(b"\xff\xf1\x50", "aac")), ("a.opus", b"OggS\0", sound(b"OggS\0", "ogg")),
     ("a.flac", b"fLaC\0", sound(b"fLaC\0", "flac")),
-    ("a.aiff", b"FORM\0\0\0\0AIFF", sound(b"FORM\0\0\0\0AIFF", "aiff")),
-    ("a.m4a", MP4, sound(MP4, "m4a")),
+    ("a.aiff", b"FORM\0\0\0\0AIFF", sound(b"FORM\0\0\0\0AIFF", "aiff")), ("a.m4a", MP4, sound(MP4, "m4a")),
     ("film", MP4, link("video", "data:video/mp4;base64," + b64(MP4))),
     ("a.mov", b"\0\0\0\x14ftypqt  ", link("video", "data:video/mov;base64," + b64(b"\0\0\0\x14ftypqt  "))),
     ("a.webm", b"\x1aE\xdf\xa3", link("video", "data:video/webm;base64," + b64(b"\x1aE\xdf\xa3"))),
@@ -3239,7 +2513,7 @@ FILES = [
     ("bom.csv", b"\xef\xbb\xbfa;b", {"type": "text", "text": "bom.csv:\na;b"}),
     ("fake.png", b"<html>", {"type": "text", "text": "fake.png:\n<html>"}),
     ("opus", b"a work", {"type": "text", "text": "opus:\na work"}),
-]
+]  # fmt: skip
 
 URLS = [
     ("https://x.org/a.jpeg?size=2.pdf#p", link("image", "https://x.org/a.jpeg?size=2.pdf#p")),
@@ -3296,101 +2570,80 @@ class AttachmentTests(Case):
         folder, llm = self.folder(), self.llm(self.serve())
         (folder / "big").write_bytes(b"x" * 31)
         for thing, words in [
-            ("no/such/file", "no/such/file"),
-            (folder, "attachments: "),
-            ("a\0b", "attachments: "),
-            (7, "attachments: an int"),
-            (("a", "text"), "attachments: a tuple"),
-            (("a", b"", b""), "attachments: a tuple"),
-            (b"\0\1\2", "attachment is of no known kind"),
-            (("a.png", b""), "a.png is empty"),
-            ("data:,", "attachment is empty"),
+            ("no/such/file", "no/such/file"), (folder, "attachments: "), ("a\0b", "attachments: "),
+            (7, "attachments: an int"), (("a", "text"), "attachments: a tuple"),
+            (("a", b"", b""), "attachments: a tuple"), (b"\0\1\2", "attachment is of no known kind"),
+            (("a.png", b""), "a.png is empty"), ("data:,", "attachment is empty"),
             ("data:image/png", "without a comma"),
             (("photo.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1"), "photo.heic is of no known kind"),
             (("photo.avif", b"\0\0\0\x18ftypavif\0\0\0\0mif1"), "photo.avif is of no known kind"),
-            (("a.bin", "ä".encode("latin-1")), "a.bin is of no known kind"),
-            ("https://x.org/a.mp3", "as a file only"),
-            ("data:image/png;base64,!!", "attachments: "),
-            (b"x" * 31, "attachment has more than 30 bytes"),
+            (("a.bin", "ä".encode("latin-1")), "a.bin is of no known kind"), ("https://x.org/a.mp3", "as a file only"),
+            ("data:image/png;base64,!!", "attachments: "), (b"x" * 31, "attachment has more than 30 bytes"),
             (folder / "big", "big has more than 30 bytes"),
-        ]:
+        ]:  # fmt: skip
             with mock.patch.object(orm, "MAX_ATTACHMENT", 30), self.subTest(words):
                 with self.assertRaises(ConfigError) as caught:
                     llm.complete("hi", attachments=[thing])
                 self.assertIn(words, str(caught.exception))
         for attachments in (PNG, "a.png"):
-            with self.assertRaises(ConfigError):
-                llm.complete("hi", attachments=attachments)
-        with self.assertRaises(ConfigError):
-            llm.chat([{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}], attachments=[PNG])
+            self.assertRaises(ConfigError, llm.complete, "hi", attachments=attachments)
+        history = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+        self.assertRaises(ConfigError, llm.chat, history, attachments=[PNG])
 
     def test_the_log_keeps_type_size_and_hash(self):
         path, secret = self.folder() / "log.db", b"not to be found" * 9
         server = self.serve(reply("ok"))
-        things = [
-            (name, head + secret) for name, head in [("a.png", PNG), ("a.pdf", PDF), ("a.wav", WAV), ("a.mp4", MP4)]
-        ]
-        self.llm(server, log=path).complete("hi", attachments=things)
+        heads = [("a.png", PNG), ("a.pdf", PDF), ("a.wav", WAV), ("a.mp4", MP4)]
+        things, url = [(name, head + secret) for name, head in heads], "https://example.com/a.png"
+        self.llm(server, log=path).complete("hi", attachments=[*things, url])
         row = LlmOperationCollector.from_db(path)[0]
         for _, data in things:
             digest = hashlib.sha256(data).hexdigest()[:16]
             self.assertIn(f"{len(data)} bytes, sha256 {digest}]", row["messages"])
             self.assertIn(b64(data), server.requests[0].body.decode())
             self.assertNotIn(b64(data)[24:48], json.dumps(dict(row)))
-        for kind in ("image/png", "application/pdf", "wav", "video/mp4"):
-            self.assertIn(f"[{kind}, ", row["messages"])
-        self.assertEqual((row["user_prompt"], "a.pdf" in row["messages"]), ("hi", True))
+        for words in ("[image/png, ", "[application/pdf, ", "[wav, ", "[video/mp4, ", url, "a.pdf"):
+            self.assertIn(words, row["messages"])
+        self.assertEqual(row["user_prompt"], "hi")
 
 
 # (what one call carries): as it is on the wire
+# fmt: off
 BODY_PARAMS = [
-    {"reasoning": {"effort": "high", "exclude": False}, "include_reasoning": True, "reasoning_effort": "low"},
-    {
-        "cache_control": {"type": "ephemeral", "ttl": "1h"},
-        "prompt_cache_key": "k",
-        "prompt_cache_options": {"mode": "explicit"},
-    },
-    {"provider": {"order": ["a", "b"], "allow_fallbacks": False, "sort": "price", "zdr": True}, "route": "fallback"},
-    {"plugins": [{"id": "web", "max_results": 2}, {"id": "file-parser", "pdf": {"engine": "native"}}]},
-    {"preset": "mine", "transforms": ["middle-out"], "user": "u", "metadata": {"a": "b"}},
-    {"tools": [SEARCH, {"type": "web_search"}], "max_tool_calls": 3, "parallel_tool_calls": False},
-    {"stop_server_tools_when": [{"type": "max_cost", "max_cost_in_dollars": 0.5}], "web_search_options": {}},
-    {"service_tier": "flex", "speed": "fast", "verbosity": "low", "seed": 7, "stop": ["a"], "logit_bias": {"5": -100}},
-    {"models": ["a/b", "c/d"], "modalities": ["image", "text"], "image_config": {"aspect_ratio": "1:1"}},
-    {"response_format": {"type": "json_object"}, "structured_outputs": True, "usage": {"include": True}},
-    {"some_field_of_tomorrow": {"x": [None, True]}},
+    {"reasoning": {"effort": "high", "exclude": False}, "include_reasoning": True, "reasoning_effort": "low",
+     "cache_control": {"type": "ephemeral", "ttl": "1h"}, "prompt_cache_key": "k", "speed": "fast", "verbosity": "low",
+     "prompt_cache_options": {"mode": "explicit"}, "provider": {"order": ["a", "b"], "sort": "price", "zdr": True},
+     "route": "fallback", "plugins": [{"id": "web", "max_results": 2}, {"id": "file-parser", "pdf": {"engine": "x"}}]},
+    {"preset": "mine", "transforms": ["middle-out"], "user": "u", "metadata": {"a": "b"}, "max_tool_calls": 3,
+     "tools": [SEARCH, {"type": "web_search"}], "parallel_tool_calls": False, "web_search_options": {},
+     "stop_server_tools_when": [{"type": "max_cost", "max_cost_in_dollars": 0.5}], "service_tier": "flex", "seed": 7,
+     "stop": ["a"], "logit_bias": {"5": -100}, "models": ["a/b", "c/d"], "modalities": ["image", "text"],
+     "image_config": {"aspect_ratio": "1:1"}, "response_format": {"type": "json_object"}, "structured_outputs": True,
+     "usage": {"include": True}, "some_field_of_tomorrow": {"x": [None, True]}},
 ]
+# fmt: on
 
 
 class PassThroughTests(Case):
     def test_what_is_asked_reaches_the_wire_by_every_way(self):
-        for params in BODY_PARAMS:
-            for way, ask in DOORS.items():
-                with self.subTest(f"{way} {list(params)}"):
-                    server = self.serve(reply("ok"))
-                    ask(self.llm(server), **params)
-                    body = server.requests[0].json
-                    self.assertEqual({k: body.get(k) for k in params}, params)
-        server = self.serve(reply("ok"), reply("ok"))
+        variants = ("@preset/mine", "a/b@preset/mine", "a/b:free:online", "~a/b-latest", "openrouter/auto")
+        for params, (way, ask) in itertools.product([*BODY_PARAMS, *({"model": m} for m in variants)], DOORS.items()):
+            with self.subTest(f"{way} {list(params)}"):
+                server = self.serve(reply("ok"))
+                ask(self.llm(server), **params)
+                body = server.requests[0].json
+                self.assertEqual({k: body.get(k) for k in params}, params)
+        server = self.serve(*[reply("ok")] * 3)
         llm = self.llm(server, params={"service_tier": "flex", "reasoning": {"enabled": False}})
         llm.complete("hi")
         llm.complete("hi", service_tier=None, reasoning={"max_tokens": 9})
         self.assertEqual([r.json["service_tier"] for r in server.requests], ["flex", None])
         self.assertEqual(server.requests[1].json["reasoning"], {"max_tokens": 9})
-
-    def test_models_of_presets_and_variants_go_as_they_are(self):
-        for model in ("@preset/mine", "a/b@preset/mine", "a/b:free:online", "~a/b-latest", "openrouter/auto"):
-            server = self.serve(reply("ok"))
-            self.llm(server).complete("hi", model=model)
-            self.assertEqual(server.requests[0].json["model"], model)
-
-    def test_parts_with_cache_marks_go_as_they_are(self):
         part = {"type": "text", "text": "long", "cache_control": {"type": "ephemeral"}}
         marked = {"type": "text", "text": "b", "prompt_cache_breakpoint": {"mode": "explicit"}}
         messages = [{"role": "system", "content": [part]}, {"role": "user", "content": [marked]}]
-        server = self.serve(reply("ok"))
-        self.llm(server).chat(messages)
-        self.assertEqual(server.requests[0].json["messages"], messages)
+        llm.chat(messages)
+        self.assertEqual(server.requests[2].json["messages"], messages)
 
     def test_request_headers_go_out_and_cache_headers_come_back(self):
         asked = {"X-OpenRouter-Cache": "true", "X-OpenRouter-Cache-TTL": "60", "x-anthropic-beta": "b"}
@@ -3407,30 +2660,6 @@ class PassThroughTests(Case):
                 self.assertEqual(
                     (done.headers["x-openrouter-cache-status"], done.headers.get("X-Nothing")), ("HIT", None)
                 )
-
-    def test_reasoning_comes_back_whole_and_in_pieces(self):
-        parts = [
-            chunk(
-                "",
-                delta={
-                    "reasoning": "Let ",
-                    "reasoning_details": [{"type": "reasoning.text", "index": 0, "text": "Let "}],
-                },
-            ),
-            chunk(
-                "",
-                delta={"reasoning": "me", "reasoning_details": [{"type": "reasoning.text", "index": 0, "text": "me"}]},
-            ),
-            chunk("Hello", "stop"),
-        ]
-        server = self.serve(sse_answer(b"".join(map(event, parts)), DONE))
-        stream = self.llm(server).stream("hi", reasoning={"effort": "low"})
-        chunks = list(stream.chunks())
-        self.assertEqual([(c.reasoning, c.content) for c in chunks], [("Let ", ""), ("me", ""), ("", "Hello")])
-        done = stream.completion
-        self.assertEqual((done.reasoning, done.reasoning_details[0]["text"]), ("Let me", "Let me"))
-        done = self.llm(self.serve(reply("Hello", reasoning="Hm"))).complete("hi")
-        self.assertEqual((done.reasoning, done.message["reasoning"]), ("Hm", "Hm"))
 
     def test_what_the_server_tells_reaches_the_completion(self):
         cite = {"type": "url_citation", "url_citation": {"url": "https://x", "title": "X"}}
@@ -3493,17 +2722,9 @@ class MapTests(Case):
             self.assertEqual([r.content for r in made], list("abcd"))
 
     def test_an_exception_stands_in_its_place(self):
-        prompts = [
-            "a",
-            "bad",
-            7,
-            "",
-            {"prompt": "p", "model": "c/d", "seed": 6},
-            [{"role": "user", "content": "m"}],
-            {"x": 1},
-        ]
+        mine, talk = {"prompt": "p", "model": "c/d", "seed": 6}, [{"role": "user", "content": "m"}]
         server = self.serve(*[echo(errors=["bad"])] * 8)
-        for made in all_of(self.llm(server), prompts, concurrency=3, seed=5):
+        for made in all_of(self.llm(server), ["a", "bad", 7, "", mine, talk, {"x": 1}], concurrency=3, seed=5):
             kinds = [r.content if isinstance(r, orm.Completion) else type(r) for r in made]
             self.assertEqual(kinds, ["a", BadRequestError, ConfigError, ConfigError, "p", "m", ConfigError])
         sent = sorted((r.json["model"], r.json["seed"]) for r in server.requests)
@@ -3532,10 +2753,8 @@ class MapTests(Case):
             await results.aclose()
             return result
 
-        for stop in (
-            lambda llm: next(llm.map(itertools.repeat("a"), concurrency=1)),
-            lambda llm: asyncio.run(first_of_amap(llm)),
-        ):
+        for stop in (lambda llm: next(llm.map(itertools.repeat("a"), concurrency=1)),
+                     lambda llm: asyncio.run(first_of_amap(llm))):  # fmt: skip
             path = self.folder() / "log.db"
             server = self.serve(echo(), Pieces(end="hang"))
             began = time.monotonic()
@@ -3652,18 +2871,13 @@ class MapTests(Case):
 
     def test_bad_arguments_are_said_at_once(self):
         llm = self.llm(self.serve())
-        for call in [
-            lambda: llm.map("one prompt"),
-            lambda: llm.map({"prompt": "a"}),
-            lambda: llm.map(None),
-            lambda: llm.map(["a"], concurrency=0),
-            lambda: llm.map(["a"], concurrency="8"),
-            lambda: llm.amap(["a"], temprature=1),
-            lambda: llm.map(["a"], temperature=3),
-            lambda: Llm(log=False).map(["a"]),
-        ]:
-            with self.assertRaises(ConfigError):
-                call()
+        for prompts, params in [
+            ("one prompt", {}), ({"prompt": "a"}, {}), (None, {}), (["a"], {"concurrency": 0}),
+            (["a"], {"concurrency": "8"}), (["a"], {"temprature": 1}), (["a"], {"temperature": 3}),
+        ]:  # fmt: skip
+            for call in (llm.map, llm.amap, Llm(log=False).map):
+                self.assertRaises(ConfigError, call, prompts, **params)
+        self.assertRaises(ConfigError, Llm(log=False).map, ["a"])
 
 
 # --- Weather --------------------------------------------------------------------------------
@@ -3787,18 +3001,15 @@ Torn, Lost, Late, Odd = StreamInterruptedError, APIConnectionError, APITimeoutEr
 # fmt: off
 # Where an answer ends too soon: (place, bytes so far, what a close means, what a reset means, text so far)
 CUTS = [
-    ("before the head", b"", Lost, Lost, None),
-    ("in the status line", b"HTTP/1.1 20", Lost, Lost, None),
+    ("before the head", b"", Lost, Lost, None), ("in the status line", b"HTTP/1.1 20", Lost, Lost, None),
     ("in a header", b"HTTP/1.1 200 OK\r\nContent-Ty", Lost, Lost, None),
-    ("before the end of the head", JSON_HEAD, Lost, Lost, None),
-    ("before a sized body", SIZED, Lost, Lost, None),
+    ("before the end of the head", JSON_HEAD, Lost, Lost, None), ("before a sized body", SIZED, Lost, Lost, None),
     ("in a sized body", SIZED + JSON_BODY[:90], Lost, Lost, None),
     ("one byte early", SIZED + JSON_BODY[:-1], Lost, Lost, None),
     ("in a chunked body", CHUNKED + framed(JSON_BODY[:90]), Lost, Lost, None),
     ("before the last chunk", CHUNKED + framed(JSON_BODY), Lost, Lost, None),
     ("in a body without length", JSON_HEAD + b"\r\n" + JSON_BODY[:90], Lost, Lost, None),
-    ("before the first event", SSE_HEAD, Torn, Lost, ""),
-    ("after a comment", SSE_HEAD + COMMENT, Torn, Lost, ""),
+    ("before the first event", SSE_HEAD, Torn, Lost, ""), ("after a comment", SSE_HEAD + COMMENT, Torn, Lost, ""),
     ("in the first event", OPEN_SSE + b'data: {"id": "ge', Torn, Lost, ""),
     ("in the second event", SSE_HEAD + HEL + LO[:40], Torn, Torn, "Hel"),
     ("between events", SSE_HEAD + HEL, Torn, Torn, "Hel"),
@@ -3821,6 +3032,7 @@ STALLS = [
     fault("comments for ever", for_ever(SSE_HEAD, COMMENT, 0.01), Late, **SLOW),
     fault("bare CR comments for ever", for_ever(SSE_HEAD, framed(b":\r"), 0.01), Late, **SLOW),
     fault("other fields for ever", for_ever(SSE_HEAD, framed(b"id: 1\n\n"), 0.01), Late, **SLOW),
+    fault("empty events for ever", for_ever(SSE_HEAD, framed(b"data:\n\n"), 0.02), Late, **SLOW),
     fault("comments after text", for_ever(SSE_HEAD + HEL, COMMENT, 0.01), Torn, "Hel", **SLOW),
     fault("comments after finish_reason", for_ever(SSE_HEAD + HEL + STOP, COMMENT, 0.01), "Hello", **SLOW),
     fault("padding for ever", for_ever(CHUNKED, framed(b"    \n"), 0.01), Late, **SLOW),
@@ -3852,8 +3064,7 @@ BAD_UTF8 = JSON_BODY.replace(b"Hello", b"Hel\xfflo")
 BIG_NUMBERS = JSON_BODY.replace(b'"completion_tokens": 2', b'"completion_tokens": ' + b"9" * 30)
 LONG_NUMBER = JSON_BODY.replace(b"{", b'{"x": ' + b"9" * 5000 + b", ", 1)
 ODD_ANSWERS = [
-    fault("204", Pieces(EMPTY), Odd),
-    fault("1xx before the answer", Pieces(HINTS * 3 + SIZED + JSON_BODY), "Hello"),
+    fault("204", Pieces(EMPTY), Odd), fault("1xx before the answer", Pieces(HINTS * 3 + SIZED + JSON_BODY), "Hello"),
     fault("101", Pieces(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", end="close"), APIStatusError),
     *(fault(f"redirect {n}", http_answer(b"", n, headers=REDIRECT), APIStatusError) for n in MOVED),
     *(fault(f"HTML {n}", http_answer(HTML, n, "text/html"), ProviderError, posts=3) for n in (500, 502, 503, 524)),
@@ -3936,17 +3147,17 @@ class WeatherTests(Case):
 
     LIMITS = {"MAX_BODY": 400_000, "MAX_HEAD": 150_000}
     SLACK = 1.0  # s beyond the limit that ends a fault
+    AT_ONCE = 6  # faults, each by every way
 
     def setUp(self):
         super().setUp()
         self.log = self.folder() / "log.db"
         for name, value in self.LIMITS.items():
             mock.patch.object(orm, name, value).start()
-
         mock.patch.object(orm._Call, "sleep", lambda call, seconds: None).start()
         keeper = Llm(api_key=KEY, log=self.log)  # which keeps the log open, so that descriptors can be counted
         self.addCleanup(keeper.close)
-        self.servers = [self.serve() for _ in WAYS]
+        self.servers = [self.serve() for _ in range(self.AT_ONCE * len(WAYS))]
         self.nobody = socket.socket()  # bound and not listening: its port refuses
         self.nobody.bind(("127.0.0.1", 0))
         self.addCleanup(self.nobody.close)
@@ -3979,9 +3190,14 @@ class WeatherTests(Case):
         if weather.partial is not None:
             self.assertEqual(outcome.partial.content[:3], weather.partial)
         self.check_row(weather, way, outcome)
+        if isinstance(outcome, OpenRouterError):
+            self.assertTrue(outcome.hint.strip(), repr(outcome))
+            self.assertTrue(weather.partial is not None or ".partial" not in str(outcome), outcome)
+            self.assertEqual(len(outcome.attempts), weather.posts or 3)
         if isinstance(outcome, APIConnectionError) and weather.posts:
             self.assertTrue(outcome.sent)
-            self.assertIn("may have been billed", str(outcome))
+        if isinstance(outcome, APIConnectionError):
+            self.assertEqual("may have been billed" in str(outcome), bool(weather.posts))
 
     def check_row(self, weather, way, outcome):
         rows = LlmOperationCollector.from_db(self.log, agent_id=f"{weather.symptom} {way.__name__}")
@@ -3994,16 +3210,17 @@ class WeatherTests(Case):
         else:
             self.assertFalse(rows[0]["response"])
 
-    def brew(self, weather, pool, said, threads, files):
-        calls = list(pool.map(lambda pair: self.call(weather, *pair), zip(WAYS, self.servers)))
+    def brew(self, faults, pool, said, threads, files):
+        jobs = [(*job, server) for job, server in zip(itertools.product(faults, WAYS), self.servers)]
+        calls = list(pool.map(lambda job: self.call(*job), jobs))
         kept = sum(len(llm._session.transport._idle) for llm, _, _ in calls)
-        is_clean = wait_until(lambda: client_threads() <= threads and open_files() <= files + 2 * kept)
-        for way, server, (llm, outcome, seconds) in zip(WAYS, self.servers, calls):
+        is_clean = wait_until(lambda: client_threads() <= threads and open_files() <= files + 2 * kept, 1)
+        for (weather, way, server), (llm, outcome, seconds) in zip(jobs, calls):
             with self.subTest(weather.symptom, way=way.__name__):
                 self.check(weather, way, server, outcome, seconds)
             server.unscripted.clear()
             llm.close()
-        with self.subTest(weather.symptom):
+        with self.subTest([weather.symptom for weather in faults]):
             self.assertTrue(is_clean, f"left: {client_threads() - threads}, {open_files() - files} descriptors")
             self.assertTrue(wait_until(lambda: open_files() <= files), "close() left a socket")
             self.assertEqual(said.getvalue(), "")
@@ -4011,16 +3228,17 @@ class WeatherTests(Case):
 
     def test_every_fault_by_every_way(self):
         self.assertEqual(len({f.symptom for f in FAULTS}), len(FAULTS))
-        said, pool = io.StringIO(), concurrent.futures.ThreadPoolExecutor(4)
+        count = self.AT_ONCE * len(WAYS)
+        said, pool = io.StringIO(), concurrent.futures.ThreadPoolExecutor(count)
         with contextlib.redirect_stderr(said), warnings.catch_warnings(), pool:
             warnings.simplefilter("always")
-            barrier = threading.Barrier(4)
-            list(pool.map(lambda n: barrier.wait(5), range(4)))  # now all four threads are there
+            barrier = threading.Barrier(count)
+            list(pool.map(lambda n: barrier.wait(5), range(count)))  # now all threads are there
             fair = fault("fair weather", json_answer(answer()), "Hello")
-            self.brew(fair, pool, said, client_threads(), 2**20)
+            self.brew([fair], pool, said, client_threads(), 2**20)
             threads, files = client_threads(), open_files()
-            for weather in FAULTS:
-                self.brew(weather, pool, said, threads, files)
+            for first in range(0, len(FAULTS), self.AT_ONCE):
+                self.brew(FAULTS[first : first + self.AT_ONCE], pool, said, threads, files)
 
     @unittest.skipUnless(importlib.util.find_spec("resource"), "nothing measures memory here")
     def test_a_line_of_50_megabytes_costs_no_more_memory_than_max_body_names(self):
@@ -4065,20 +3283,20 @@ class ClockTests(Case):
         body = [framed(JSON_BODY[:50]), 0.15, framed(JSON_BODY[50:]), b"0\r\n\r\n"]
         blanks, comments = [framed(b" \n"), 0.03] * 5, [COMMENT, 0.03] * 5
         calm = [CHUNKED, *blanks, *body], [SSE_HEAD, *comments, HEL, *comments, HEL, *comments, STOP, b"0\r\n\r\n"]
-        for pieces in calm:
-            self.assertTrue(self.llm(self.serve(Pieces(*pieces)), timeout=0.3).complete("hi").content)
-        for pieces, kind in [
-            ([CHUNKED, *blanks * 4, *body], APITimeoutError),
-            ([CHUNKED, framed(b"{"), *blanks * 4, *body], APITimeoutError),
-            ([SSE_HEAD, *comments * 4, HEL], APITimeoutError),
-            ([SSE_HEAD, HEL, *comments * 4, HEL], StreamInterruptedError),
-        ]:
-            llm = self.llm(self.serve(Pieces(*pieces, end="hang")), timeout=0.3)
-            self.assertIsInstance(self.timed(llm.complete, 0.29, 1.0), kind)
 
-    def test_a_stream_that_timed_out_after_text_names_the_timeout_as_its_cause(self):
-        error = self.timed(self.llm(self.serve(Pieces(SSE_HEAD, HEL, end="hang")), timeout=0.2).complete, 0.2, 1.0)
-        self.assertIsInstance(error.__cause__, APITimeoutError)
+        def run(kind, pieces):
+            llm = self.llm(self.serve(Pieces(*pieces, end="hang" if kind else "keep")), timeout=0.3)
+            if not kind:
+                return self.assertTrue(llm.complete("hi").content)
+            error = self.timed(llm.complete, 0.29, 1.0)
+            self.assertIsInstance(error, kind)
+            return kind is Late or self.assertIsInstance(error.__cause__, Late)
+
+        at_once(*(functools.partial(run, *job) for job in [
+            *((None, pieces) for pieces in calm), (Late, [CHUNKED, *blanks * 4, *body]),
+            (Late, [CHUNKED, framed(b"{"), *blanks * 4, *body]), (Late, [SSE_HEAD, *comments * 4, HEL]),
+            (Torn, [SSE_HEAD, HEL, *comments * 4, HEL]), (Torn, [SSE_HEAD, HEL]),
+        ]), threads=7)  # fmt: skip
 
     def test_the_deadline_bounds_retries_and_their_waits(self):
         busy = json_answer(error_body("busy", 429), 429, headers=["Retry-After: 0.1"])
@@ -4089,73 +3307,57 @@ class ClockTests(Case):
         error = self.timed(self.llm(server, max_retries=9, deadline=0.5).complete, 0.0, 0.4)
         self.assertIn("9 s, more than deadline allows", str(error))
 
-    def test_the_deadline_bounds_the_upload_of_a_big_prompt(self):
-        with socket.create_server(("127.0.0.1", 0)) as listener:  # accepts by its backlog and never reads
-            url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-            for limit in ({"deadline": 0.3}, {"timeout": 0.3}):
-                llm = Llm(base_url=url, api_key=KEY, model="a/b", log=False, max_retries=0,
-                          system_prompt="x" * 9_000_000, **limit)  # fmt: skip
-                self.addCleanup(llm.close)
-                self.assertIsInstance(self.timed(llm.complete, 0.29, 1.0), APITimeoutError)
+    def test_limits_bound_an_upload_a_connect_a_handshake_and_a_tunnel(self):
+        listener = socket.create_server(("127.0.0.1", 0))  # accepts by its backlog and never reads
+        self.addCleanup(listener.close)
+        silent = f"127.0.0.1:{listener.getsockname()[1]}"
+        busy = (
+            "http://{}:{}/v1".format(*busy_address(self)) if sys.platform == "linux" else None
+        )  # elsewhere it refuses
 
-    @unittest.skipUnless(sys.platform == "linux", "elsewhere a full backlog refuses")
-    def test_connect_timeout_bounds_a_connect_that_nobody_takes(self):
-        with socket.socket() as listener, contextlib.ExitStack() as stack:
-            listener.bind(("127.0.0.1", 0))
-            listener.listen(0)
-            for _ in range(4):
-                sock = stack.enter_context(socket.socket())
-                sock.setblocking(False)
-                sock.connect_ex(listener.getsockname())
-            url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-            for limit in ({"connect_timeout": 0.25}, {"deadline": 0.25}):
-                llm = Llm(base_url=url, api_key=KEY, model="a/b", log=False, max_retries=0, **limit)
-                error = self.timed(llm.complete, 0.24, 1.0)
-                self.assertIsInstance(error, APITimeoutError)
-                self.assertFalse(error.sent)
+        def run(url, **settings):
+            llm = Llm(base_url=url, api_key=KEY, model="a/b", log=False, max_retries=0, **settings)
+            error = self.timed(llm.complete, 0.24, 1.2)
+            llm.close()
+            self.assertIsInstance(error, APITimeoutError)
+            self.assertFalse(error.sent)
+            return str(error)
 
-    def test_connect_timeout_bounds_a_handshake_and_a_tunnel_that_nobody_answers(self):
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            port = listener.getsockname()[1]
-            for url, proxy in ((f"https://127.0.0.1:{port}/v1", ""), ("https://a.test/v1", f"http://127.0.0.1:{port}")):
-                with self.subTest(url), mock.patch.dict(os.environ, {"HTTPS_PROXY": proxy}):
-                    llm = Llm(base_url=url, api_key=KEY, model="a/b", log=False, max_retries=0, connect_timeout=0.25)
-                    self.addCleanup(llm.close)
-                    self.assertIsInstance(self.timed(llm.complete, 0.24, 1.0), APITimeoutError)
+        big = "x" * 9_000_000
+        jobs = [functools.partial(run, f"http://{silent}/v1", system_prompt=big, **{name: 0.25})
+                for name in ("deadline", "timeout")]  # fmt: skip
+        jobs += [functools.partial(run, busy, **{n: 0.25}) for n in ("connect_timeout", "deadline") if busy]
+        at_once(*jobs, functools.partial(run, f"https://{silent}/v1", connect_timeout=0.25))
+        with mock.patch.dict(os.environ, {"HTTPS_PROXY": f"http://{silent}"}):
+            told = run("https://a.test/v1", connect_timeout=0.25)
+        self.assertRegex(told, "no connection to the proxy .* within 0.25 s")
 
 
 class RetryTests(Case):
-    def test_waits_are_those_that_the_server_asks_for(self):
+    def test_waits_stood_where_nobody_looked(self):
         now = time.time()
         soon, past = (email.utils.formatdate(now + s, usegmt=True) for s in (30, -30))
         reset = {"headers": {"X-RateLimit-Reset": str(int((now + 20) * 1000))}}
+        inside, odd = {"headers": {"Retry-After": "0.12"}}, ("-7", "soon", "nan", "inf", past)
         for headers, more, low, high in [
-            (["Retry-After: 2"], {}, 2, 2),
-            (["Retry-After: 0"], {}, 0.1, 0.1),
-            (["Retry-After: 1.5"], {}, 1.5, 1.5),
-            ([f"Retry-After: {soon}"], {}, 25, 30),
-            ([f"Retry-After: {past}"], {}, 0.25, 0.5),
-            (["Retry-After: -7"], {}, 0.25, 0.5),
-            (["Retry-After: soon"], {}, 0.25, 0.5),
-            (["Retry-After: nan"], {}, 0.25, 0.5),
-            (["Retry-After: inf"], {}, 0.25, 0.5),
-            ([], {"metadata": reset}, 15, 20),
-            ([f"X-RateLimit-Reset: {int((now + 40) * 1000)}"], {}, 35, 40),
+            (["Retry-After: 5"], {"metadata": {"retry_after_seconds": 0.11}}, 0.11, 0.11),
+            ([], {"metadata": inside}, 0.12, 0.12), (["Retry-After: 5"], {"metadata": inside}, 0.12, 0.12),
+            ([], {"metadata": {"retry_after_seconds": 0.11, "headers": {"Retry-After": "5"}}}, 0.11, 0.11),
+            (["Retry-After: 0.13"], {}, 0.13, 0.13), (["Retry-After: 0"], {}, 0.1, 0.1),
+            ([], {"metadata": {"headers": {"Retry-After": "0"}}}, 0.1, 0.1), (["Retry-After: 2"], {}, 2, 2),
+            ([f"Retry-After: {soon}"], {}, 25, 30), *(([f"Retry-After: {text}"], {}, 0.25, 0.5) for text in odd),
+            ([], {"metadata": reset}, 15, 20), ([f"X-RateLimit-Reset: {int((now + 40) * 1000)}"], {}, 35, 40),
             ([], {"availability": {"retry_after": 3}}, 3, 3),
             (["Retry-After: 9"], {"availability": {"retry_after": 3}}, 9, 9),
-            (["Retry-After: 9"], {"metadata": {"retry_after_seconds": 4}}, 4, 4),
-            (["Retry-After: 9"], {"metadata": {"headers": {"Retry-After": "5"}}}, 5, 5),
             (["Retry-After: 9"], {"metadata": reset}, 9, 9),
-        ]:
-            busy = json_answer(error_body("busy", 429, **more), 429, headers=headers)
-            server = self.serve(busy, json_answer(answer()))
-            llm = self.llm(server, max_retries=1)
-            waits = instant(llm)
-            self.assertEqual(llm.complete("hi").content, "Hello")
-            self.assertEqual(len(waits), 1)
-            self.assertTrue(low <= waits[0] <= high, (headers, more, waits))
-
-    def test_an_absurd_wait_is_told_and_not_waited_for(self):
+        ]:  # fmt: skip
+            for status in (429, 503):
+                busy = json_answer(error_body("busy", status, **more), status, headers=headers)
+                llm = self.llm(self.serve(busy, json_answer(answer())), max_retries=1)
+                waits = instant(llm)
+                with self.subTest(headers, more=more, status=status):
+                    self.assertEqual((llm.complete("hi").content, len(waits)), ("Hello", 1))
+                    self.assertTrue(low <= waits[0] <= high, waits)
         for value in ("61", "9" * 12, "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"):
             server = self.serve(json_answer(error_body("busy", 503), 503, headers=[f"Retry-After: {value}"]))
             llm = self.llm(server, max_retries=3)
@@ -4163,25 +3365,6 @@ class RetryTests(Case):
             with self.assertRaisesRegex(ProviderError, "the next try would be in .* s, more than retry_wait_max"):
                 llm.complete("hi")
             self.assertEqual((waits, len(server.requests)), ([], 1))
-
-    def test_zero_retries_are_none_for_every_fault(self):
-        refusals = [json_answer(error_body("m", status), status) for status in (408, 429, 500, 503)]
-        for item in [*refusals, http_answer(b"{}"), Pieces(end="close")]:
-            for way in WAYS[:2]:
-                server = self.serve(item)
-                with self.assertRaises(OpenRouterError) as caught:
-                    way(self.llm(server, max_retries=0))
-                self.assertEqual((len(server.requests), len(caught.exception.attempts)), (1, 1))
-
-    def test_a_failed_connect_is_tried_again_and_each_try_is_named(self):
-        with socket.socket() as nobody:
-            nobody.bind(("127.0.0.1", 0))
-            llm = Llm(base_url=f"http://127.0.0.1:{nobody.getsockname()[1]}", api_key=KEY, log=False, max_retries=3)
-            waits = instant(llm)
-            with self.assertRaises(APIConnectionError) as caught:
-                llm.complete("hi")
-        self.assertEqual((len(caught.exception.attempts), len(waits), caught.exception.sent), (4, 3, False))
-        self.assertNotIn("billed", str(caught.exception))
 
     def test_after_text_nothing_is_sent_again_whatever_comes(self):
         late = event({"error": {"code": 503, "message": "m"}, "choices": []})
@@ -4196,11 +3379,12 @@ class RetryTests(Case):
 
 # Where a call can be cancelled: (moment, what the server sends, text so far, is a connection open then)
 BUSY = json_answer(error_body("busy", 429), 429, headers=["Retry-After: 30"])
+HALF_EVENT = framed(event(chunk("Half")))
 MOMENTS = [
     ("before the head", Pieces(end="hang"), "", True),
     ("in the head", Pieces(b"HTTP/1.1 200 OK\r\nX: ", end="hang"), "", True),
-    ("after text", Pieces(SSE_HEAD, framed(event(chunk("Half"))), end="hang"), "Half", True),
-    ("among comments", for_ever(SSE_HEAD + framed(event(chunk("Half"))), COMMENT, 0.01), "Half", True),
+    ("after text", Pieces(SSE_HEAD, HALF_EVENT, end="hang"), "Half", True),
+    ("among comments", for_ever(SSE_HEAD + HALF_EVENT, COMMENT, 0.01), "Half", True),
     ("in a JSON body", Pieces(SIZED + JSON_BODY[:60], end="hang"), "", True),
     ("in a wait before a retry", BUSY, "", False),
 ]
@@ -4295,7 +3479,6 @@ class CancelTests(Case):
             self.assertTrue(wait_until(lambda: server.left_at, 0.5 - (now - moment)), "the connection stayed open")
         rows = LlmOperationCollector.from_db(self.log, **filters)
         self.assertEqual([(r["status"], r["response"] or "") for r in rows], [("cancelled", text)])
-        self.assertTrue(wait_until(lambda: client_threads() <= self.threads), "a thread is left")
 
     def test_garbage_collected_while_a_lock_is_held_hung_the_thread(self):
         server = self.serve(*[sse_answer(event(chunk("Hel")), end="hang", last=b"")] * 3)
@@ -4315,19 +3498,23 @@ class CancelTests(Case):
         self.assertEqual([r["status"] for r in LlmOperationCollector.from_db(self.log)], ["cancelled"] * 3)
 
     def test_every_cancel_at_every_moment(self):
-        self.threads = client_threads()
+        def run(name, cancel, moment, item, text, is_open):
+            server, label = self.serve(item), f"{name} {moment}"
+            llm = self.llm(server, log=self.log, max_retries=2, agent_id=label, retry_wait_max=60)
+            at, partial = cancel(self, llm, arrival(server))
+            self.settle(server, at, text, is_open, agent_id=label)
+            self.assertIn(partial, (None, text))
+
         gc.collect()  # what others have left is not ours
-        for (name, run), (moment, item, text, is_open) in itertools.product(CANCELS.items(), MOMENTS):
-            said = io.StringIO()
-            with self.subTest(name, at=moment), contextlib.redirect_stderr(said):
-                server = self.serve(item)
-                label = f"{name} {moment}"
-                llm = self.llm(server, log=self.log, max_retries=2, agent_id=label, retry_wait_max=60)
-                at, partial = run(self, llm, arrival(server))
-                self.settle(server, at, text, is_open, agent_id=label)
-                self.assertIn(partial, (None, text))
-                gc.collect()  # asyncio complains of what nobody fetched when it is freed
-                self.assertEqual(said.getvalue(), "")
+        threads, said = client_threads(), io.StringIO()
+        with contextlib.redirect_stderr(said), concurrent.futures.ThreadPoolExecutor(6) as pool:
+            jobs = [(*cancel, *moment) for cancel, moment in itertools.product(CANCELS.items(), MOMENTS)]
+            for job, future in [(job, pool.submit(run, *job)) for job in jobs]:
+                with self.subTest(job[0], at=job[2]):
+                    future.result()
+        self.assertTrue(wait_until(lambda: client_threads() <= threads), "a thread is left")
+        gc.collect()  # asyncio complains of what nobody fetched when it is freed
+        self.assertEqual(said.getvalue(), "")
 
     def test_leaving_the_loop_or_the_with_ends_the_call(self):
         def by_break(llm):
@@ -4356,20 +3543,20 @@ class CancelTests(Case):
                 async for _ in stream:
                     break
 
-        self.threads = client_threads()
+        threads = client_threads()
         for leave in (by_break, by_with, by_error, by_chunks, by_async_break, by_async_with):
             with self.subTest(leave.__name__):
-                server = self.serve(Pieces(SSE_HEAD, framed(event(chunk("Half"))), end="hang"))
+                server = self.serve(Pieces(SSE_HEAD, HALF_EVENT, end="hang"))
                 llm = self.llm(server, log=self.log, agent_id=leave.__name__)
                 began = time.monotonic()
                 result = leave(llm)
                 if result is not None:
                     asyncio.run(result)
                 self.settle(server, began, "Half", agent_id=leave.__name__)
+                self.assertTrue(wait_until(lambda: client_threads() <= threads), "a thread is left")
 
     def test_over_tls_too(self):
-        server = self.serve(Pieces(SSE_HEAD, framed(event(chunk("Half"))), end="hang"), wrap=in_tls(self))
-        self.threads = client_threads()
+        server = self.serve(Pieces(SSE_HEAD, HALF_EVENT, end="hang"), wrap=in_tls(self))
         llm = Llm(base_url=server.url.replace("http:", "https:"), api_key=KEY, model="a/b", log=self.log)
         self.addCleanup(llm.close)
         with mock.patch.dict(os.environ, {"SSL_CERT_FILE": str(certificate(self))}):
@@ -4379,32 +3566,35 @@ class CancelTests(Case):
 
     @unittest.skipIf(os.name == "nt", "no SIGINT to one process")
     def test_ctrl_c_at_any_moment_exits_with_130_and_keeps_the_text(self):
+        def run(process, server, log, shown, text, is_open):
+            self.assertTrue(wait_until(lambda: server.requests, 20))
+            self.assertEqual(process.stdout.read(len(shown)).decode(), shown)
+            time.sleep(0.1)
+            process.send_signal(signal.SIGINT)
+            began = time.monotonic()
+            out, err = process.communicate(timeout=5)
+            self.assertLess(time.monotonic() - began, 1.0)
+            self.assertEqual((process.returncode, out), (130, b"\n" if shown else b""))
+            self.assertNotIn(b"Traceback", err)
+            if is_open:
+                self.assertTrue(wait_until(lambda: server.left_at))
+                self.assertLess(server.left_at[0] - began, 0.5)
+            row = LlmOperationCollector.from_db(log)[0]
+            self.assertEqual((row["status"], row["response"] or ""), ("cancelled", text))
+
         jobs = []
-        for (moment, item, text, is_open), argv in itertools.product(MOMENTS, ([], ["--no-stream"])):
+        for (moment, item, text, is_open), argv in [
+            *((m, []) for m in MOMENTS),
+            *((m, ["--no-stream"]) for m in MOMENTS[3:5]),
+        ]:
             server, log = self.serve(item), self.folder() / "log.db"
             environ = {"OPENROUTER_BASE_URL": server.url, "OPENROUTER_API_KEY": KEY, "OPENROUTER_MIN_LOG": str(log)}
             process = run_python(CLI, "hi", *argv, environ=environ)
-            jobs.append((process, server, log, moment, "" if argv else text, text, is_open))
-        for process, server, log, moment, shown, text, is_open in jobs:
+            self.addCleanup(process.kill)
+            jobs.append((moment, (process, server, log, "" if argv else text, text, is_open)))
+        for moment, job in jobs:
             with self.subTest(moment):
-                self.assertTrue(wait_until(lambda server=server: server.requests, 10))
-                self.assertEqual(process.stdout.read(len(shown)).decode(), shown)
-                time.sleep(0.1)
-                process.send_signal(signal.SIGINT)
-                began = time.monotonic()
-                code = process.wait(timeout=5)
-                self.assertLess(time.monotonic() - began, 1.0)
-                out, err = process.stdout.read(), process.stderr.read()
-                self.assertEqual((code, out), (130, b"\n" if shown else b""))
-                self.assertNotIn(b"Traceback", err)
-                if is_open:
-                    self.assertTrue(wait_until(lambda server=server: server.left_at))
-                    self.assertLess(server.left_at[0] - began, 0.5)
-                row = LlmOperationCollector.from_db(log)[0]
-                self.assertEqual((row["status"], row["response"] or ""), ("cancelled", text))
-            process.kill()
-            process.stdout.close()
-            process.stderr.close()
+                run(*job)
 
 
 class KeptConnectionTests(Case):
@@ -4420,42 +3610,40 @@ class KeptConnectionTests(Case):
 
     def test_what_was_read_to_its_end_is_reused_and_nothing_else(self):
         whole = Pieces(SIZED + JSON_BODY)
-        for symptom, first, connections in [
-            ("JSON", whole, 1),
-            ("chunked JSON", Pieces(CHUNKED, framed(JSON_BODY), b"0\r\n\r\n"), 1),
-            ("a stream", sse_answer(WHOLE_STREAM), 1),
+
+        def run(symptom, first, connections, way):
+            server = self.serve(first, whole)
+            llm = self.llm(server)
+            with contextlib.suppress(OpenRouterError):
+                way(llm)
+            time.sleep(0.1 if "behind" in symptom else 0)
+            self.assertEqual(way(llm), "Hello", symptom)
+            self.assertEqual((server.connections, len(server.requests)), (connections, 2), symptom)
+
+        rows = [
+            ("JSON", whole, 1), ("chunked JSON", Pieces(CHUNKED, framed(JSON_BODY), b"0\r\n\r\n"), 1),
+            ("a stream", sse_answer(WHOLE_STREAM), 1), ("an error", json_answer(error_body("m", 400), 400), 1),
             ("a stream whose last chunk comes late", sse_answer(WHOLE_STREAM, 0.005), 1),
-            ("an error", json_answer(error_body("m", 400), 400), 1),
             ("Connection: close", http_answer(JSON_BODY, headers=["Connection: close"]), 2),
             ("HTTP/1.0", Pieces((SIZED + JSON_BODY).replace(b"HTTP/1.1", b"HTTP/1.0")), 2),
             ("two answers in one packet", Pieces(SIZED + JSON_BODY + SIZED + b"x" * len(JSON_BODY)), 2),
             ("a second answer right behind", Pieces(SIZED + JSON_BODY, 0.01, SIZED + b"x" * len(JSON_BODY)), 2),
             ("[DONE] without a last chunk", sse_answer(WHOLE_STREAM, last=b""), 2),
-            ("an event that is no JSON", sse_answer(event(b"{")), 2),
-            ("an error frame", sse_answer(ERROR_FRAME), 1),
+            ("an event that is no JSON", sse_answer(event(b"{")), 2), ("an error frame", sse_answer(ERROR_FRAME), 1),
             ("an error frame whose last chunk comes late", sse_answer(ERROR_FRAME, 0.02), 1),
-            ("an error frame without a last chunk", sse_answer(ERROR_FRAME, 0.2, last=b""), 2),
-        ]:
-            for way in (by_complete, by_async_for):
-                server = self.serve(first, whole)
-                llm = self.llm(server)
-                with contextlib.suppress(OpenRouterError), mock.patch.object(orm, "ERROR_GRACE", 0.1):
-                    way(llm)
-                time.sleep(0.1 if "behind" in symptom else 0)
-                with self.subTest(symptom):
-                    self.assertEqual(way(llm), "Hello")
-                    self.assertEqual((server.connections, len(server.requests)), (connections, 2))
+            ("an error frame without a last chunk", sse_answer(ERROR_FRAME, 0.4, last=b""), 2),
+        ]  # fmt: skip
+        with mock.patch.object(orm, "ERROR_GRACE", 0.2):
+            jobs = itertools.product(rows, (by_complete, by_async_for))
+            at_once(*(functools.partial(run, *row, way) for row, way in jobs), threads=4)
 
     def test_an_idle_one_is_checked_and_dropped_when_old_closed_or_noisy(self):
         whole = Pieces(SIZED + JSON_BODY)
         noisy = Pieces(SIZED + JSON_BODY, 0.01, b"HTTP/1.1 408 Timeout\r\n\r\n", end="close")
         closed, reset = (Pieces(*whole.pieces, 0.01, end=end) for end in ("close", "reset"))
         for symptom, first, limit in [
-            ("old", whole, 0.01),
-            ("closed", closed, 30),
-            ("reset", reset, 30),
-            ("noisy", noisy, 30),
-        ]:
+            ("old", whole, 0.01), ("closed", closed, 30), ("reset", reset, 30), ("noisy", noisy, 30),
+        ]:  # fmt: skip
             with self.subTest(symptom), mock.patch.object(orm, "IDLE_LIMIT", limit):
                 server = self.serve(first, whole)
                 llm = self.llm(server)
@@ -4519,20 +3707,21 @@ class KeptConnectionTests(Case):
             leave(llm)
             del llm
             gc.collect()
-            self.assertTrue(wait_until(lambda server=server: len(server.left_at) == 3), leave)
+            self.assertTrue(wait_until(lambda: len(server.left_at) == 3), leave)  # noqa: B023
 
-    def test_eight_threads_share_a_client_and_never_an_answer(self):
-        def echo(seen):
-            return json_answer(answer(seen.json["messages"][0]["content"]))
-
+    def test_eight_threads_share_a_client_and_never_an_answer_or_a_row(self):
         def work(number):
-            return [llm.complete(f"{number} {n}").content == f"{number} {n}" for n in range(25)]
+            texts = [f"{number} {n}" for n in range(25)]
+            return [llm.complete(text).content for text in texts] == texts
 
-        server = self.serve(*[echo] * 200)
-        llm = self.llm(server)
+        server, log = self.serve(*[echo()] * 200), self.folder() / "log.db"
+        llm = self.llm(server, log=log)
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            self.assertTrue(all(all(results) for results in pool.map(work, range(8))))
+            self.assertTrue(all(pool.map(work, range(8))))
         self.assertLessEqual(server.connections, 8)
+        rows = LlmOperationCollector.from_db(log)
+        self.assertEqual((len(rows), len({r["operation_id"] for r in rows})), (200, 200))
+        self.assertEqual({(r["status"], r["user_prompt"] == r["response"]) for r in rows}, {("ok", True)})
 
 
 WRITER = """if True:
@@ -4574,24 +3763,12 @@ class LogStressTests(Case):
         self.assertEqual(self.count(f"SELECT count(DISTINCT {distinct}) FROM operations"), count)
         self.assertEqual(self.count("PRAGMA integrity_check"), "ok")
 
-    def test_24_processes_at_once_lose_and_double_no_row(self):
-        sizes = [500] * 8 + [25] * 16
+    def test_many_processes_at_once_lose_and_double_no_row(self):
+        sizes = [150] * 4 + [25] * 6
         writers = [run_python(WRITER, self.path, n, size) for n, size in enumerate(sizes)]
         said = [writer.communicate(timeout=60) for writer in writers]
         self.assertEqual(set(said), {(b"", b"")})
         self.check_rows(sum(sizes))
-
-    def test_eight_threads_of_500_operations_lose_and_double_no_row(self):
-        def work(number):
-            log = orm.log_for(self.path)
-            for n in range(500):
-                row = {"operation_id": orm.new_operation_id(), "timestamp": orm.utc_timestamp(), "status": "running"}
-                log.open(row)
-                log.close(row, {"status": "ok", "response": f"{number} {n}"})
-
-        with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            list(pool.map(work, range(8)))
-        self.check_rows(4000)
 
     @unittest.skipUnless(hasattr(signal, "SIGKILL"), "no SIGKILL")
     def test_kill_9_leaves_a_running_row_and_a_sound_file(self):
@@ -4599,46 +3776,56 @@ class LogStressTests(Case):
         environ = {"OPENROUTER_BASE_URL": server.url, "OPENROUTER_API_KEY": KEY, "OPENROUTER_MIN_LOG": str(self.path)}
         victims = [run_python(CLI, "hi", environ=environ)]
         self.assertEqual(victims[0].stdout.read(3), b"Hel")
-        victims += [run_python(WRITER, self.path, n, 10**6) for n in range(3)]
+        victims += [run_python(WRITER, self.path, n, 10**6) for n in range(2)]
         written = "SELECT count(*) FROM operations WHERE agent_id = '{}'".format
-        self.assertTrue(wait_until(lambda: min(self.count(written(n)) for n in range(3)) > 20, 9))
+        self.assertTrue(wait_until(lambda: min(self.count(written(n)) for n in range(2)) > 20, 9))
         for victim in victims:
             victim.kill()
             victim.communicate()
         self.assertEqual(self.count("PRAGMA integrity_check"), "ok")
         rows = LlmOperationCollector.from_db(self.path, status="running")
         self.assertEqual([r["user_prompt"] for r in rows if r["agent_id"].startswith("cli")], ["hi"])
-        self.assertLessEqual(len(rows), 4)
-        self.assertGreater(self.count("SELECT count(*) FROM operations WHERE status = 'ok'"), 60)
+        self.assertLessEqual(len(rows), 3)
+        self.assertGreater(self.count("SELECT count(*) FROM operations WHERE status = 'ok'"), 40)
+
+    def write(self, path):
+        """Write a row to a log of this process, as WRITER does in another."""
+        row = {"operation_id": orm.new_operation_id(), "timestamp": orm.utc_timestamp(), "status": "running"}
+        log = orm.log_for(path)
+        log.open(row)
+        log.close(row, {"status": "ok"})
 
     @unittest.skipUnless(importlib.util.find_spec("resource"), "no such modes and limits here")
     def test_a_bad_disk_costs_one_warning_and_no_answer(self):
         server = self.serve(*[json_answer(answer())] * 40)
         jobs = []
         for symptom, exists, before, rows in [
-            ("read-only folder", False, AS_NOBODY, 0),
-            ("read-only file", True, AS_NOBODY, 1),
+            ("read-only folder", False, AS_NOBODY, 0), ("read-only file", True, AS_NOBODY, 1),
             ("no space for a file", False, DISK_FULL % 0, 0),
-            *((f"no space for a table in {n}", False, DISK_FULL % n, None) for n in (4096, 9000, 20_000)),
+            *((f"no space for a table in {n}", False, DISK_FULL % n, None) for n in (9000, 20_000)),
             ("no space for a row", True, DISK_FULL % "os.path.getsize(path)", None),
             ("no space later", False, DISK_FULL % "os.path.getsize(path)" + "  # late", None),
-        ]:
+        ]:  # fmt: skip
             path = self.folder() / "log.db"
             if exists:
-                run_python(WRITER, path, "x", 1).communicate(timeout=20)
+                run = orm.connect_log(str(path))
+                run.execute("INSERT INTO operations (operation_id, timestamp, status) VALUES ('x', '2026', 'ok')")
+                run.commit()
+                run.close()
             if before == AS_NOBODY:
                 path.parent.chmod(0o555)
             jobs.append((symptom, path, rows, run_python(ASKER, server.url, KEY, path, before)))
         for symptom, path, rows, job in jobs:
-            out, err = job.communicate(timeout=20)
+            out, err = job.communicate(timeout=30)
             path.parent.chmod(0o755)
             with self.subTest(symptom):
                 self.assertEqual((job.returncode, out.split()), (0, [b"Hello"] * 3), err)
                 self.assertEqual(err.count(b"RuntimeWarning"), 1, err)
                 self.assertIn(b"going on without it", err)
                 self.assertEqual(rows, len(LlmOperationCollector.from_db(path)) if rows is not None else None)
-            with self.subTest(symptom, later="the disk is well again"):
-                self.assertEqual(run_python(WRITER, path, "y", 1).communicate(timeout=20), (b"", b""))
+            with self.subTest(symptom, later="the disk is well again"), warnings.catch_warnings():
+                warnings.simplefilter("error")
+                self.write(path)
                 self.assertGreater(len(LlmOperationCollector.from_db(path)), 0)
 
     def ask_twice(self):
@@ -4651,11 +3838,10 @@ class LogStressTests(Case):
 
     def test_a_lock_that_is_held(self):
         for symptom, begin, seconds, limit, warned in [
-            ("in a new file, for a while", "EXCLUSIVE", 0.3, 10.0, 0),
-            ("in a new file, too long", "EXCLUSIVE", 1.0, 0.2, 1),
-            ("in a log, for a while", "IMMEDIATE", 0.3, 10.0, 0),
-            ("in a log, too long", "IMMEDIATE", 1.0, 0.2, 1),
-        ]:
+            ("in a new file, for a while", "EXCLUSIVE", 0.2, 10.0, 0),
+            ("in a new file, too long", "EXCLUSIVE", 0.3, 0.05, 1),
+            ("in a log, for a while", "IMMEDIATE", 0.2, 10.0, 0), ("in a log, too long", "IMMEDIATE", 0.3, 0.05, 1),
+        ]:  # fmt: skip
             self.path = self.folder() / "log.db"
             if begin == "IMMEDIATE":
                 orm.connect_log(str(self.path)).close()
@@ -4706,18 +3892,15 @@ class LogStressTests(Case):
     def test_content_off_no_server_s_echo_reaches_the_file(self):
         secret = "PROMPTTEXT"
         moderated = error_body(secret, 403, metadata={"flagged_input": secret, "reasons": [secret], "raw": secret})
+        calls = [{"function": {"arguments": secret}}]
         items = [
-            json_answer(moderated, 403),
-            http_answer(secret.encode(), 500, "text/plain"),
-            http_answer(secret.encode()),
-            sse_answer(event(secret.encode())),
+            json_answer(moderated, 403), http_answer(secret.encode(), 500, "text/plain"), http_answer(secret.encode()),
+            json_answer({"error": {"type": secret, "message": "x"}}, 400), sse_answer(event(secret.encode())),
             sse_answer(event(chunk(secret)) + event({"error": {"code": 502, "message": secret}})),
             Pieces(SSE_HEAD, framed(event(chunk(secret))), end="close"),
             Pieces(f"HTTP/1.1 {secret}\r\n\r\n".encode(), end="close"),
-            json_answer(
-                answer(secret, reasoning=secret, refusal=secret, tool_calls=[{"function": {"arguments": secret}}])
-            ),
-        ]
+            json_answer(answer(secret, reasoning=secret, refusal=secret, tool_calls=calls)),
+        ]  # fmt: skip
         vectors = json_answer({"data": [{"embedding": [1], "index": 0}]})
         server = self.serve(*items, vectors, json_answer({"results": []}))
         llm = self.llm(server, log=self.path, log_content=False, system_prompt=secret, params={"stop": [secret]})
@@ -4727,10 +3910,30 @@ class LogStressTests(Case):
                 "".join(llm.stream(secret, tools=[tool], user=secret, metadata={"x": secret}))
         llm.embed([secret], model="e/m")
         llm.request("POST", "/rerank", {"model": "r/m", "query": secret, "documents": [secret]})
-        self.assertEqual(self.count(), len(items) + 2)
+        rows = LlmOperationCollector.from_db(self.path)
+        self.assertEqual((len(rows), rows[-4]["error_message"]), (len(items) + 2, "BadRequestError 400"))
+        self.assertEqual(json.loads(rows[2]["completion_args"])["stop"], "list[1]")
         for path in self.path.parent.iterdir():
             self.assertNotIn(secret.encode(), path.read_bytes(), path)
 
+
+# fmt: off
+# (NO_PROXY, host, how it is reached)
+NO_PROXY = [
+    ("localhost,10.0.0.0/8", "10.1.2.3", "direct"), ("10.1.2.3/32", "10.1.2.3:8080", "direct"),
+    (" 10.1.2.0/24 , x.test", "10.1.2.3", "direct"), ("fd00::/8", "[fd00::1]:8080", "direct"),
+    ("10.1.0.0/16,192.168.0.0/16", "10.9.9.9", "proxy"), ("10.0.0.0/33,nonsense/8", "10.1.2.3", "proxy"),
+    ("10.0.0.0/8", "[fd00::1]", "proxy"), ("10.0.0.0/8", "api.example.test", "proxy"),
+    ("10.0.0.0/8, .example.test", "api.example.test", "direct"), ("10.0.0.0/8,gate.test", "gate.test", "direct"),
+    ("*", "gate.test", "direct"), ("*.example.test", "api.example.test", "direct"),
+    ("*.example.test", "example.test.other", "proxy"), (".example.test", "a.b.example.test", "direct"),
+    ("EXAMPLE.test", "api.example.test", "direct"), ("ample.test", "api.example.test", "proxy"),
+    ("gate.test:8080", "gate.test:8080", "direct"), ("gate.test:8080", "gate.test:9090", "proxy"),
+    ("gate.test:80", "gate.test", "direct"), ("10.1.2.3", "10.1.2.3", "direct"), ("[fd00::1]", "[fd00::1]", "direct"),
+    ("fd00::1", "[fd00::1]:8080", "direct"), ("[fd00::1]:8080", "[fd00::1]:8080", "direct"),
+    ("fd00::2", "[fd00::1]", "proxy"), ("", "gate.test", "proxy"),
+]
+# fmt: on
 
 SETTINGS = [field.name for field in dataclasses.fields(LlmConfig)]
 
@@ -4817,30 +4020,24 @@ class SecurityTests(Case):
     def test_which_proxy_is_taken(self):
         proxy, host = "http://u:%40@p.test:3128", "api.weather.test"
         for environ, target, found in [
-            ({}, host, None),
-            ({"HTTPS_PROXY": proxy}, host, "HTTPS_PROXY"),
-            ({"https_proxy": proxy}, host, "HTTPS_PROXY"),
-            ({"All_Proxy": proxy}, host, "ALL_PROXY"),
-            ({"ALL_PROXY": proxy, "HTTPS_PROXY": proxy}, host, "HTTPS_PROXY"),
-            ({"HTTP_PROXY": proxy}, host, None),
+            ({}, host, None), ({"HTTPS_PROXY": proxy}, host, "HTTPS_PROXY"),
+            ({"https_proxy": proxy}, host, "HTTPS_PROXY"), ({"All_Proxy": proxy}, host, "ALL_PROXY"),
+            ({"ALL_PROXY": proxy, "HTTPS_PROXY": proxy}, host, "HTTPS_PROXY"), ({"HTTP_PROXY": proxy}, host, None),
             ({"HTTPS_PROXY": "p.test:3128"}, host, "HTTPS_PROXY"),
             *(({"HTTPS_PROXY": proxy}, target, None) for target in ("localhost", "127.0.0.1", "[::1]")),
-            *(({"HTTPS_PROXY": proxy, "NO_PROXY": f"x.test, {name}"}, host, None)
-              for name in (host, ".weather.test", "*.weather.test", "weather.test", f"{host}:443", "API.weather.TEST")),
-            *(({"HTTPS_PROXY": proxy, "NO_PROXY": name}, host, "HTTPS_PROXY")
-              for name in ("", "eather.test", f"{host}:80", "10.0.0.0/8")),
-            ({"HTTPS_PROXY": proxy, "NO_PROXY": "*"}, host, None),
-            ({"HTTPS_PROXY": proxy, "NO_PROXY": "10.0.0.0/8"}, "10.1.2.3", None),
-            ({"HTTPS_PROXY": proxy, "NO_PROXY": "10.0.0.0/8"}, "11.1.2.3", "HTTPS_PROXY"),
-            ({"HTTPS_PROXY": proxy, "NO_PROXY": "fd00::/8"}, "[fd00::7]", None),
         ]:  # fmt: skip
             with self.subTest(target, environ=environ), mock.patch.dict(os.environ, environ):
                 made = orm.find_proxy("https", target, 443)
                 self.assertEqual(made and (made.host, made.port, made.source), found and ("p.test", 3128, found))
+        for (value, host, expected), name in zip(NO_PROXY, itertools.cycle(("NO_PROXY", "no_proxy"))):
+            name_of, _, port = host.rpartition(":") if re.search(r"[^:]:\d+$", host) else (host, "", 80)
+            with self.subTest("read more narrowly than by others", value=value, host=host):
+                with mock.patch.dict(os.environ, {"HTTP_PROXY": proxy, name: value}):
+                    self.assertEqual(bool(orm.find_proxy("http", name_of, int(port))), expected == "proxy")
         for url in ("socks5://p.test:1080", "https://p.test", "http://p.test:x", "http://"):
             with self.subTest(url), mock.patch.dict(os.environ, {"HTTPS_PROXY": url}):
                 with self.assertRaisesRegex(ConfigError, "HTTPS_PROXY"):
-                    orm.find_proxy("https", host, 443)
+                    orm.find_proxy("https", "api.weather.test", 443)
 
     @unittest.skipIf(os.name == "nt" or sys.platform == "darwin", "the system may keep a proxy")
     def test_who_has_no_proxy_does_not_load_what_finds_it(self):
@@ -4866,17 +4063,15 @@ class SecurityTests(Case):
     def test_tls_is_verified_by_name_and_by_ca(self):
         unverified = mock.patch.object(ssl, "_create_default_https_context", ssl._create_unverified_context)
         for host, has_ca, words in [
-            ("127.0.0.1", True, None),
-            ("localhost", True, None),
+            ("127.0.0.1", True, None), ("localhost", True, None), ("wrong.weather.test", True, "can't be verified"),
             ("127.0.0.1", False, "can't be verified.*SSL_CERT_FILE"),
-            ("wrong.weather.test", True, "can't be verified"),
-        ]:
+        ]:  # fmt: skip
             server = self.serve(json_answer(answer()), wrap=in_tls(self))
             there = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port))]
             environ = {"PYTHONHTTPSVERIFY": "0", **({"SSL_CERT_FILE": str(certificate(self))} if has_ca else {})}
             patch = mock.patch.object(socket, "getaddrinfo", return_value=there)
             with self.subTest(host), mock.patch.dict(os.environ, environ), patch, unverified:
-                llm = Llm(base_url=f"https://{host}:{server.port}/v1", api_key=KEY, log=False, max_retries=0)
+                llm = Llm(base_url=f"https://{host}:{server.port}/v1", api_key=KEY, log=False, max_retries=2)
                 self.addCleanup(llm.close)
                 if words is None:
                     self.assertEqual(llm.complete("hi").content, "Hello")
@@ -4884,6 +4079,8 @@ class SecurityTests(Case):
                 with self.assertRaisesRegex(APIConnectionError, "(?s)" + words) as caught:
                     llm.complete("hi")
                 self.assertEqual((server.requests, caught.exception.sent), ([], False))
+                tried = (len(caught.exception.attempts), server.connections)
+                self.assertEqual(tried, (1, 1), "a certificate was tried three times")
 
     @unittest.skipUnless(sys.platform == "linux", "elsewhere the system has its own CAs")
     def test_a_ca_may_stand_in_the_folder_or_in_the_file_and_nowhere_else(self):
@@ -4891,7 +4088,7 @@ class SecurityTests(Case):
         right, other = self.folder(), self.folder()
         (right / "ce275665.0").write_text(PEM)  # named by its hash: openssl x509 -hash
         (other / "00000000.0").write_text("")
-        server = self.serve(*[json_answer(answer())] * 4, wrap=in_tls(self))
+        server = self.serve(*[json_answer(answer())] * 5, wrap=in_tls(self))
         there = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port))]
         mock.patch.object(socket, "getaddrinfo", return_value=there).start()
         late = self.folder() / "late.pem"
@@ -4899,6 +4096,7 @@ class SecurityTests(Case):
         for tries, (host, file, folder, is_trusted) in enumerate([
             ("localhost", no_file, right, True),
             ("localhost", with_ca, other, True),
+            ("localhost", with_ca, None, True),
             ("localhost", with_ca, None, True),
             ("localhost", no_file, other, False),
             ("wrong.weather.test", with_ca, right, False),
@@ -4952,32 +4150,25 @@ class SecurityTests(Case):
                     orm.main(["hi", argv])
                 self.assertNotIn(KEY, said.getvalue())
 
-    def test_the_key_in_place_of_the_model_is_not_shown_by_the_attempts(self):
-        llm = self.llm(self.serve(json_answer(error_body("m"), 400)), fallbacks=[KEY, "a/b"])
-        with self.assertRaises(BadRequestError) as caught:
-            llm.complete("hi", model=KEY)
-        self.assertNotIn(KEY, repr(caught.exception.attempts))
-
     def test_wherever_a_server_echoes_the_key_no_error_and_no_row_holds_it(self):
         echo = answer(KEY, KEY, tool_calls=[{"id": KEY, "function": {"name": KEY, "arguments": KEY}}], refusal=KEY)
         halves = chunk(KEY[:20]), chunk(KEY[20:])
         items = [
             json_answer(error_body(KEY, metadata={"raw": KEY, KEY: KEY}, type=KEY), 400, [f"X-Generation-Id: {KEY}"]),
-            http_answer(f"<p>{KEY}</p>".encode(), 500, "text/html"),
-            http_answer(KEY.encode(), 401, "text/plain"),
-            http_answer(KEY.encode()),
-            json_answer({"choices": [], "x": KEY}),
+            http_answer(f"<p>{KEY}</p>".encode(), 500, "text/html"), http_answer(KEY.encode(), 401, "text/plain"),
+            http_answer(KEY.encode()), json_answer({"choices": [], "x": KEY}),
             json_answer({**echo, "id": KEY, "model": KEY, "provider": KEY, "service_tier": KEY}),
             Pieces(f"{KEY} nonsense\r\n\r\n".encode(), end="close"),
             http_answer(JSON_BODY, headers=[f"Content-Encoding: {KEY}"]),
-            Pieces(CHUNKED + KEY.encode() + b"\r\n", end="close"),
-            sse_answer(event(KEY.encode())),
+            Pieces(CHUNKED + KEY.encode() + b"\r\n", end="close"), sse_answer(event(KEY.encode())),
             sse_answer(*map(event, halves), event({"error": {"code": 502, "message": KEY}})),
             Pieces(SSE_HEAD, *map(framed, map(event, halves)), end="close"),
-        ]
+        ]  # fmt: skip
         server = self.serve(*[item for item in items for _ in WAYS])
-        llm = self.llm(server, log=self.log, session_id=KEY, workspace=KEY, agent_id=KEY, headers={"X-Key": KEY},
-                       system_prompt=KEY, params={"user": KEY, "metadata": {KEY: KEY}})  # fmt: skip
+        llm = self.llm(
+            server, log=self.log, session_id=KEY, workspace=KEY, agent_id=KEY, headers={"X-Key": KEY},
+            system_prompt=KEY, fallbacks=[KEY, "a/b"], params={"user": KEY, "metadata": {KEY: KEY}},
+        )  # fmt: skip
         said = io.StringIO()
         with contextlib.redirect_stderr(said), self.assertLogs(level="DEBUG") as logged:
             logging.getLogger().debug("one line, since assertLogs wants it")
@@ -4988,9 +4179,10 @@ class SecurityTests(Case):
                     except OpenRouterError as error:
                         error.partial = None  # the answer itself is the server's, and the caller's
                         self.assert_hidden(error)
+                        self.assertNotIn(KEY, repr(error.attempts))
         self.assertEqual(len(LlmOperationCollector.from_db(self.log)), len(items) * len(WAYS))
-        for path in self.log.parent.iterdir():
-            self.assertNotIn(KEY.encode(), path.read_bytes(), path)
+        data = b"".join(path.read_bytes() for path in self.log.parent.iterdir())
+        self.assertTrue(b"[hidden]" in data and KEY.encode() not in data)
         self.assertNotIn(KEY, said.getvalue() + str(logged.output) + repr(llm))
 
 
@@ -5106,12 +4298,6 @@ class PageTests(Case):
         self.assertEqual(len(table), 2 + 5 + 1)
         self.assertTrue(table[-2].startswith("openai/gpt-4 "))
 
-    def test_fallbacks_of_the_page_are_used(self):
-        self.run_block(6)
-        server = self.serve(json_answer({**answer(), "model": "openai/gpt-4"}))
-        done = orm.Llm(self.names["config"], base_url=server.url).complete("hi")
-        self.assertEqual((done.requested_model, done.model), ("anthropic/claude-3-opus", "openai/gpt-4"))
-
     def test_the_last_block_prints_a_table_with_polars_too(self):
         try:
             import polars
@@ -5121,16 +4307,6 @@ class PageTests(Case):
             printed = self.run_block(number)
         self.assertIsInstance(self.names["operations"], polars.DataFrame)
         self.assertIn("total_tokens", printed)
-
-    def test_troubleshooting_gives_typed_errors_with_the_page_s_advice(self):
-        for status, kind, advice in [
-            (401, AuthenticationError, "https://openrouter.ai/keys"),
-            (404, ModelNotFoundError, "maker/model-name"),
-            (429, RateLimitError, "upgrading"),
-        ]:
-            with MockOpenRouter(status) as server, self.assertRaises(kind) as caught:
-                Llm(base_url=server.url, api_key=KEY, max_retries=0).complete("hi")
-            self.assertIn(advice, caught.exception.hint)
 
 
 # --- Mock server ----------------------------------------------------------------------------
@@ -5147,25 +4323,18 @@ class MockEndTests(Case):
 
 class MockTests(Case):
     def test_each_step_of_a_script_comes_out_as_it_says(self):
-        for step, outcome in [
-            ("ok", "mock answer"),
-            ("my text", "my text"),
-            (429, RateLimitError),
-            ("error", (ProviderError, StreamInterruptedError)),
-            ("cut", (APIConnectionError, StreamInterruptedError)),
-            ("stall", APITimeoutError),
-            ("empty", APIResponseError),
-            ("reset", APIConnectionError),
-        ]:
-            for way in WAYS:
-                with MockOpenRouter(step) as server:
-                    llm = client(server, timeout=0.2, model="openai/gpt-4")
-                    if isinstance(outcome, str):
-                        self.assertIn(outcome, way(llm))
-                    else:
-                        with self.assertRaises(outcome):
-                            way(llm)
-                    llm.close()
+        def run(step, expected, way):
+            with MockOpenRouter(step) as server, client(server, timeout=0.2, model="openai/gpt-4") as llm:
+                if isinstance(expected, str):
+                    return self.assertIn(expected, way(llm))
+                return self.assertRaises(expected, way, llm)
+
+        rows = [
+            ("ok", "mock answer"), ("my text", "my text"), (429, RateLimitError), ("stall", APITimeoutError),
+            ("error", (ProviderError, StreamInterruptedError)), ("cut", (APIConnectionError, StreamInterruptedError)),
+            ("empty", APIResponseError), ("reset", APIConnectionError),
+        ]  # fmt: skip
+        at_once(*(functools.partial(run, *row, way) for row in rows for way in WAYS), threads=8)
 
     def test_the_shape_of_its_stream_is_the_real_one(self):
         with MockOpenRouter("two words") as server:
@@ -5215,6 +4384,11 @@ class CommandLineCase(Case):
         patch.start()
         self.addCleanup(patch.stop)
 
+    def file(self, name, data=b""):
+        path = self.path.parent / name
+        path.write_bytes(data.encode() if isinstance(data, str) else data)
+        return str(path)
+
     def main(self, *argv, stdin=None, out=io.StringIO, script=()):
         """Run the command line in process against a mock server; return (code, stdout, stderr)."""
         stdout, stderr = out(), out()
@@ -5248,28 +4422,23 @@ class CommandLineTests(CommandLineCase):
         self.assertEqual((out, err), ("x\n", ""))
 
     def test_options_between_the_words_broke_the_prompt(self):
-        out, _ = self.expect_success("--mock", "hi", "-m", "openai/gpt-4", "world", "-t", "0.5", "there")
+        with mock.patch.dict(os.environ):
+            del os.environ["OPENROUTER_API_KEY"]
+            out, err = self.expect_success("--mock", "-u", "hi", "-m", "openai/gpt-4", "world", "-t", "0.5", "there")
         self.assertIn('"hi world there"', out)
-
-    def test_a_small_cost_was_shown_as_none(self):
-        self.assertEqual([orm.number_text(v) for v in (1e-7, 0.0, 0.5, 0.000021, 1234.5)],
-                         ["1.0e-07", "0", "0.5", "0.000021", "1,234.50"])  # fmt: skip
+        self.assertIn("(Mock)", err)
+        _, err = self.expect_success("--costs")
+        self.assertRegex(err, r"total \$([\d.]+) in 1 calls; \$\1 of it by the mock server, which bills nothing")
 
     def test_tables_that_did_not_fit(self):
         columns = ["time", "model", "status", "tokens", "USD", "ms", "prompt", "answer"]
         row = [
-            "11-25 06:32",
-            "anthropic/claude-3-opus",
-            "interrupted",
-            12345,
-            0.00228,
-            61234,
-            "x" * 90,
+            "11-25 06:32", "anthropic/claude-3-opus", "interrupted", 12345, 0.00228, 61234, "x" * 90,
             "\u4f60\u597d" * 40,
-        ]
+        ]  # fmt: skip
         lines = orm.format_table(columns, [row, [*row[:6], None, "\U0001f600"]], 400).split("\n")
         self.assertEqual(len({orm.text_width(line) for line in lines[1:3]}), 1)
-        for width, last in itertools.product((40, 60, 80, 100, 200), ("y" * 90, "\u4f60\u597d" * 40)):
+        for width, last in itertools.product((40, 80, 200), ("y" * 90, "\u4f60\u597d" * 40)):
             with self.subTest(width, last=last[0]):
                 lines = orm.format_table(columns, [[*row[:7], last]], width).split("\n")
                 wide = [line.split()[0] for line in lines if orm.text_width(line) > width]
@@ -5278,126 +4447,65 @@ class CommandLineTests(CommandLineCase):
                 whole = "".join("".join(lines).split())
                 for text in ("modelanthropic/claude-3-opus", "USD0.00228", "x" * 90, last):
                     self.assertIn(text, whole)  # nothing is cut
-
-    def test_mock_money_was_counted_as_spent(self):
-        self.expect_success("--mock", "hi", "-m", "openai/gpt-4")
-        _, err = self.expect_success("--costs")
-        self.assertRegex(err, r"total \$([\d.]+) in 1 calls; \$\1 of it by the mock server, which bills nothing")
-
-    def test_a_failed_row_of_the_log_view_told_no_error(self):
-        self.expect_failure(4, "hi", script=[402])
-        out, _ = self.expect_success("--log")
-        self.assertIn("mock error 402", out)
+        self.assertEqual([orm.number_text(v) for v in (1e-7, 0.0, 0.5, 0.000021, 1234.5)],
+                         ["1.0e-07", "0", "0.5", "0.000021", "1,234.50"])  # fmt: skip
 
     def shell(self, command):
-        command = command.replace("PYTHON", f"'{sys.executable}' '{HERE}/openrouter_min.py'")
-        environment = {**os.environ, "OPENROUTER_MIN_LOG": "off", "PATH": os.defpath}
+        command = command.replace("PYTHON", f"'{sys.executable}' -m openrouter_min")
+        environment = {**os.environ, "OPENROUTER_MIN_LOG": "off", "PATH": os.defpath, "PYTHONPATH": str(HERE)}
         kind = {"capture_output": True, "text": True, "timeout": 30}
         return subprocess.run(["/bin/sh", "-c", command], check=False, env=environment, **kind)
 
     @unittest.skipIf(os.name == "nt", "needs a POSIX shell")
     def test_closed_and_full_outputs_were_tracebacks(self):
-        cases = [("PYTHON --mock hi >&-", 0), ("PYTHON --models >&-", 0), ("PYTHON -t 5 hi 2>&-", 2)]
+        cases = [("PYTHON --mock hi >&-", 0), ("PYTHON --models >&-", 0), ("PYTHON -t 5 hi 2>&-", 2),
+                 ("{ PYTHON -t 5 hi 2>&1; echo $? >&3; } 3>&1 | cat | grep -qx 2", 0)]  # fmt: skip
         if os.path.exists("/dev/full"):
             cases += [("PYTHON --mock hi >/dev/full", 1), ("PYTHON --models >/dev/full", 1)]
-        for command, code in cases:
-            done = self.shell(command)
+        jobs = at_once(*(functools.partial(self.shell, command) for command, _ in cases))
+        for (command, code), done in zip(cases, jobs):
             self.assertEqual(done.returncode, code, (command, done.stderr))
             self.assertNotIn("Traceback", done.stderr)
-        self.assertEqual(self.shell("{ PYTHON -t 5 hi 2>&1; echo $? >&3; } 3>&1 | cat").stdout.split()[-1], "2")
 
     def test_options_reach_the_wire(self):
         system = self.path.parent / "system.txt"
         system.write_text("Be \u00e9", encoding="utf-8")
-        self.expect_success(
-            "p",
-            "q",
-            "-m",
-            "x/y",
-            "-f",
-            "z/1",
-            "-f",
-            "z/2",
-            "-s",
-            f"@{system}",
-            "-t",
-            "0.5",
-            "--max-tokens",
-            "9",
-            "-o",
-            "top_p=0.5",
-            "-o",
-            "user=me",
-            "-o",
-            'reasoning={"effort": "low"}',
-            "-H",
-            "X-Title: App",
-            "--timeout",
-            "9",
-            stdin="piped",
+        argv = (
+            f"p q -m x/y -f z/1 -f z/2 -s @{system} -t 0.5 --max-tokens 9 -o top_p=0.5 -o user=me --timeout 9".split()
         )
+        self.expect_success(*argv, "-o", 'reasoning={"effort": "low"}', "-H", "X-Title: App", stdin="piped")
         seen = self.server.requests[0]
-        self.assertEqual(
-            seen.json,
-            {
-                "models": ["x/y", "z/1", "z/2"],
-                "messages": [{"role": "system", "content": "Be \u00e9"}, {"role": "user", "content": "p q\n\npiped"}],
-                "temperature": 0.5,
-                "max_tokens": 9,
-                "stream": True,
-                "top_p": 0.5,
-                "user": "me",
-                "reasoning": {"effort": "low"},
-            },
-        )
-        self.assertEqual(seen.headers["X-Title"], "App")
-
-    def test_json_and_no_stream(self):
+        messages = [{"role": "system", "content": "Be \u00e9"}, {"role": "user", "content": "p q\n\npiped"}]
+        body = {"models": ["x/y", "z/1", "z/2"], "messages": messages, "temperature": 0.5, "max_tokens": 9,
+                "stream": True, "top_p": 0.5, "user": "me", "reasoning": {"effort": "low"}}  # fmt: skip
+        self.assertEqual((seen.json, seen.headers["X-Title"]), (body, "App"))
         out, _ = self.expect_success("hi", "--json", script=["Hello"])
         self.assertEqual(json.loads(out)["choices"][0]["message"]["content"], "Hello")
         out, _ = self.expect_success("hi", "--no-stream", script=["Hello"])
-        self.assertEqual(out, "Hello\n")
-        self.assertNotIn("stream", self.server.requests[0].json)
+        self.assertEqual((out, self.server.requests[0].json.get("stream")), ("Hello\n", None))
 
     def test_exit_codes(self):
-        for step, code in [(400, 1), (401, 3), (403, 3), (402, 4), (404, 6), ("reset", 7)]:
-            err = self.expect_failure(code, "hi", script=[step])
-            self.assertIn("error: ", err)
-            self.assertNotIn("Traceback", err)
         with mock.patch.object(orm._Call, "sleep", lambda *a: None):
-            self.expect_failure(5, "hi", script=[429] * 3)
-            self.expect_failure(1, "hi", script=["empty"] * 3)
+            for steps, code in [
+                ([400], 1), ([401], 3), ([403], 3), ([402], 4), ([404], 6), (["reset"], 7), ([429] * 3, 5),
+                (["empty"] * 3, 1),
+            ]:  # fmt: skip
+                err = self.expect_failure(code, "hi", script=steps)
+                self.assertIn("error: ", err)
+                self.assertNotIn("Traceback", err)
         code, out, err = self.main("hi", script=["cut"])
         self.assertEqual(code, 8)
         self.assertTrue(out.startswith("This is a mock answer") and out.endswith("\n"))
         self.assertIn("without finish_reason", err)
-        for argv in (
-            ["--nonsense"],
-            ["hi", "-t", "9"],
-            ["hi", "-o", "x"],
-            ["hi", "-H", "x"],
-            ["hi", "-s", "@/no/file"],
-            [],
-            ["hi", "-t", "warm"],
-            ["--costs", "mood"],
-        ):
-            self.expect_failure(2, *argv)
-
-    def test_no_key_is_one_clear_message(self):
+        for line in (
+            "--nonsense", "hi -t 9", "hi -o x", "hi -H x", "hi -s @/no/file", "", "hi -t warm", "--costs mood",
+        ):  # fmt: skip
+            self.expect_failure(2, *line.split())
         with mock.patch.dict(os.environ):
             del os.environ["OPENROUTER_API_KEY"]
             err = self.expect_failure(2, "hi")
-        self.assertIn("https://openrouter.ai/keys", err)
-        self.assertIn("OPENROUTER_API_KEY", err)
-        self.assertEqual(len(err.strip().split("\n")), 2)
-        self.assertFalse(self.path.exists())
-
-    def test_mock_needs_no_key_and_says_what_it_is(self):
-        with mock.patch.dict(os.environ):
-            del os.environ["OPENROUTER_API_KEY"]
-            out, err = self.expect_success("--mock", "-u", "hi")
-        self.assertIn("This is a mock answer", out)
-        self.assertIn("(Mock)", err)
+            self.expect_failure(2, "--chat", stdin="one\ntwo\n")  # it asked on for every line
+        self.assertRegex(err, "(?s)^(?=.*https://openrouter.ai/keys)(?=.*OPENROUTER_API_KEY)[^\n]*\n[^\n]*\n$")
 
     def test_models(self):
         out, err = self.expect_success("--models", "openai gpt-4")
@@ -5414,11 +4522,10 @@ class CommandLineTests(CommandLineCase):
         self.expect_success("hi \x1b[31mred", "-m", "openai/gpt-4", script=["Hello"])
         self.main("hi", script=[400])
         out, _ = self.expect_success("--log", "1")
-        self.assertIn("error", out)
+        self.assertIn("mock error 400", out)
         self.assertEqual(len(out.strip().split("\n")), 1)
         out, _ = self.expect_success("--log")
-        self.assertNotIn("\x1b", out)
-        self.assertIn("Hello", out)
+        self.assertTrue("\x1b" not in out and "Hello" in out, out)
         for words, found in [((), 2), (("hello",), 1), (("mock", "error"), 1), (("error mock",), 0), (("1",), 1)]:
             lines = self.expect_success("--log", *words, "--json")[0].splitlines()
             self.assertEqual(len(lines), found, words)
@@ -5430,62 +4537,31 @@ class CommandLineTests(CommandLineCase):
             self.assertNotIn("\u2588", out)
         self.assertIn("\u2588" * orm.BAR_WIDTH, self.main("--costs", out=Tty)[1])
         self.assertLessEqual(max(len(x) for x in self.main("--log", out=Tty)[1].split("\n")), 80)
-
-    def test_no_log_and_db(self):
-        other = self.path.parent / "other.db"
+        other, mine = self.path.parent / "other.db", len(LlmOperationCollector.from_db(self.path))
         self.expect_success("hi", "--no-log")
-        self.assertFalse(self.path.exists())
         self.expect_success("hi", "--db", str(other))
-        self.assertEqual(len(LlmOperationCollector.from_db(other)), 1)
-        self.assertFalse(self.path.exists())
+        self.assertEqual([len(LlmOperationCollector.from_db(p)) for p in (other, self.path)], [1, mine])
 
-    def test_a_terminal_gets_no_control_codes_and_a_pipe_gets_all(self):
-        text = "a\x1b]52;c;x\x07b\x9bc\td\ne\x85\r"
-        out, err = self.expect_success("hi", script=[text], out=Tty)
-        self.assertEqual(out, "a]52;c;xbc\td\ne\n")
-        self.assertEqual(self.expect_success("hi", script=[text])[0], text + "\n")
-        server = self.serve(json_answer(error_body("bad\x1b[2J"), 400))
-        with mock.patch.object(MockOpenRouter, "url", server.url):
-            self.assertNotIn("\x1b", self.main("hi", out=Tty)[2])
-
-    def test_remarks_on_what_the_text_does_not_show(self):
-        call = {"index": 0, "id": "t", "function": {"name": "f", "arguments": "{}"}}
-        for message, finish, words in [
-            ({"content": "x"}, "length", "cut the answer"),
-            ({"content": None, "reasoning": "hm"}, "length", "used up"),
-            ({"content": None, "refusal": "I can't"}, "stop", "refused: I can't"),
-            ({"content": None, "tool_calls": [call]}, "tool_calls", "asks for f({})"),
-            ({"content": None, "tool_calls": [call]}, "length", "cut the answer"),
-        ]:
-            server = self.serve(json_answer(answer(finish=finish, **message)))
-            with mock.patch.object(MockOpenRouter, "url", server.url):
-                self.assertIn(words, self.expect_success("hi")[1])
-
-    def run_process(self, *argv, **kind):
+    def start(self, *argv, **kind):
         environ = {**os.environ, "PYTHONPATH": str(HERE), **kind.pop("environ", {})}
         kind = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, **kind}
-        return subprocess.Popen([sys.executable, "-m", "openrouter_min", *argv], env=environ, **kind)
+        process = subprocess.Popen([sys.executable, "-m", "openrouter_min", *argv], env=environ, **kind)
+        self.addCleanup(process.kill)
+        return process
 
-    def test_as_a_process_with_an_old_encoding(self):
-        process = self.run_process("--mock", "--no-log", "h\u00e9 \U0001f600", environ={"PYTHONIOENCODING": "cp1252"})
-        out, err = process.communicate(timeout=20)
-        self.assertEqual((process.returncode, err), (0, b""))
+    def test_as_a_process(self):
+        folder, prompts = self.folder(), self.path.parent / "prompts.txt"
+        prompts.write_text("\n".join(map(str, range(300))))
+        old = self.start(
+            "--mock", "--db", str(folder / "log.db"), "h\u00e9 \U0001f600", environ={"PYTHONIOENCODING": "cp1252"}
+        )
+        pipes = [self.start(*argv) for argv in (["--models"], ["--mock", "--no-log", "--batch", str(prompts)])]
+        out, err = old.communicate(timeout=20)
+        self.assertEqual((old.returncode, err.count(b"\n")), (0, 1))  # where the log is
         self.assertIn("h\u00e9 \U0001f600".encode(), out)
-
-    def test_a_process_that_ends_leaves_its_rows_in_the_log_itself(self):
-        folder = self.folder()
-        process = self.run_process("--mock", "--db", str(folder / "log.db"), "hi")
-        out, err = process.communicate(timeout=20)
-        self.assertEqual((process.returncode, err.count(b"\n")), (0, 1))
-        self.assertIn(b"mock answer", out)
         self.assertEqual(os.listdir(folder), ["log.db"])  # neither -wal nor -shm
         self.assertEqual(len(LlmOperationCollector.from_db(folder / "log.db")), 1)
-
-    def test_a_closed_pipe_is_silent(self):
-        prompts = self.path.parent / "prompts.txt"
-        prompts.write_text("\n".join(map(str, range(300))))
-        for argv in (["--models"], ["--mock", "--no-log", "--batch", str(prompts)]):
-            process = self.run_process(*argv)
+        for process in pipes:  # a closed pipe is silent
             process.stdout.readline()
             process.stdout.close()
             self.assertIsNone(re.search(b"Traceback|stopped", process.stderr.read()))
@@ -5561,15 +4637,9 @@ class TalkTests(CommandLineCase):
         asked = [m for m in self.said() if m[0] != "assistant"]
         self.assertEqual(asked, [("user", x) for x in ("/etc/hosts what is it", "/usr/bin\nis what", "half\nof it")])
         self.assertRegex(err, "(?s)system prompt: Be\n.*system prompt: x\n.*system prompt: none")
-
-    def test_an_unknown_command_swallowed_its_question(self):
         _, err = self.expect_success("--chat", stdin="/etc is what?\n /etc is what?\n", script=["A"])
         self.assertIn("there is no /etc; a question that begins with a slash goes after a blank", err)
         self.assertEqual(self.said(), [("user", " /etc is what?")])
-
-    def test_piped_questions_that_failed_ended_with_0(self):
-        self.assertEqual(self.main("--chat", stdin="one\ntwo\n", script=[401, 401])[0], 3)
-        self.assertEqual(self.main("--chat", stdin=Tty("one\n"), script=[401])[0], 0)
 
     def test_calls_that_nobody_answers_were_sent_on(self):
         call = {"index": 0, "id": "t", "type": "function", "function": {"name": "f", "arguments": "{}"}}
@@ -5580,35 +4650,35 @@ class TalkTests(CommandLineCase):
         sent = self.server.requests[0].json["messages"]
         self.assertEqual(sent[1], {"role": "assistant", "content": "Let me see"})
 
-    def test_without_a_key_chat_asked_on_for_every_line(self):
-        with mock.patch.dict(os.environ):
-            del os.environ["OPENROUTER_API_KEY"]
-            self.expect_failure(2, "--chat", stdin="one\ntwo\n")
-
-    def test_prompts_of_the_chat_went_into_the_file_of_answers(self):
-        out, err = io.StringIO(), Tty()
-        code = self.main("--chat", stdin=Tty("one\n"), script=["A"], out=iter([out, err]).__next__)[0]
-        self.assertEqual((code, out.getvalue()), (0, "A\n"))
-        self.assertIn("> ", err.getvalue())
-
     def test_options_that_make_no_sense_together_were_ignored(self):
-        for argv, words in [
-            (["--batch", "x", "-c"], "--continue can't go with --batch"),
-            (["--batch", "x", "--json"], "--json can't go with --batch"),
-            (["--chat", "--json"], "--json can't go with --chat"),
-            (["--chat", "--schema", "x"], "--schema can't go with --chat"),
-            (["-c", "--conversation", "x", "hi"], "--continue can't go with --conversation"),
-            (["--key", "hi"], "words of a prompt can't go with --key"),
-            (["--models", "--log"], "--log can't go with --models"),
-            (["--models", "-m", "a/b"], "--model can't go with --models"),
-            (["--log", "-t", "0"], "--temperature can't go with --log"),
-            (["--concurrency", "3", "hi"], "--concurrency goes with --batch only"),
-            (["--live", "hi"], "--live goes with --models only"),
-        ]:
-            with self.subTest(argv):
-                self.assertIn(words, self.expect_failure(2, *argv))
+        for line, words in [
+            ("--batch x -c", "--continue can't go with --batch"), ("--batch x --json", "--json can't go with --batch"),
+            ("--chat --json", "--json can't go with --chat"), ("--chat --schema x", "--schema can't go with --chat"),
+            ("-c --conversation x hi", "--continue can't go with --conversation"),
+            ("--key hi", "words of a prompt can't go with --key"), ("--models --log", "--log can't go with --models"),
+            ("--models -m a/b", "--model can't go with --models"), ("--log -t 0", "--temperature can't go with --log"),
+            ("--concurrency 3 hi", "--concurrency goes with --batch only"),
+            ("--live hi", "--live goes with --models only"),
+            *(
+                (line, "")
+                for line in (
+                    "--costs model stray", "--log --costs", "--models --costs", "--log -a x", "--costs -c",
+                    "--costs --chat", "--models --batch -", "--log --key", "--costs --save .",
+                    "--batch - --concurrency 0", "--batch - --concurrency -1",
+                )
+            ),
+        ]:  # fmt: skip
+            with self.subTest(line):
+                self.assertIn(words, self.expect_failure(2, *line.split(), stdin=""))
         for option in ("--schema", "--conversation", "--save", "--batch", "--db", "--model"):
             self.assertIn(f"{option} is empty", self.expect_failure(2, option, ""))
+        for model in ("first/model", "other/model"):
+            self.expect_success("hello", "-m", model, script=["fine"])
+        for line, found in [("--log -m other/model", {"other"}), ("--log 5 explain this", set()),
+                            ("explain this --log", set())]:  # fmt: skip
+            self.assertEqual(set(re.findall(r"(\w+)/model", self.expect_success(*line.split())[0])), found, line)
+        for line in ("--models x --json", "--log --json", "--costs --json"):
+            self.assertTrue([json.loads(text) for text in self.expect_success(*line.split())[0].splitlines()], line)
 
     def test_an_error_ended_the_chat(self):
         lines = "second\n/save\n/save /no/such/folder/x\n"
@@ -5617,6 +4687,10 @@ class TalkTests(CommandLineCase):
             self.assertEqual((got, out.replace("> ", ""), self.said()), (code, "B\n", [("user", "second")]))
             self.assertIn("mock error 402", err)
             self.assertIn("No such file", err)
+        out, err = io.StringIO(), Tty()  # prompts of the chat went into the file of answers
+        code = self.main("--chat", stdin=Tty("one\n"), script=["A"], out=iter([out, err]).__next__)[0]
+        self.assertEqual((code, out.getvalue()), (0, "A\n"))
+        self.assertIn("> ", err.getvalue())
 
     @unittest.skipIf(os.name == "nt", "Windows has no way to send Ctrl-C to oneself")
     def test_ctrl_c_stops_the_answer_and_not_the_chat(self):
@@ -5668,57 +4742,38 @@ class BatchTests(CommandLineCase):
         asked = [r.json["messages"][0]["content"] for r in server.requests]
         self.assertEqual(asked, ["one", "two", "one", "{three}", "two"])
 
-    def test_equal_lines_are_samples_of_their_own(self):
-        server = self.serve(self.A, self.B, self.C)
-        for count, reused in [(2, [None, None]), (3, [True, True, None]), (3, [True] * 3), (1, [True])]:
-            done = self.batch(server, *["same"] * count)
-            self.assertEqual([line["content"] for line in done], list("ABC")[:count])
-            self.assertEqual([line.get("reused") for line in done], reused)
-            self.assertEqual(len({line["key"] for line in done}), count)
-
-    def test_without_a_log_each_run_asks_all(self):
-        server = self.serve(self.A, self.B)
-        for text in "AB":
-            self.assertEqual(self.batch(server, "one", argv=["--no-log"])[0]["content"], text)
-        self.assertFalse(self.path.exists())
-
-    def test_a_schema_of_null_was_a_traceback(self):
-        done = self.batch(self.serve(self.A), '{"prompt": "one", "schema": null}')
-        self.assertEqual((done[0]["content"], "parsed" in done[0]), ("A", False))
-
     def test_other_parameters_are_another_question(self):
-        server = self.serve(self.A, self.B, self.C)
+        server, line = self.serve(self.A, self.B, self.C), '{"prompt": "one", "schema": null}'  # which was a traceback
         for argv, text in [([], "A"), (["-t", "0"], "B"), (["-H", "X-A: b"], "C"), (["-t", "0"], "B"), ([], "A")]:
-            self.assertEqual(self.batch(server, "one", argv=argv)[0]["content"], text)
+            (done,) = self.batch(server, line, argv=argv)
+            self.assertEqual((done["content"], "parsed" in done), (text, False))
 
     def test_answers_without_text_were_asked_again(self):
         call = {"index": 0, "id": "t", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+        picture = {"image_url": {"url": "data:image/png;base64," + b64(b"\x89PNG")}}
         server = self.serve(
-            json_answer(answer(None, "tool_calls", tool_calls=[call])),
-            json_answer(answer(None, refusal="No.")),
-            json_answer(answer("")),
-        )
-        first = self.batch(server, "one", "two", "three")
+            json_answer(answer(None, "tool_calls", tool_calls=[call])), json_answer(answer(None, refusal="No.")),
+            json_answer(answer("")), json_answer(answer("", images=[picture], audio={"data": b64(b"RIFF0000WAVE")})),
+        )  # fmt: skip
+        argv = ["--save", str(self.path.parent / "saved")]
+        first = self.batch(server, *"abcd", argv=argv)
         self.assertEqual((first[0]["tool_calls"][0]["name"], first[1]["refusal"]), ("f", "No."))
-        again = self.batch(server, "one", "two", "three")
-        self.assertEqual(again, [{**line, "reused": True} for line in first])
+        self.assertEqual(len(first[3]["files"]), 2)
+        again = self.batch(server, *"abcd", argv=argv)
+        self.assertEqual(again[:3], [{**line, "reused": True} for line in first[:3]])
+        self.assertRegex(again[3]["files"][0], r"^\[image/png, 4 bytes, sha256 ")
+        self.assertRegex(again[3]["files"][1], r"^\[audio/x, 12 bytes, sha256 ")
 
     def test_what_a_failure_had_paid_for_was_dropped(self):
         schema = self.path.parent / "schema.json"
         schema.write_text('{"type": "object"}')
-        picture = {"image_url": {"url": "data:image/png;base64," + base64.b64encode(b"\x89PNG").decode()}}
+        picture = {"image_url": {"url": "data:image/png;base64," + b64(b"\x89PNG")}}
         server = self.serve(json_answer(answer("no JSON")), json_answer(answer("{}", images=[picture])))
         folder = self.path.parent / "saved"
         done = self.batch(server, "a", "b", argv=["--schema", str(schema), "--save", str(folder)], code=1)
         self.assertEqual((done[0]["content"], done[0]["cost"], done[1]["parsed"]), ("no JSON", 0.5, {}))
         self.assertEqual(Path(done[1]["files"][0]).read_bytes(), b"\x89PNG")
         self.assertIn("$1,", self.err)
-
-    def test_a_refused_key_was_tried_for_every_line(self):
-        for status, code in ((401, 3), (402, 4)):
-            server = self.serve(json_answer(error_body("Not you", status), status))
-            self.assertEqual(self.batch(server, "a", "b", "c", code=code), [])
-            self.assertIn("Not you", self.err)
 
     def test_stdin_schema_and_a_bar_on_a_terminal(self):
         schema = self.path.parent / "schema.json"
@@ -5733,23 +4788,21 @@ class BatchTests(CommandLineCase):
         self.assertRegex(err, "\u2588.* 1 of 2, 0 failed, \\$0.5, .*/s, .* s left")
 
     def test_a_refused_key_dropped_what_others_had_answered(self):
-        refused = json_answer(error_body("No auth credentials found", 401), 401)
-
         def reply(seen):
             asked = seen.json["messages"][0]["content"]
-            wait = {"slow": 0.4, "bad": 0.15}.get(asked, 0.0)
+            wait = {"slow": 0.2, "bad": 0.08}.get(asked, 0.0)
             return Pieces(wait, *(refused if asked == "bad" else json_answer(answer(asked))).pieces)
 
-        for lines, concurrency, kept in [
-            (("bad", "b", "c"), "4", ["b", "c"]),
-            (("slow", "b", "bad", "d"), "4", ["slow", "b", "d"]),
-            (("slow", "bad", "x", "y"), "2", ["slow"]),
-        ]:
+        for status, code, lines, concurrency, kept in [
+            (401, 3, "bad b c", "1", []), (402, 4, "bad b c", "1", []), (401, 3, "bad b c", "4", ["b", "c"]),
+            (401, 3, "slow b bad d", "4", ["slow", "b", "d"]), (401, 3, "slow bad x y", "2", ["slow"]),
+        ]:  # fmt: skip
+            refused, lines = json_answer(error_body("Not you", status), status), lines.split()
             server = self.serve(*[reply] * len(lines))
-            done = self.batch(server, *lines, argv=["--no-log", "--concurrency", concurrency], code=3)
+            done = self.batch(server, *lines, argv=["--no-log", "--concurrency", concurrency], code=code)
             self.assertEqual([line["content"] for line in done], kept)
             self.assertEqual(len(server.requests), len(kept) + 1)
-            self.assertIn("No auth credentials found", self.err)
+            self.assertIn("Not you", self.err)
 
     def test_half_of_a_surrogate_pair_ended_a_batch(self):
         server = self.serve(json_answer(answer("half \ud83d")), self.B)
@@ -5759,20 +4812,6 @@ class BatchTests(CommandLineCase):
         with run_python(CLI, *argv, environ={"OPENROUTER_BASE_URL": server.url}) as process:
             lines = [json.loads(line) for line in process.stdout]
             self.assertEqual([line["content"] for line in lines], ["half ?", "B"], process.stderr.read())
-
-    def test_images_and_refusals_came_back_from_the_log_as_empty_answers(self):
-        picture = {"image_url": {"url": "data:image/png;base64," + base64.b64encode(b"\x89PNG").decode()}}
-        sound = {"data": base64.b64encode(b"RIFF0000WAVE").decode()}
-        server = self.serve(
-            json_answer(answer("", images=[picture], audio=sound)), json_answer(answer(None, refusal="No."))
-        )
-        folder = str(self.path.parent / "saved")
-        first = self.batch(server, "one", "two", argv=["--save", folder])
-        self.assertEqual(len(first[0]["files"]), 2)
-        again = self.batch(server, "one", "two", argv=["--save", folder])
-        self.assertRegex(again[0]["files"][0], r"^\[image/png, 4 bytes, sha256 ")
-        self.assertRegex(again[0]["files"][1], r"^\[audio/x, 12 bytes, sha256 ")
-        self.assertEqual(again[1], {**first[1], "reused": True})
 
     @unittest.skipIf(os.name == "nt", "Windows has no way to send Ctrl-C to oneself")
     def test_ctrl_c_keeps_what_is_done(self):
@@ -5823,9 +4862,8 @@ class FilesAndKeyTests(CommandLineCase):
 
     def test_images_and_sound_that_come_back_are_files(self):
         picture, sound = b"\x89PNG" + b"p" * 20, b"RIFF0000WAVE" + b"s" * 20
-        encoded = [base64.b64encode(b).decode() for b in (picture, sound)]
-        images = [{"image_url": {"url": u}} for u in ("https://x/y.png", f"data:image/png;base64,{encoded[0]}")]
-        reply = json_answer(answer("Here", images=images, audio={"data": encoded[1]}))
+        images = [{"image_url": {"url": u}} for u in ("https://x/y.png", f"data:image/png;base64,{b64(picture)}")]
+        reply = json_answer(answer("Here", images=images, audio={"data": b64(sound)}))
         folder = self.path.parent / "new" / "folder"
         out, _ = self.run_on([reply], "draw", "--save", str(folder))
         text, link, *paths = out.splitlines()
@@ -5840,10 +4878,9 @@ class FilesAndKeyTests(CommandLineCase):
         for data in ("abcde", "!!!!"):
             out, err = self.run_on([json_answer(answer("Here", audio={"data": data}))], "draw")
             self.assertEqual((out, err.count("is torn")), ("Here\n", 1))
-        for data in ("UklGRjEyMzRXQVZF\n", "UklGRjEyMzRXQV\nZF", "UklGRg==MTIzNA==V0FWRQ==", "UklGRg=MTIzNFdBVkU"):
-            out, err = self.run_on([json_answer(answer("Here", audio={"data": data}))], "draw", "--save", str(folder))
-            self.assertEqual((Path(out.splitlines()[1]).read_bytes(), err), (b"RIFF1234WAVE", ""))
-        self.run_on([], "draw", "--save", str(self.path.parent / "new" / "folder" / "gen-1-2.png"), code=2)
+        out, _ = self.run_on([reply], "draw", "--save", str(folder))
+        self.assertEqual(os.path.basename(out.splitlines()[-1]), "gen-1-3-2.wav")  # nothing is overwritten
+        self.run_on([], "draw", "--save", str(folder / "gen-1-2.png"), code=2)
 
     def test_schema_prints_json(self):
         schema = self.path.parent / "schema.json"
@@ -5962,10 +4999,6 @@ def mapped(llm, **params):
     return result
 
 
-async def gathered(iterator):
-    return [item async for item in iterator]
-
-
 EVERY_DOOR = {**{way: DOORS[way] for way in ("complete", "stream", "acomplete", "async for")}, "map": mapped}
 FEW = {way: DOORS[way] for way in ("complete", "stream")}
 READINGS = {  # the pieces of text of a stream
@@ -6045,11 +5078,6 @@ class ReportCase(CommandLineCase):
         """The content of the last message of each request."""
         return [r.json["messages"][-1]["content"] for r in self.server.requests]
 
-    def file(self, name, data):
-        path = self.path.parent / name
-        path.write_bytes(data.encode() if isinstance(data, str) else data)
-        return str(path)
-
 
 # Streams
 
@@ -6075,22 +5103,17 @@ CALLS = [
     ("one, its id in each piece", [[part(HEAD, "weather", "a", 0)], [part(' "Os', None, "a", 0)],
      [part('lo"}', "weather", "a", 0)]], ONE),
     ("two of one function with neither", [[part(OSLO, "weather")], [part(ROME, "weather")]], [*ONE, ("weather", ROME)]),
-    ("two at index 0 in one event", [[part(OSLO, "weather", "a", 0), part(UTC, "clock", "b", 0)]], BOTH),
     ("two with neither in one event", [[part(OSLO, "weather"), part(UTC, "clock")]], BOTH),
     ("two at index 0, later pieces without id", [[part(HEAD, "weather", "a", 0)], [part(TAIL, index=0)],
      [part('{"tz":', "clock", "b", 0)], [part(' "UTC"}', index=0)]], BOTH),
-    ("two at 1 and 2 that take turns", [[part(HEAD, "weather", "a", 1)], [part('{"tz":', "clock", "b", 2)],
-     [part(TAIL, index=1)], [part(' "UTC"}', index=2)]], BOTH),
-    ("three at index 0", [[part(OSLO, "weather", "a", 0)], [part(UTC, "clock", "b", 0)],
-     [part(ROME, "weather", "c", 0)]], [*BOTH, ("weather", ROME)]),
+    ("two at 2 and 1 that take turns", [[part('{"tz":', "clock", "b", 2)], [part(HEAD, "weather", "a", 1)],
+     [part(' "UTC"}', index=2)], [part(TAIL, index=1)]], BOTH),
     ("two without arguments at index 0", [[part("", "clock", "a", 0)], [part("", "clock", "b", 0)]], [NOW, NOW]),
     ("two with empty objects and no id", [[part("{}", "clock")], [part("{}", "clock")]], [NOW, NOW]),
-    ("one, its name in each piece", [[part(HEAD, "weather", "a", 0)], [part(TAIL, "weather", None, 0)]], ONE),
     ("one, its id and name empty later", [[part(HEAD, "weather", "a", 0)], [part(TAIL, "", "", 0)]], ONE),
-    ("one without index", [[part(HEAD, "weather", "a")], [part(TAIL)]], ONE),
+    ("one without index", [[part(HEAD, "weather", "a")], [part(TAIL), 7]], ONE),
     ("one whose index counts its pieces", [[part(HEAD, "weather", "a", 0)], [part(TAIL, None, "a", 1)]], ONE),
     ("one with a new id in each piece", [[part(HEAD, "weather", "a", 0)], [part(TAIL, None, "b", 0)]], ONE),
-    ("one with an empty piece at its end", [[part(OSLO, "weather", "a", 0)], [part("", None, None, 0)]], ONE),
     ("one with its name again at its end", [[part(OSLO, "weather", "a", 0)], [part("", "weather", "a", 0)]], ONE),
 ]
 
@@ -6156,8 +5179,7 @@ class OddStreamTests(ReportCase):
         self.check_text([
             ("in two events", deltas(one, two), whole),
             ("half after half", deltas("hi ", "\ud83d", "\ude00", "!"), whole),
-            ("twice", deltas(one, "\ude00\ud83d", two), f"hi {EMOJI}{EMOJI}!"),
-            ("in parts", deltas(*parts), whole),
+            ("twice", deltas(one, "\ude00\ud83d", two), f"hi {EMOJI}{EMOJI}!"), ("in parts", deltas(*parts), whole),
             ("before the whole", closed(chunk(one), chunk(two), choice("stop", message=whole)), whole),
             ("in growing messages", closed(choice(message=one), choice("stop", message=whole)), whole),
             ("in a message in pieces", closed(choice(message=one), choice("stop", message=two)), whole),
@@ -6211,35 +5233,16 @@ class OddStreamTests(ReportCase):
             d.audio["data"], d.audio["transcript"], [x["text"] for x in d.reasoning_details]])
 
     def test_text_of_another_index_was_dropped_in_silence(self):
-        whole = "Whisper is a model."
+        whole, rows = "Whisper is a model.", []
         for symptom, *indexes in [("counts up", 0, 1, 2, 3), ("is 1", 1, 1, 1, 1), ("begins at 1", 1, 2, 3, 4),
                                   ("is missing", None, None, None, None)]:
             words = [choice(delta=w, index=i) for w, i in zip(["Whis", "per is", " a model."], indexes)]
-            item = closed(*words, choice("stop", delta={}, index=indexes[3]))
-            for way, ask in {**EVERY_DOOR, **READINGS}.items():
-                with self.subTest(symptom, way=way):
-                    done = self.ask(ask, item)
-                    text = "".join(done) if isinstance(done, list) else text_of(done)
-                    self.assertTrue(isinstance(done, OpenRouterError) or text == whole, text)
-            with self.subTest(symptom, way="command line"):
-                code, out, err = self.cli("hi", script=[item])
-                self.assertTrue(out == whole + "\n" if code == 0 else "error" in err, (code, out, err))
+            rows.append((symptom, closed(*words, choice("stop", delta={}, index=indexes[3])), whole))
+        self.check_text(rows)
         two = [choice(delta=t, index=i) for t, i in [("A1 ", 0), ("B1 ", 1), ("A2", 0), ("B2", 1)]]
         item = closed(*two, choice("stop", delta={}), choice("stop", delta={}, index=1))
         for way, read in READINGS.items():
             self.assertEqual("".join(self.ask(read, item, n=2)), "A1 A2", way)
-
-    def test_an_empty_stream_was_called_an_answer_that_broke_off(self):
-        settings = {"max_retries": 2, "retry_wait_max": 0.01, "fallbacks": ["c/d"]}
-        for (symptom, data), way, ask in by_doors([
-            ("comments", b": OPENROUTER PROCESSING\n\n" * 2), ("nothing", b""), ("pings", b"event: ping\ndata: {}\n\n"),
-        ]):
-            with self.subTest(symptom, way=way):
-                done = self.ask(ask, closed(data, done=False), reply("fine"), settings=settings)
-                self.assertEqual((text_of(done), len(self.server.requests)), ("fine", 2))
-                error = self.ask(ask, closed(data, done=False))
-                self.assertNotIn(".partial", str(error))
-                self.assertNotIsInstance(error, StreamInterruptedError)
 
     def test_a_big_picture_in_one_event_was_lost(self):
         url = "data:image/png;base64," + base64.b64encode(PNG_FILE + bytes(13 << 20)).decode()
@@ -6251,14 +5254,10 @@ class OddStreamTests(ReportCase):
 
 # (how it is told, the bytes)
 TOLD = [
-    ("a message", told({"message": WORDS})),
-    ("a detail", told({"detail": WORDS})),
+    ("a message", told({"message": WORDS})), ("a detail", told({"detail": WORDS})),
     ("a field", b'error: {"code": 500, "message": "%s", "type": "server_error"}\n\n' % WORDS.encode()),
-    ("words", told(WORDS)),
-    ("a JSON text", told(json.dumps(WORDS))),
-    ("an error in words", told({"error": WORDS})),
-    ("an error object", told({"error": {"message": WORDS}})),
-    ("an error with a code", told(error_body(WORDS, 502))),
+    ("words", told(WORDS)), ("a JSON text", told(json.dumps(WORDS))), ("an error in words", told({"error": WORDS})),
+    ("an error object", told({"error": {"message": WORDS}})), ("an error with a code", told(error_body(WORDS, 502))),
     ("an error of Anthropic's", told({"type": "error", "error": {"type": "overloaded_error", "message": WORDS}})),
     ("no blank after the colon", b'event:error\ndata:{"message":"%s"}\n\n' % WORDS.encode()),
     ("CRLF and a comment", b"event: error\r\n: x\r\ndata: %s\r\n\r\n" % WORDS.encode()),
@@ -6311,9 +5310,9 @@ class ToldErrorTests(ReportCase):
         for (symptom, item, has_partial), way, ask in by_doors([
             ("after a frame", closed(chunk(HALF), frame, BILL), True),
             ("in a frame", closed(chunk(HALF), {**frame, "usage": PAID}), True),
-            ("before a frame", closed(chunk(HALF), BILL, frame), True),
             ("after event: error", closed(chunk(HALF), TOLD[0][1], BILL), True),
             ("after a frame without text", closed(frame, BILL), False),
+            ("in a stream that broke off", closed(chunk(HALF, usage=PAID), done=False), True),
             ("beside a choice's error", json_answer({**torn, "usage": PAID}), True),
             ("in a body", json_answer({"id": "gen-1", **error_body(WORDS, 502), "usage": PAID}), False),
             *((f"in a body of {status}", json_answer({**error_body(WORDS, status), "usage": PAID}, status), False)
@@ -6323,7 +5322,7 @@ class ToldErrorTests(ReportCase):
                 log = self.folder() / "log.db"
                 llm = self.llm(self.serve(item), log=log)
                 error = outcome(ask, llm)
-                self.assertIn(WORDS, str(error))
+                self.assertRegex(str(error), WORDS if "broke" not in symptom else "without finish_reason")
                 row = LlmOperationCollector.from_db(log)[0]
                 self.assertEqual((row["cost"], row["total_tokens"], row["success"]), (0.5, 15, 0))
                 self.assertEqual((llm.usage.cost, llm.usage.total_tokens), (0.5, 15))
@@ -6350,21 +5349,6 @@ class Item:
 @dataclasses.dataclass
 class Basket:
     items: List[Item]
-
-
-@dataclasses.dataclass
-class Invoice:
-    number: str
-    total: float
-    items: List[str]
-    note: Optional[str] = None
-
-
-@dataclasses.dataclass
-class Opinion:
-    invoice: Invoice
-    mood: Literal["good", "bad"]
-    counts: List[int]
 
 
 def weigh(item: Item) -> str:
@@ -6426,43 +5410,6 @@ class HistoryTests(ReportCase):
                 for words in (SUMMARY, "It charges the card: ask before you call it."):
                     self.assertTrue(words not in text or words in function["description"], function["description"])
 
-    def test_dates_and_other_types_that_are_texts_in_json_were_refused(self):
-        limits = (HERE / "README.md").read_text("utf-8").partition("## Limits")[2]
-        day, moment = datetime.date(2026, 11, 25), datetime.datetime(2026, 11, 25, 18, tzinfo=datetime.timezone.utc)
-        got = []
-
-        def book(what) -> str:
-            """Book it."""
-            got.append(what)
-            return "booked"
-
-        for (hint, sent, value), way, ask in by_doors([
-            (datetime.date, "2026-11-25", day),
-            (datetime.datetime, "2026-11-25T18:00:00+00:00", moment),
-            (datetime.datetime, "2026-11-25T18:00:00Z", moment),
-            (datetime.time, "18:00:00", datetime.time(18)),
-            (uuid.UUID, str(uuid.UUID(int=7)), uuid.UUID(int=7)),
-            (Path, "a/b.txt", Path("a/b.txt")),
-            (Optional[datetime.date], "2026-11-25", day),
-            (List[datetime.date], ["2026-11-25"], [day]),
-        ], 2):
-            with self.subTest(hint=hint, way=way):
-                book.__annotations__ = {"what": hint, "return": str}
-                good = json.dumps({"what": sent})
-                bad = json.dumps({"what": ["2026-13-45"] if isinstance(sent, list) else "2026-13-45"})
-                got.clear()
-                done = self.ask(ask, asking(good, name="book"), asking(bad, name="book"), reply("Done"), tools=[book])
-                if isinstance(done, ConfigError):
-                    self.assertRegex(limits, r"(?i)\bdates?\b")
-                    continue
-                shape = self.server.requests[0].json["tools"][0]["function"]["parameters"]["properties"]["what"]
-                self.assertIn(shape.get("format", "date"), ("date", "date-time", "time", "uuid", "path"))
-                self.assertEqual(got[:1], [value])
-                if hint is not Path:  # which takes any text
-                    self.assertEqual((len(got), said(self.server)[-1] == "booked"), (1, False))
-                made = dataclasses.make_dataclass("Made", [("what", hint)])
-                self.assertEqual(self.ask(ask, reply(good), schema=made).parsed, made(value))
-
     @unittest.skipIf(sys.version_info < (3, 10), "hints are written as X | Y")
     def test_hints_were_names_that_only_a_type_checker_knows(self):
         for name in orm.__all__:
@@ -6491,10 +5438,7 @@ AMONG_WORDS = [
     ("a fence and braces", 'Set {a}:\n```json\n{"title": "T"}\n```\nand {b}.'),
     ("a fence of another language", '```python\nd = {"name": 1}\n```\n```json\n{"title": "T"}\n```'),
     ("an object before that does not fit", '{"name": 1}\nNo, that lacks it:\n{"title": "T"}'),
-    ("an object after that does not fit", '{"title": "T"}\nNot {"name": 1}.'),
-    ("a list before it", 'Of ["a", "b"] I take {"title": "T"}'),
-    ("an apostrophe and a quote", 'It\'s "so": {"title": "T"}'),
-    ("an open brace at the end", '{"title": "T"} (see {'),
+    ("an apostrophe, a quote and an open brace", 'It\'s "so": {"title": "T"} (see {'),
 ]
 
 
@@ -6515,13 +5459,9 @@ class JsonAmongWordsTests(ReportCase):
         for text, schema, value in [
             ('So: {"title": "a } b { c"} {ok}', TITLE, {"title": "a } b { c"}),
             ('So: {"title": "say \\"}\\" ok"} {', TITLE, {"title": 'say "}" ok'}),
-            ('{"title": "one\ntwo\tthree"}', TITLE, {"title": "one\ntwo\tthree"}),
             ('Here:\n```json\n{"title": "one\ntwo"}\n```\n{ok}', TITLE, {"title": "one\ntwo"}),
             ('{"title": "T", "more": {"a": [{}, {"b": 1}]}} {x}', TITLE, {"title": "T", "more": {"a": [{}, {"b": 1}]}}),
-            ('As in {1}: ["a", "b"]', texts, ["a", "b"]),
-            ('[1] says so: ["a", "b"] [2]', texts, ["a", "b"]),
-            ('```json\n["a"]\n``` [1]', texts, ["a"]),
-            ('{x} {"name": "n"}', Item, Item("n")),
+            ('[1] says so: ["a", "b"] [2]', texts, ["a", "b"]), ('{x} {"name": "n"}', Item, Item("n")),
         ]:
             self.check([(text, reply(text), value)], lambda done: getattr(done, "parsed", done), FEW, schema=schema)
         for text in ('{"titel": "T"}', '<think>{"title": "T"}</think>I don\'t know.', "none", '{"title": "T'):
@@ -6538,26 +5478,20 @@ NAMES = [
     ({"type": "invalid_request_error", "code": "invalid_api_key"}, AuthenticationError, False, 401),
     ({"code": "model_not_found"}, ModelNotFoundError, False, 404),
     ({"type": "rate_limit_error"}, RateLimitError, True, 429), ({"type": "overloaded_error"}, BUSY_BODY, True, 529),
-    ({"code": "insufficient_quota"}, NO_MONEY, False, 403), ({"type": "insufficient_quota"}, NO_MONEY, False, 500),
+    ({"type": "insufficient_quota"}, NO_MONEY, False, 500), ({"type": "api_error"}, ProviderError, True, 500),
     ({"type": "requests", "code": "rate_limit_exceeded"}, RateLimitError, True, 429),
-    ({"type": "api_error"}, ProviderError, True, 500), ({"type": "server_error"}, ProviderError, True, 500),
     ({"type": "timeout_error"}, ProviderError, True, 504),
-    ({"type": "authentication_error"}, AuthenticationError, False, 401),
     ({"type": "permission_error"}, PermissionDeniedError, False, 403),
     ({"type": "not_found_error"}, ModelNotFoundError, False, 404),
     ({"type": "billing_error"}, InsufficientCreditsError, False, 402),
     ({"code": "billing_hard_limit_reached"}, NO_MONEY, False, 402),
-    ({"type": "invalid_request_error"}, BadRequestError, False, 400),
     ({"type": "invalid_request_error", "code": "context_length_exceeded"}, BadRequestError, False, 400),
     ({"type": "request_too_large"}, APIStatusError, False, 413),
-    ({"type": "content_policy_violation"}, PermissionDeniedError, False, 403),
     ({"type": "refusal"}, PermissionDeniedError, False, 403),
     ({"metadata": {"error_type": "content_policy_violation"}}, PermissionDeniedError, False, 403),
-    ({"metadata": {"error_type": "refusal"}}, PermissionDeniedError, False, 403),
 ]
 PLACES = {
-    "a body": json_answer,
-    "a frame": lambda body: closed({"id": "gen-1", "choices": [], **body}),
+    "a body": json_answer, "a frame": lambda body: closed({"id": "gen-1", "choices": [], **body}),
     "event: error": lambda body: closed(told(body)),
 }
 IN_FLIGHT = {"limit_source": "openrouter_in_flight_budget", "reason": "in_flight_budget_exhausted"}
@@ -6568,6 +5502,7 @@ class ErrorNameTests(ReportCase):
     def expect(self, item, kind, is_again, ask=DOORS["stream"], **settings):
         """Ask; check the class of the error, and whether the request was sent once more."""
         retry = {"max_retries": 1, "retry_wait_max": 0.02, **settings}
+        instant(None)
         error = self.ask(ask, item, *[reply("fine")] * 3, settings=retry)
         self.assertEqual((text_of(error) == "fine", len(self.server.requests)), (is_again, 1 + is_again), error)
         error = self.ask(ask, item, settings=settings) if is_again else error
@@ -6585,31 +5520,29 @@ class ErrorNameTests(ReportCase):
                 kind = OpenRouterError if kind is NO_MONEY and status not in (402, 429) else kind
                 item = json_answer(failed(**fields), status, [] if is_again else ["Retry-After: 0.1"])
                 self.expect(item, kind, is_again, retry_wait_max=0.02 if is_again else 0.1)
-            for way, ask in EVERY_DOOR.items() if number < 5 else ():  # the reported ones
+        for fields, kind, is_again, _ in NAMES[:5:2]:
+            for way, ask in EVERY_DOOR.items():
                 with self.subTest(fields=fields, way=way):
                     self.expect(json_answer(failed(**fields)), kind, is_again, ask)
         self.assertIn(self.cli("hi", script=[json_answer(failed(**QUOTA))])[0], (4, 5))
-
-    def test_what_the_table_does_not_know_was_sent_again(self):
-        for (place, item), fields in itertools.product(PLACES.items(), (
-            {"type": "brand_new_error"}, {"code": "brand_new_code"}, {"metadata": {"error_type": "brand_new"}},
-        )):
-            for fallbacks in ([], ["c/d", "e/f", "g/h"]):
-                with self.subTest(fields=fields, place=place, fallbacks=fallbacks):
-                    self.expect(item(failed(**fields)), OpenRouterError, False, fallbacks=fallbacks)
+        for (place, item), fields, fallbacks in itertools.product(PLACES.items(), (  # what the table does not know
+            {"type": "brand_new_error"}, {"metadata": {"error_type": "brand_new"}},
+        ), ([], ["c/d", "e/f", "g/h"])):
+            with self.subTest(fields=fields, place=place, fallbacks=fallbacks):
+                self.expect(item(failed(**fields)), OpenRouterError, False, fallbacks=fallbacks)
 
     def test_a_402_that_passes_was_final(self):
-        asked = ["Retry-After: 0.1"]
-        for (symptom, metadata, headers, is_again), way, ask in by_doors([
-            ("by header", IN_FLIGHT, asked, True),
-            ("by body", {**IN_FLIGHT, "headers": {"Retry-After": "0.1"}}, [], True),
-            ("by body, in small letters", {**IN_FLIGHT, "headers": {"retry-after": "0.1"}}, [], True),
-            ("without a wait", IN_FLIGHT, [], False),
-            ("too long a wait", {**IN_FLIGHT, "headers": {"Retry-After": "120"}}, [], False),
-            ("more than the budget", {**TOO_HEAVY, "headers": {"Retry-After": "0.1"}}, asked, False),
-            ("no money", {"limit_source": "openrouter_credits"}, asked, False),
-            ("nothing known", {}, asked, False),
-        ], 2):
+        asked, inside = ["Retry-After: 0.05"], {**IN_FLIGHT, "headers": {"retry-after": "0.05"}}
+        for (symptom, metadata, headers, is_again), way, ask in by_doors(
+            [
+                ("by header", IN_FLIGHT, asked, True), ("by body", inside, [], True),
+                ("without a wait", IN_FLIGHT, [], False),
+                ("too long a wait", {**IN_FLIGHT, "headers": {"Retry-After": "120"}}, [], False),
+                ("more than the budget", {**TOO_HEAVY, "headers": {"Retry-After": "0.05"}}, asked, False),
+                ("no money", {"limit_source": "openrouter_credits"}, asked, False), ("nothing known", {}, asked, False),
+            ],
+            2,
+        ):
             body = error_body("in flight", 402, metadata=metadata)
             whole = json_answer(body, 402, headers)
             for place, item in {"a status": lambda _: whole, **PLACES}.items():  # noqa: B023
@@ -6617,24 +5550,6 @@ class ErrorNameTests(ReportCase):
                     with self.subTest(symptom, way=way, place=place):
                         error = self.expect(item(body), InsufficientCreditsError, is_again, ask, retry_wait_max=0.1)
                         self.assertTrue("120" in str(error) or symptom != "too long a wait", error)
-
-    def test_waits_stood_where_nobody_looked(self):
-        inside = {"headers": {"Retry-After": "0.12"}}
-        for status, symptom, metadata, headers, seconds in [
-            (429, "in seconds", {"retry_after_seconds": 0.11}, ["Retry-After: 5"], 0.11),
-            (429, "in headers of the body", inside, [], 0.12),
-            (503, "in headers of the body", inside, ["Retry-After: 5"], 0.12),
-            (503, "in seconds before those", {"retry_after_seconds": 0.11, "headers": {"Retry-After": "5"}}, [], 0.11),
-            (429, "in the answer's header", {}, ["Retry-After: 0.13"], 0.13),
-            (429, "0", {}, ["Retry-After: 0"], 0.1),
-            (503, "0 in the body", {"headers": {"Retry-After": "0"}}, [], 0.1),
-        ]:
-            with self.subTest(symptom, status=status):
-                item = json_answer(error_body("busy", status, metadata=metadata), status, headers)
-                settings = {"max_retries": 1, "retry_wait_max": 0.5}
-                done = self.ask(DOORS["stream"], item, reply("fine"), settings=settings)
-                self.assertEqual(text_of(done), "fine")
-                self.assertAlmostEqual(done.attempts[0].waited_s, seconds, delta=0.005)
 
     def test_a_small_retry_wait_max_meant_no_retry(self):
         items = json_answer(error_body("busy", 503), 503), json_answer(error_body("busy", 429))
@@ -6646,67 +5561,48 @@ class ErrorNameTests(ReportCase):
 
     def test_another_model_than_the_unknown_one_was_dropped(self):
         missing = {"code": "model_not_found", "retryable": False, "requested_models": ["b/b"]}
-        for (symptom, status, error), way, ask in by_doors([
-            ("in availability", 400, failed(availability=missing)),
-            ("in words", 400, failed("b/b is not a valid model ID", code=400)),
-            ("in other words", 400, failed("Model b/b does not exist", code=400)),
-            ("by its code", 404, failed("The model `b/b` does not exist", code="model_not_found")),
+        models = {"model": "a/a", "fallbacks": ["b/b", "c/c", "d/d", "e/e"]}
+        for (status, error), way, ask in by_doors([
+            (400, failed(availability=missing)), (400, failed("b/b is not a valid model ID", code=400)),
+            (400, failed("Model b/b does not exist", code=400)),
+            (404, failed("The model `b/b` does not exist", code="model_not_found")),
         ], 1):
-            with self.subTest(symptom, way=way):
-                models = {"model": "a/a", "fallbacks": ["b/b", "c/c", "d/d", "e/e"]}
+            with self.subTest(error, way=way):
                 done = self.ask(ask, json_answer(error, status), reply("fine"), settings=models)
                 self.assertEqual(text_of(done), "fine")
                 self.assertEqual(self.server.requests[1].json["models"], ["a/a", "c/c", "d/d"])
 
     def test_errors_had_no_hint(self):
-        bodies = [b"null", b"[]", b'"x"', b"5", b"true", b"{}", b"", b"x", HTML, b'{"error": null}', b'{"error": []}']
-        for data in bodies:
+        for data in (b"null", b'"x"', b"{}", b"", HTML, b'{"error": null}', b'{"error": []}'):
             item = http_answer(b"data: " + data + b"\n\n" + DONE, content_type="text/event-stream")
-            items = [(data, s, http_answer(data, s)) for s in (200, 302, 400, 404, 429, 500)] + [(data, "event", item)]
-            for (data, where, item), way, ask in by_doors(items, 1):
-                with self.subTest(data=data, where=where, way=way):
-                    self.assertIsInstance(self.ask(ask, item), OpenRouterError)
-        for step in ("error", "cut", "empty", "reset", 401, 408, 413, 529):
-            with self.subTest(step=step), MockOpenRouter(step) as server:
-                self.assertIsInstance(outcome(DOORS["stream"], self.llm(server, model="openai/gpt-4")), OpenRouterError)
+            for status in (200, 302, 400, 404, 500, "event"):
+                with self.subTest(data=data, status=status):
+                    answered = item if status == "event" else http_answer(data, status)
+                    self.assertIsInstance(self.ask(DOORS["stream"], answered), OpenRouterError)
         llm, nobody = self.llm(self.serve()), self.llm(mock.Mock(url="http://127.0.0.1:1/v1"))
         for number, ask in enumerate([
-            lambda: Llm(api_key=KEY, nonsense=1), lambda: Llm(log=5), lambda: Llm(log=False, api_key="").complete("x"),
-            lambda: llm.complete(5), lambda: llm.complete("x", tools=[5]), lambda: llm.complete("x", top_p=object()),
+            lambda: Llm(log=5), lambda: llm.complete(5), lambda: llm.complete("x", tools=[5]),
             lambda: llm.complete("x", attachments=["/no/such"]), lambda: llm.embed([], model="x"), lambda: llm.chat([]),
-            lambda: llm.map([], concurrency=0), lambda: llm.request("X", "/x"), lambda: llm.generation(""),
-            lambda: MockOpenRouter(None), lambda: LlmOperationCollector.totals("mood"), lambda: nobody.models(),
+            lambda: llm.map([], concurrency=0), lambda: llm.request("X", "/x"), lambda: MockOpenRouter(None),
+            lambda: LlmOperationCollector.totals("mood"), lambda: nobody.models(), lambda: nobody.complete("x"),
             lambda: LlmOperationCollector.from_db(since="soon"), lambda: orm.ToolCall("a", "b", "{").args,
-            lambda: nobody.complete("x"), lambda: self.ask(FEW["stream"], reply("x"), schema=TITLE),
-            lambda: self.ask(FEW["stream"], Pieces(end="hang"), settings={"timeout": 0.05}),
+            lambda: self.ask(FEW["stream"], reply("x"), schema=TITLE),
             lambda: self.ask(FEW["stream"], *[asking("{}", name="clock")] * 3, tools=[clock], max_tool_rounds=2),
-            lambda: llm.close() or llm.complete("x"),
         ]):
             with self.subTest(number=number):
                 self.assertIsInstance(outcome(ask), OpenRouterError)
 
-    def test_a_listed_price_was_rounded(self):
-        for listed, price in [
-            ("0.0000000208333333333333", 0.0208333333333333), ("0.00000015", 0.15), ("0.0000006", 0.6), ("0", 0.0),
-            ("0.0000000000001", 1e-07), ("-1", None), ("0.000075", 75.0), (1.5e-07, 0.15),
-        ]:
-            with self.subTest(listed):
-                entry = {"id": "a/one", "pricing": {"prompt": listed, "completion": listed}}
-                (model,) = self.llm(self.serve(json_answer({"data": [entry]}))).models()
-                self.assertEqual((model.pricing.input, model.pricing.output), (price, price))
-
     def test_an_answer_of_another_shape_was_an_empty_catalogue(self):
         self.assertEqual(self.ask(Llm.models, json_answer({"data": []})), [])
-        listed = self.ask(Llm.models, json_answer([{"id": "a/one"}]))
-        self.assertTrue(isinstance(listed, APIResponseError) or [m.id for m in listed] == ["a/one"], listed)
         doors = {"models": Llm.models, "words": lambda llm: llm.models("a")}
-        for odd in ({"object": 1}, {"data": None}, {"data": {"a": {}}}, "x", {}, None, 5, {"data": "x"}, {"data": [1]}):
-            self.check([(odd, json_answer(odd), APIResponseError)], type, doors)
-        doors = {"key": Llm.key, "credits": Llm.credits, "generation": lambda llm: llm.generation("g")}
-        for odd in ({"object": "x"}, {"data": None}, "x", [], None, 5, {"data": "x"}, {"data": []}):
-            self.check([(odd, json_answer(odd), APIResponseError)], type, doors)
+        doors = {**doors, "key": Llm.key, "credits": Llm.credits, "generation": lambda llm: llm.generation("g")}
+        for odd in (
+            {"object": 1}, {"data": None}, {}, None, "x", 5, {"data": "x"}, {"data": [1]}, "<p>Please log in</p>",
+        ):
+            item = http_answer(odd.encode(), content_type="text/html") if odd and "<" in str(odd) else json_answer(odd)
+            self.check([(odd, item, APIResponseError)], type, doors if odd != {} else {"models": Llm.models})
             with self.subTest("--key", odd=odd):
-                self.assertEqual(self.cli("--key", script=[json_answer(odd)])[:2], (1, ""))
+                self.assertEqual(self.cli("--key", script=[item])[:2], (1, "")) if odd != {} else None
 
 
 # Time and network
@@ -6745,7 +5641,7 @@ class ReaderClockTests(ReportCase):
                 time.sleep(pause)
 
         def read(item, is_async, is_chunks, pause):
-            stream = self.llm(self.serve(item), timeout=0.25).stream("hi")
+            stream = self.llm(self.serve(item), timeout=0.2).stream("hi")
             pieces = stream.chunks() if is_chunks else stream
             try:
                 if is_async:
@@ -6759,7 +5655,7 @@ class ReaderClockTests(ReportCase):
 
         with concurrent.futures.ThreadPoolExecutor(8) as pool:  # all at once, since each of them waits
             ways = list(itertools.product((False, True), (False, True)))
-            slow = [pool.submit(read, steady, *way, 0.35) for way in ways]
+            slow = [pool.submit(read, steady, *way, 0.25) for way in ways]
             torn = [pool.submit(read, silent, *way, 0.1) for way in ways]
         for way, done, error in zip(ways, slow, torn):
             with self.subTest("is async, are chunks: %s, %s" % way):
@@ -6770,27 +5666,10 @@ class ReaderClockTests(ReportCase):
     @unittest.skipUnless(sys.platform == "linux", "the buffers of other systems take it at once")
     def test_a_steady_upload_died(self):
         began = time.monotonic()
-        server = self.serve(json_answer(answer("got it")), wrap=lambda sock: SlowSocket(sock, began + 1.0))
-        llm = self.llm(server, system_prompt="x" * (16 << 20), timeout=0.6)
+        server = self.serve(json_answer(answer("got it")), wrap=lambda sock: SlowSocket(sock, began + 0.7))
+        llm = self.llm(server, system_prompt="x" * (16 << 20), timeout=0.4)
         self.assertEqual(text_of(outcome(llm.complete, "hi")), "got it")
-        self.assertGreater(time.monotonic() - began, 0.6)
-
-
-# (NO_PROXY, host, how it is reached)
-NO_PROXY = [
-    ("localhost,10.0.0.0/8", "10.1.2.3", "direct"), ("10.1.2.3/32", "10.1.2.3:8080", "direct"),
-    (" 10.1.2.0/24 , x.test", "10.1.2.3", "direct"), ("fd00::/8", "[fd00::1]:8080", "direct"),
-    ("10.1.0.0/16,192.168.0.0/16", "10.9.9.9", "proxy"), ("10.0.0.0/33,nonsense/8", "10.1.2.3", "proxy"),
-    ("10.0.0.0/8", "[fd00::1]", "proxy"), ("10.0.0.0/8", "api.example.test", "proxy"),
-    ("10.0.0.0/8, .example.test", "api.example.test", "direct"), ("10.0.0.0/8,gate.test", "gate.test", "direct"),
-    ("*", "gate.test", "direct"), ("*.example.test", "api.example.test", "direct"),
-    ("*.example.test", "example.test.other", "proxy"), (".example.test", "a.b.example.test", "direct"),
-    ("EXAMPLE.test", "api.example.test", "direct"), ("ample.test", "api.example.test", "proxy"),
-    ("gate.test:8080", "gate.test:8080", "direct"), ("gate.test:8080", "gate.test:9090", "proxy"),
-    ("gate.test:80", "gate.test", "direct"), ("10.1.2.3", "10.1.2.3", "direct"), ("[fd00::1]", "[fd00::1]", "direct"),
-    ("fd00::1", "[fd00::1]:8080", "direct"), ("[fd00::1]:8080", "[fd00::1]:8080", "direct"),
-    ("fd00::2", "[fd00::1]", "proxy"), ("", "gate.test", "proxy"),
-]
+        self.assertGreater(time.monotonic() - began, 0.4)
 
 
 class NetworkTests(ReportCase):
@@ -6803,102 +5682,54 @@ class NetworkTests(ReportCase):
         return outcome(ask)
 
     def test_proxies_of_another_kind_got_the_credentials_in_the_clear(self):
-        heard, look_up = [], socket.getaddrinfo
+        heard = []
 
         def listen(sock):
             sock.settimeout(2)
             heard.append(sock.recv(65536))
             raise OSError("that is all")
 
-        def known(host, *args, **kind):
-            if host != "127.0.0.1":
-                raise socket.gaierror(socket.EAI_NONAME, "no such name")
-            return look_up(host, *args, **kind)
-
         port = self.serve(wrap=listen).port
         secure, plain = "https://api.example.test/v1", "http://api.example.test/v1"
-        names = {"HTTPS_PROXY": secure, "https_proxy": secure, "HTTP_PROXY": plain, "http_proxy": plain,
-                 "ALL_PROXY": secure, "all_proxy": plain}
-        mock.patch("socket.getaddrinfo", known).start()
-        for (name, url), scheme in itertools.product(names.items(), ("socks5", "socks5h", "socks4", "SOCKS5", "https")):
-            if scheme == "https" and name.lower() == "all_proxy":
-                continue
+        unknown = socket.gaierror(socket.EAI_NONAME, "no such name")
+        for name, url, scheme in [
+            ("HTTPS_PROXY", secure, "socks5"), ("https_proxy", secure, "socks5h"), ("HTTP_PROXY", plain, "socks4"),
+            ("ALL_PROXY", secure, "SOCKS5"), ("all_proxy", plain, "socks5"), ("HTTPS_PROXY", secure, "https"),
+        ]:
             proxy = f"{scheme}://user:secret@127.0.0.1:{port}"
             with self.subTest(name, proxy=proxy), mock.patch.dict(os.environ, {name: proxy}):
-                heard.clear()
-                error = self.asked(url, max_retries=1, retry_wait_max=0.01)
+                with mock.patch("socket.getaddrinfo", side_effect=unknown):
+                    error = self.asked(url, max_retries=1, retry_wait_max=0.01)
                 self.assertIsInstance(error, OpenRouterError)
                 self.assertNotIn("secret", str(error))
-                if scheme != "https" or b"".join(heard)[:1] != b"\x16":  # TLS to the proxy
-                    self.assertEqual(b"".join(heard), b"")
-                    self.assertRegex(str(error), f"(?is)(?=.*{scheme}).*prox")
-                    self.assertLessEqual(len(error.attempts), 1)
+                self.assertEqual(b"".join(heard), b"")
+                self.assertRegex(str(error), f"(?is)(?=.*{scheme}).*prox")
+                self.assertLessEqual(len(error.attempts), 1)
         code, out, err = self.cli("hi", OPENROUTER_BASE_URL=secure, HTTPS_PROXY=f"socks5://127.0.0.1:{port}")
-        self.assertIn(code, (2, 7))
-        self.assertIn("socks5", err)
+        self.assertTrue(code in (2, 7) and "socks5" in err, (code, err))
         with mock.patch.dict(os.environ, HTTP_PROXY=f"socks5://127.0.0.1:{port}"):  # no matter on this machine
             self.assertEqual(text_of(self.ask(DOORS["chat"], reply("fine"))), "fine")
-
-    def test_no_proxy_was_read_more_narrowly_than_by_others(self):
-        direct, proxy = (self.serve(*[reply(name)] * 60) for name in ("direct", "proxy"))
-        look_up, limits = socket.getaddrinfo, (HERE / "README.md").read_text("utf-8").partition("## Limits")[2]
-        is_told = re.search(r"NO_PROXY[^.]*(network|CIDR)", limits)
-        to = lambda host, port, *a, **k: look_up("127.0.0.1", port if port == proxy.port else direct.port)  # noqa: E731
-        mock.patch("socket.getaddrinfo", to).start()
-        for (value, host, expected), name in zip(NO_PROXY, itertools.cycle(("NO_PROXY", "no_proxy"))):
-            if is_told and "/" in value and expected == "direct" and host[0] in "1[":
-                continue
-            environ = {"HTTP_PROXY": f"http://127.0.0.1:{proxy.port}", name: value}
-            with self.subTest(value, host=host, name=name), mock.patch.dict(os.environ, environ):
-                self.assertEqual(text_of(self.asked(f"http://{host}/v1")), expected)
-
-    def secure(self):
-        """A server with a certificate that no authority has signed; its URL."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.file("ca.pem", PEM))
-        server = self.serve(*[reply("fine")] * 3, wrap=lambda sock: context.wrap_socket(sock, server_side=True))
-        return server, server.url.replace("http:", "https:")
-
-    def test_a_certificate_was_tried_three_times(self):
-        server, url = self.secure()
-        error = self.asked(url, max_retries=2, retry_wait_max=1.0)
-        self.assertIsInstance(error, APIConnectionError)
-        self.assertEqual((len(error.attempts), server.requests), (1, []))
-        self.assertLessEqual(server.connections, 2)
-        server, url = self.secure()
-        self.assertEqual(self.cli("hi", OPENROUTER_BASE_URL=url)[:2], (7, ""))
-        self.assertLessEqual(server.connections, 2)
-
-    def test_a_ca_file_that_was_named_later_was_never_read(self):
-        for first in (None, self.file("empty.pem", "")):
-            server, url = self.secure()
-            environ = {"SSL_CERT_FILE": first} if first else {}
-            with self.subTest(first), Llm(base_url=url, api_key=KEY, log=False, max_retries=0) as llm:
-                with mock.patch.dict(os.environ, environ):
-                    self.assertIsInstance(outcome(llm.complete, "hi"), APIConnectionError)
-                with mock.patch.dict(os.environ, SSL_CERT_FILE=self.file("ca.pem", PEM)):
-                    self.assertEqual(text_of(outcome(llm.complete, "hi")), "fine")
-                    self.assertEqual(text_of(self.asked(url)), "fine")
 
     def test_a_wrong_base_url_was_blamed_on_the_model(self):
         def only(missing):
             known = "/api/v1/chat/completions"
             return self.serve(lambda seen: reply("fine")(seen) if seen.path == known else missing).url
 
-        bodies = ({"detail": "Not Found"}, {"message": "Not Found"}, {"error": "Not Found"}, {"error_msg": "No route"},
-                  {"status": 404, "error": "Not Found", "path": "/x"}, {"success": False}, "Not Found", None, [], {})
+        bodies = ({"detail": "Not Found"}, {"message": "Not Found"}, {"error": "Not Found"}, {"error": {"code": 404}},
+                  {"status": 404, "error": "Not Found", "path": "/x"}, "Not Found", None, [], {})
         items = [http_answer(b"404 page not found", 404, "text/plain"), http_answer(b"", 404), http_answer(HTML, 404)]
         items += [json_answer(body, 404) for body in bodies]
-        for missing, path in itertools.product(items, ("/chat/completions", "/v1")):
+        rows = [(items[0], "/chat/completions", ConfigError), *((item, "/v1", APIStatusError) for item in items)]
+        for missing, path, kind in rows:
             with self.subTest(missing.pieces[-1][-60:], path=path):
-                done = self.asked(only(missing) + path)
-                is_right = "base_url" in str(done) and "exact name" not in str(done)
-                self.assertTrue(text_of(done) == "fine" or is_right, done)
-        for path in ("/chat/completions", "/chat/completions/", "/v1"):
-            code, out, err = self.cli("hi", OPENROUTER_BASE_URL=only(json_answer(bodies[0], 404)) + path)
+                error = self.asked(only(missing) + path)
+                self.assertTrue("base_url" in str(error) and "exact name" not in str(error), error)
+                self.assertIs(type(error), kind)
+        for path in ("/chat/completions/", "/v1"):
+            code, out, err = self.cli("hi", OPENROUTER_BASE_URL=only(items[-1]) + path)
             self.assertTrue((code, out) == (0, "fine\n") or re.search("(?i)base_url", err), err)
         doors = {**EVERY_DOOR, "models": Llm.models, "embed": lambda llm: llm.embed("x", model="a/b")}
-        self.check([("by every door", missing, True)], lambda error: "base_url" in str(error), doors)
+        self.check([("by every door", items[-1], True)], lambda error: "base_url" in str(error), doors)
         known = json_answer(error_body("No endpoints found for a/b.", 404), 404)
         self.check([("the API's own", known, ModelNotFoundError)], type)
 
@@ -6906,11 +5737,10 @@ class NetworkTests(ReportCase):
         url = "http://litellm.internal:4000/v1"
         code, out, err = self.cli("hi", OPENROUTER_BASE_URL=url)
         self.assertEqual((code, out), (2, ""))
-        advised = re.search(r"(OPENROUTER_\w+)=1", err)
-        if advised:
-            port, look_up = self.serve(reply("fine")).port, socket.getaddrinfo
-            with mock.patch("socket.getaddrinfo", lambda *a, **k: look_up("127.0.0.1", port)):
-                self.assertEqual(self.cli("hi", OPENROUTER_BASE_URL=url, **{advised.group(1): "1"})[1], "fine\n")
+        port, look_up = self.serve(reply("fine")).port, socket.getaddrinfo
+        with mock.patch("socket.getaddrinfo", lambda *a, **k: look_up("127.0.0.1", port)):
+            allowed = {re.search(r"(OPENROUTER_\w+)=1", err).group(1): "1"}
+            self.assertEqual(self.cli("hi", OPENROUTER_BASE_URL=url, **allowed)[1], "fine\n")
         texts = [err, *(self.cli("hi", *argv)[2] for argv in (["-t", "9"], ["--timeout", "0"], ["-f", " "]))]
         texts.append(self.cli("hi", OPENROUTER_API_KEY="")[2])
         for status, message in [
@@ -6919,22 +5749,17 @@ class NetworkTests(ReportCase):
         ]:
             item = json_answer(error_body(message, status), status, ["Retry-After: 0.1"])
             texts.append(self.cli("hi", script=[item] * 3)[2])
+        names = "allow_plain_http|max_tokens|fallbacks|api_key|timeout|retry_wait_max|base_url"
         for text in texts:
             with self.subTest(text):
                 self.assertIn("error", text)
-                names = "allow_plain_http|max_tokens|fallbacks|api_key|timeout|retry_wait_max|base_url"
                 self.assertNotRegex(text, rf"(?<![\w-])({names})=")
 
     def test_this_machine_was_not_reached_by_0_0_0_0(self):
         for environ in ({}, {"HTTP_PROXY": "http://127.0.0.1:1", "ALL_PROXY": "http://127.0.0.1:1"}):
-            url = f"http://0.0.0.0:{self.serve(*[reply('fine')] * 3).port}/v1"
+            url = f"http://0.0.0.0:{self.serve(reply('fine')).port}/v1"
             with self.subTest(environ), mock.patch.dict(os.environ, environ):
                 self.assertEqual(self.cli("hi", OPENROUTER_BASE_URL=url)[:2], (0, "fine\n"))
-                with Llm(base_url=url, api_key=KEY, log=False) as llm:
-                    self.assertEqual(llm.complete("hi").content, "fine")
-        for url in ("http://0.0.0.0.example.com/v1", "http://10.0.0.0/v1", "http://0.0.0.1/v1", "http://[::2]/v1"):
-            self.assertRaises(ConfigError, LlmConfig, base_url=url)
-        LlmConfig(base_url="http://[::]:8080/v1")
 
 
 # The command line: input
@@ -7007,27 +5832,24 @@ class PipedTests(ReportCase):
 
     def test_an_attachment_without_words_was_no_prompt(self):
         path, link = self.file("p.png", PNG_FILE), "https://x.test/p.png"
-        url = "data:image/png;base64," + base64.b64encode(PNG_FILE).decode()
+        url = "data:image/png;base64," + b64(PNG_FILE)
         line = json.dumps({"prompt": "", "attachments": [path]}).encode()
         for shown, stdin, *argv in [(url, None, "-a", path), (link, None, "-a", link), (url, line, "--batch", "-")]:
             with self.subTest(argv):
                 self.assertEqual(self.cli(*argv, stdin=stdin, script=[reply("fine")])[0], 0)
                 self.assertEqual(self.sent(), [pictures(shown)])
-        empty = [{"role": "user", "content": ""}]
         for way, ask in {
-            "complete": lambda llm, **more: llm.complete("", **more),
-            "stream": lambda llm, **more: list(llm.stream("", **more)),
-            "acomplete": lambda llm, **more: asyncio.run(llm.acomplete("", **more)),
-            "async for": lambda llm, **more: asyncio.run(gathered(llm.stream("", **more))),
-            "map": lambda llm, **more: next(llm.map([""], **more)),
-            "map of dicts": lambda llm, **more: next(llm.map([{"prompt": "", **more}])),
-            "chat": lambda llm, **more: llm.chat(empty, **more),
+            "complete": lambda llm, **more: llm.complete("", **more), "stream": lambda llm,
+            **more: list(llm.stream("", **more)), "acomplete": lambda llm,
+            **more: asyncio.run(llm.acomplete("", **more)), "map": lambda llm, **more: next(llm.map([""], **more)),
+            "map of dicts": lambda llm, **more: next(llm.map([{"prompt": "", **more}])), "chat": lambda llm,
+            **more: llm.chat([{"role": "user", "content": ""}], **more),
         }.items():
             with self.subTest(way):
                 self.ask(ask, reply("fine"), attachments=[("p.png", PNG_FILE)])
                 self.assertEqual(self.sent(), [pictures(url)])
-                for more in ({}, {"attachments": []}) if way != "chat" else ():
-                    self.assertIsInstance(self.ask(ask, **more), ConfigError)
+                if way != "chat":
+                    self.assertIsInstance(self.ask(ask, attachments=[]), ConfigError)
         self.assertEqual(self.cli("")[0], 2)
 
     def test_the_next_answer_after_a_file_was_about_nothing(self):
@@ -7038,9 +5860,6 @@ class PipedTests(ReportCase):
                 self.cli("-a", path, "what is it?", script=[reply("a cat")], log=log)
                 code, out, err = self.cli(*argv, stdin=stdin, script=[reply("red")], log=log)
                 self.assertEqual((code, out), (0, "red\n"))
-                self.assertRegex(err, "(?i)attach")
-                conversation = re.search(r"conversation (\S+)", err).group(1)
-                err = self.cli("--conversation", conversation, "x", script=[reply("y")], log=log)[2]
                 self.assertRegex(err, "(?i)attach")
         self.cli("what is it?", script=[reply("a cat")], log=self.path)
         self.assertNotRegex(self.cli("-c", "and its colour?", script=[reply("red")], log=self.path)[2], "(?i)attach")
@@ -7063,42 +5882,20 @@ class PipedTests(ReportCase):
 
 
 class OptionTests(ReportCase):
-    def test_options_were_ignored(self):
-        for model in ("first/model", "other/model"):
-            self.cli("hello", "-m", model, script=[reply("fine")], log=self.path)
-
-        def is_json(out):
-            return [json.loads(text) for text in ([out] if out.lstrip()[:1] == "[" else out.splitlines())]
-
-        path = self.file("p.png", PNG_FILE)
-        for argv, is_right in [
-            (["--models", "claude", "haiku"], lambda out: len(re.findall("claude.*haiku", out)) == out.count("\n") - 2),
-            (["--models", "x", "--json"], is_json), (["--log", "--json"], is_json), (["--costs", "--json"], is_json),
-            (["--log", "-m", "other/model"], lambda out: "other/model" in out and "first/model" not in out),
-            (["--log", "5", "explain this"], lambda out: "/model" not in out),
-            (["explain this", "--log"], lambda out: "/model" not in out),
-            *((argv, lambda out: False) for argv in (
-                ["--costs", "model", "stray"], ["--log", "--costs"], ["--models", "--costs"], ["--models", "--log"],
-                ["--log", "-a", path], ["--costs", "-c"], ["--costs", "--chat"], ["--models", "--batch", "-"],
-                ["--log", "--key"], ["--costs", "--save", "."])),
-        ]:
-            with self.subTest(argv):
-                code, out, err = self.cli(*argv, stdin=b"", log=self.path)
-                self.assertTrue(code == 2 and not out or code == 0 and is_right(out), (code, out[:200], err))
-        for count in ("0", "-1"):
-            with self.subTest(count):
-                code, out, _ = self.cli("--batch", "-", "--concurrency", count, stdin=b"hi\n", script=[reply("fine")])
-                self.assertEqual((code, out, self.sent()), (2, "", []))
 
     def test_an_end_that_says_nothing(self):
-        broken = "MALFORMED_FUNCTION_CALL"
+        broken, cut = "MALFORMED_FUNCTION_CALL", "The first step is to"
         for (symptom, item, expected), argv in itertools.product([
-            ("a filter", reply("The first step is to", finish="content_filter"), "(?i)filter"),
-            ("another end", reply("The first step is to", finish="recitation"), "(?i)recitation"),
+            ("a filter", reply(cut, finish="content_filter"), "(?i)filter"),
+            ("another end", reply(cut, finish="recitation"), "(?i)recitation"),
             ("a filter without text", reply("", finish="content_filter", native="SAFETY"), "(?i)filter"),
             ("no text", reply("", finish="stop", native=broken), broken),
             ("no text at all", reply(None), r"(?i)\b(empty|nothing|no text|without text)\b"),
-            ("a whole answer", reply("fine"), "^$"),
+            ("a whole answer", reply("fine"), "^$"), ("the limit", reply(cut, finish="length"), "cut the answer"),
+            ("only thoughts", reply(None, finish="length", reasoning="hm"), "used up"),
+            ("a refusal", reply(None, refusal="I can't"), "refused: I can't"),
+            ("a call", reply(None, [("f", "{}")]), r"asks for f\({}\)"),
+            ("a torn call", reply(None, [("f", "{")], finish="length"), "cut the answer"),
         ], (["hi"], ["--no-stream", "hi"], ["--json", "hi"], ["--chat", "hi"])):
             with self.subTest(symptom, argv=argv):
                 code, out, err = self.cli(*argv, stdin=b"" if "--chat" in argv else None, script=[item])
@@ -7205,28 +6002,15 @@ class BatchLineTests(ReportCase):
         self.assertEqual(self.batch(ask, [self.GREEN], log=self.path)[1], ["blue", "green", "red"])
         self.assertEqual(len(self.sent()), 1)
 
-    def test_what_an_earlier_run_had_paid_for_was_counted_twice(self):
-        first, _ = self.batch(["one", "two"], [self.RED, self.GREEN], log=self.path)
-        again, texts = self.batch(["one", "two"], [], log=self.path)
-        self.assertEqual((texts, self.sent()), (["green", "red"], []))
-        self.assertRegex(self.err, "\\b2 .*known before")
-        for line in again:
-            marked = [name for name in set(line) - set(first[0]) if line[name]]
-            self.assertTrue(marked or line.get("cost") is None, line)
-
     def test_a_batch_without_credits_asked_on(self):
         body = error_body("Insufficient credits", 402)
         for symptom, item in [("by status", json_answer(body, 402)), ("in a body", json_answer(body))]:
             with self.subTest(symptom):
-                self.batch(range(30), [item] * 30, "--concurrency", "4")
-                self.assertIn(self.code, (4, 1))
+                self.batch(range(30), [item] * 30, "--concurrency", "4", code=4)
                 self.assertLessEqual(len(self.sent()), 10)
                 self.assertRegex(self.err, r"(?i)missing|\bleft\b|\brest\b|not asked|of 30|\b2\d\b")
-        for log in ("off", self.path):
-            with self.subTest(log=log):
-                _, texts = self.batch(range(9), [self.RED] * 3 + [json_answer(body, 402)] * 6, log=log)
-                self.assertEqual((self.code in (4, 1), texts.count("red")), (True, 3))
-                self.assertLessEqual(len(self.sent()), 5)
+        _, texts = self.batch(range(9), [self.RED] * 3 + [json_answer(body, 402)] * 6, log=self.path)
+        self.assertEqual((self.code, texts.count("red"), len(self.sent()) <= 5), (4, 3, True))
         self.assertEqual(self.batch(range(9), [self.GREEN] * 6, log=self.path)[1], ["green"] * 6 + ["red"] * 3)
         self.batch(range(5), [json_answer(error_body("no"), 400)] + [self.RED] * 4)
         self.assertEqual((self.code, len(self.sent())), (1, 5))
@@ -7242,20 +6026,16 @@ class LogViewTests(ReportCase):
         self.addCleanup(time.tzset)
         for zone, moment, day in [
             ("JST-9", "2026-11-20T20:30", "11-21"), ("PST8PDT,M3.2.0,M11.1.0", "2026-11-21T04:30", "11-20"),
-            ("EST5EDT,M3.2.0,M11.1.0", "2026-07-01T04:30", "07-01"),
-            ("EST5EDT,M3.2.0,M11.1.0", "2026-12-01T04:30", "11-30"),
-            ("CET-1CEST,M3.5.0,M10.5.0/3", "2026-07-31T22:30", "08-01"), ("NPT-5:45", "2026-06-30T18:30", "07-01"),
-            ("CET-1CEST,M3.5.0,M10.5.0/3", "2026-12-31T22:30", "12-31"), ("UTC0", "2026-11-20T23:59", "11-20"),
+            ("EST5EDT,M3.2.0,M11.1.0", "2026-07-01T04:30", "07-01"), ("UTC0", "2026-11-20T23:59", "11-20"),
+            ("CET-1CEST,M3.5.0,M10.5.0/3", "2026-07-31T22:30", "08-01"),
         ]:
             with contextlib.closing(sqlite3.connect(str(self.path))) as db, db:
                 db.execute("UPDATE operations SET timestamp = ? || substr(timestamp, 17)", [moment])
             with self.subTest(zone, moment=moment), mock.patch.dict(os.environ, TZ=zone):
                 time.tzset()
                 log, costs = (self.cli(*argv, log=self.path)[1] for argv in (["--log"], ["--costs", "day"]))
-                day = moment[5:10] if "UTC" in log and "UTC" in costs else day
                 self.assertEqual(re.findall(r"(\d\d-\d\d)[ T]\d\d:\d\d", log), [day])
                 self.assertEqual(re.findall(r"\d{4}-(\d\d-\d\d)", costs), [day])
-                self.assertEqual([r["day"][5:] for r in LlmOperationCollector.totals("day", path=self.path)], [day])
 
     def test_texts_were_searched_in_a_form_that_nobody_typed(self):
         refused = json_answer(error_body("\u00dcble Sache 'x'"), 400)
@@ -7276,19 +6056,17 @@ class LogViewTests(ReportCase):
             self.assertEqual({text: count for text, count in found.items() if count != rows}, {})
 
     def test_a_fault_of_the_log_was_told_in_python(self):
-        def below():
-            return os.path.join(self.file(f"plain{next(number)}", "x"), "log.db")
-
-        def foreign():
-            path = str(self.path.parent / f"theirs{next(number)}.db")
-            with contextlib.closing(sqlite3.connect(path)) as db, db:
-                db.execute("CREATE TABLE theirs (x)")
-            return path
-
         number = itertools.count()  # each its own, since a fault is told once
-        for make, argv in itertools.product((below, foreign), (["hi"], ["--no-stream", "hi"], ["--chat", "hi"], None)):
-            with self.subTest(make.__name__, argv=argv):
-                path = make()
+        for make, argv in itertools.product(
+            ("below", "foreign"), (["hi"], ["--no-stream", "hi"], ["--chat", "hi"], None),
+        ):
+            with self.subTest(make, argv=argv):
+                path = str(self.path.parent / f"{make}{next(number)}.db")
+                if make == "below":
+                    path = os.path.join(self.file(path, "x"), "log.db")
+                else:
+                    with contextlib.closing(sqlite3.connect(path)) as db, db:
+                        db.execute("CREATE TABLE theirs (x)")
                 argv, log = (argv, path) if argv else (["--db", path, "--no-stream", "hi"], "off")
                 stdin = b"" if "--chat" in argv else None
                 code, out, err = self.cli(*argv, script=[reply("fine")], log=log, stdin=stdin)
@@ -7319,10 +6097,10 @@ class LogViewTests(ReportCase):
 
 # (the name in another library, or a slip of the fingers; a value; what the error has to name)
 FOREIGN = [
-    ("system", "Be brief", "system_prompt"), ("max_retry", 3, "max_retries"), ("retries", 3, "max_retries"),
-    ("images", ["a.png"], "attachments"), ("files", ["a.pdf"], "attachments"), ("maxTokens", 5, "max_tokens"),
-    ("extra_headers", {"X-A": "b"}, "\\bheaders"), ("extra_body", {"top_k": 5}, "(?i)body|params|top_k"),
-    ("timeout_s", 5, "timeout\\b"), ("max_output_tokens", 5, "max_tokens"), ("max_token", 5, "max_tokens"),
+    ("system", "Be brief", "system_prompt"), ("max_retry", 3, "max_retries"), ("images", ["a.png"], "attachments"),
+    ("maxTokens", 5, "max_tokens"), ("extra_headers", {"X-A": "b"}, "\\bheaders"),
+    ("extra_body", {"top_k": 5}, "(?i)body|params|top_k"), ("timeout_s", 5, "timeout\\b"),
+    ("files", ["a"], "attachments"), ("max_output_tokens", 5, "max_tokens"), ("max_token", 5, "max_tokens"),
     ("temprature", 1, "temperature"), ("topp", 1, "top_p"), ("frequency_penality", 1, "frequency_penalty"),
 ]
 NEW = {"reasoning_format": "parsed", "thinking_budget": 5, "min_tokens": 5, "guided_json": {}, "safe_prompt": True,
@@ -7354,14 +6132,14 @@ class ForeignNameTests(ReportCase):
                     self.assertEqual((code, len(self.server.requests)), (2, 0), err)
 
     def test_a_new_field_of_the_api_was_taken_for_a_slip(self):
-        for (name, value), way, ask in by_doors(NEW.items(), 1):
-            with self.subTest(name, way=way):
-                for kind in ({name: value}, {"settings": {"params": {name: value}}}):
-                    self.assertEqual(text_of(self.ask(ask, reply("fine"), **kind)), "fine")
-                    self.assertEqual(self.server.requests[0].json.get(name), value)
-        for name, value in NEW.items():
-            self.cli("hi", "-o", f"{name}={json.dumps(value)}", script=[reply("fine")])
-            self.assertEqual([r.json.get(name) for r in self.server.requests], [value])
+        for (way, ask), kind in itertools.product(EVERY_DOOR.items(), (NEW, {"settings": {"params": NEW}})):
+            with self.subTest(way):
+                self.assertEqual(text_of(self.ask(ask, reply("fine"), **kind)), "fine")
+                body = self.server.requests[0].json
+                self.assertEqual({name: body.get(name) for name in NEW}, NEW)
+        options = [option for name, value in NEW.items() for option in ("-o", f"{name}={json.dumps(value)}")]
+        self.cli("hi", *options, script=[reply("fine")])
+        self.assertEqual({name: self.server.requests[0].json.get(name) for name in NEW}, NEW)
 
 
 class PlainDataTests(ReportCase):
@@ -7389,23 +6167,14 @@ class PlainDataTests(ReportCase):
         unknown = json_answer({**answer("x"), "usage": {**PAID, "cost": None}})
         call = {"id": "a", "type": "function", "function": {"name": "clock", "arguments": "{}"}}
         asks = json_answer(answer(None, "tool_calls", tool_calls=[call]))
-        readme = (HERE / "README.md").read_text("utf-8")
-        told = (Llm.usage.__doc__ or "") + "".join(re.findall(r".*llm\.usage.*", readme))
-
-        def is_honest(usage):
-            return usage.cost is None or getattr(usage, "unpriced", 0) == 1 or re.search("(?i)known|unpriced", told)
-
         for way, ask in EVERY_DOOR.items():
             with self.subTest(way):
-                llm = self.llm(self.serve(reply("fine"), unknown))
-                ask(llm), ask(llm)
-                self.assertTrue(is_honest(llm.usage), llm.usage)
+                for second, told in [(unknown, (0.5, 1)), (reply("fine"), (1.0, 0))]:
+                    llm = self.llm(self.serve(reply("fine"), second))
+                    ask(llm), ask(llm)
+                    self.assertEqual((llm.usage.cost, llm.usage.unpriced), told)
                 done = self.ask(ask, asks, unknown, tools=[clock])
-                self.assertIsNone(done.cost)
-                self.assertTrue(is_honest(done.usage), done.usage)
-                llm = self.llm(self.serve(reply("fine"), reply("fine")))
-                ask(llm), ask(llm)
-                self.assertEqual((llm.usage.cost, getattr(llm.usage, "unpriced", 0)), (1.0, 0))
+                self.assertEqual((done.cost, done.usage.cost, done.usage.unpriced), (None, 0.5, 1))
         err = self.cli("--batch", "-", stdin=b"one\ntwo\n", script=[reply("fine"), unknown])[2]
         self.assertRegex(err, r"(?i)unknown|unpriced|at least|not in it|no price")
 
@@ -7469,135 +6238,7 @@ class GuestTests(ReportCase):
                 self.assertIn("after", path.read_text("utf-8"))
 
 
-class MockDoorTests(ReportCase):
-    def test_the_mock_server_failed_on_the_readme_s_own_examples(self):
-        text = {"type": "string"}
-        fields = {"number": text, "total": {"type": "number"}, "items": {"type": "array", "items": text},
-                  "note": {"anyOf": [text, {"type": "null"}]}}
-        shape = {"type": "object", "properties": fields, "required": list(fields)}
-        schemas = (Invoice, Opinion, shape, {"type": "array", "items": {"enum": ["a", "b"]}})
-        for schema, way, ask in by_doors(schemas, 1):
-            with self.subTest(way, schema=schema), MockOpenRouter() as server:
-                done = outcome(ask, self.llm(server), schema=schema)
-                self.assertNotIsInstance(done, OpenRouterError)
-                self.assertIsInstance(done.parsed, schema if isinstance(schema, type) else (dict, list))
-        with MockOpenRouter('{"title": "mine"}') as server:
-            self.assertEqual(self.llm(server).complete("hi", schema=TITLE).content, '{"title": "mine"}')
-        code, out, err = self.cli("--mock", "--schema", self.file("shape.json", json.dumps(shape)), "read it")
-        self.assertEqual((code, sorted(json.loads(out or "{}"))), (0, sorted(fields)), err)
-
-    def test_the_mock_server_lacked_doors(self):
-        with MockOpenRouter() as server:
-            llm = self.llm(server, model="openai/gpt-4o-mini")
-            done = llm.complete("hi", tools=[weather])
-            self.assertTrue(llm.models("gpt-4"))
-            for texts in (["a", "b"], "a"):
-                with self.subTest(texts):
-                    vectors = outcome(llm.embed, texts, model="openai/text-embedding-3-small")
-                    self.assertNotIsInstance(vectors, OpenRouterError)
-                    self.assertEqual((len(vectors), len({len(v) for v in vectors})), (len(texts), 1))
-            for ask in (Llm.key, Llm.credits, lambda llm: llm.generation(done.id)):
-                with self.subTest(ask=ask.__name__):
-                    self.assertIsInstance(outcome(ask, llm), dict)
-# fmt: on
-
-
-# --- Honesty --------------------------------------------------------------------------------
-
-
-class HonestyTests(Case):
-    SOURCE = (HERE / "openrouter_min.py").read_text(encoding="utf-8")
-    TREE = ast.parse(SOURCE)
-    README = (HERE / "README.md").read_text(encoding="utf-8")
-
-    def test_all_names_what_is_public_and_every_class_in_it_has_a_docstring(self):
-        for name in orm.__all__:
-            thing = getattr(orm, name)
-            if isinstance(thing, type):
-                self.assertTrue(thing.__doc__, name)
-        defs = (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)
-        tops = [n for n in self.TREE.body if isinstance(n, defs)]
-        inner = [m for n in tops if isinstance(n, ast.ClassDef) for m in n.body if isinstance(m, defs)]
-        for node in tops + inner:
-            if node.name[0] != "_" and node.name not in ("readable", "readinto"):  # whose meaning is io's
-                self.assertTrue(ast.get_docstring(node), node.name)
-
-    def test_the_async_twins_take_what_the_others_take(self):
-
-        for name in ("complete", "chat"):
-            twins = (getattr(Llm, name), getattr(Llm, "a" + name))
-            self.assertEqual(*(inspect.signature(t) for t in twins))
-
-    def test_only_the_standard_library_is_imported(self):
-        imported = set()
-        for node in ast.walk(self.TREE):
-            if isinstance(node, ast.Import):
-                imported |= {a.name.split(".")[0] for a in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                imported.add(node.module.split(".")[0])
-        known = set(getattr(sys, "stdlib_module_names", imported)) | {"polars", "pandas"}
-        self.assertEqual(imported - known, set())
-
-    def test_importing_touches_nothing_and_loads_nothing_heavy(self):
-        code = (
-            "import sys, threading; before = set(sys.modules); import openrouter_min; "
-            "print(sorted({m.split('.')[0] for m in set(sys.modules) - before}), threading.active_count())"
-        )
-        done = subprocess.run([sys.executable, "-c", code], cwd=HERE, stdout=subprocess.PIPE, check=True)
-        loaded = done.stdout.decode()
-        for heavy in (
-            "asyncio",
-            "sqlite3",
-            "ssl",
-            "http",
-            "urllib",
-            "socket",
-            "argparse",
-            "typing",
-            "email",
-            "logging",
-        ):
-            self.assertNotIn(f"'{heavy}'", loaded)
-        self.assertTrue(loaded.strip().endswith(" 1"))
-
-    def test_only_the_command_line_prints(self):
-        names = {
-            n.lineno for n in ast.walk(self.TREE) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "print"
-        }
-        first = self.SOURCE[: self.SOURCE.index("# --- Command line")].count("\n")
-        self.assertTrue(names and min(names) > first)
-
-    def test_functions_are_short_and_flat(self):
-        for node in ast.walk(self.TREE):
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                self.assertLessEqual(node.end_lineno - node.lineno, 60, node.name)
-
-    def test_the_readme_s_python_compiles_and_its_first_runs(self):
-        blocks = re.findall(r"```python\n(.*?)```", self.README, re.S)
-        self.assertGreater(len(blocks), 8)
-        for block in blocks:
-            code = textwrap.indent(block, "    ")
-            compile(f"async def block():\n{code}", "README", "exec")
-        with MockOpenRouter() as server, contextlib.redirect_stdout(io.StringIO()) as printed:
-            with mock.patch.dict(os.environ, {"OPENROUTER_BASE_URL": server.url, "OPENROUTER_API_KEY": KEY}):
-                exec(blocks[0], {})
-        self.assertIn("mock answer", printed.getvalue())
-
-    def test_every_option_and_every_setting_is_in_the_readme(self):
-        for option in re.findall(r'add\((?:"-\w", )?"(--[\w-]+)"', self.SOURCE):
-            self.assertIn(f"`{option}", self.README)
-        for setting in (f.name for f in dataclasses.fields(LlmConfig)):
-            self.assertIn(f"`{setting}`", self.README)
-        for name in orm.__all__:
-            if name.endswith("Error"):
-                self.assertIn(name, self.README)
-
-    def test_the_version_stands_once(self):
-        self.assertIn('version = { attr = "openrouter_min.__version__" }', (HERE / "pyproject.toml").read_text())
-
-
-# --- Log views, budgets, checks, README -----------------------------------------------------
-# fmt: off
+# --- Views of the log, budgets, checks, the README ------------------------------------------
 
 
 def days_ago(days):
@@ -7635,11 +6276,6 @@ class ViewCase(CommandLineCase):
         """Run the command line against this server instead of a new one."""
         with mock.patch.object(MockOpenRouter, "url", server.url):
             return run(*argv, **kind)
-
-    def file(self, name, text=""):
-        path = self.path.parent / name
-        path.write_text(text, encoding="utf-8")
-        return str(path)
 
     def assert_all_in(self, words, text):
         self.assertEqual([word for word in words if word not in text], [], text)
@@ -8343,7 +6979,7 @@ class FirstHourTests(ViewCase):
 
 
 class ReadmeTests(Case):
-    README = Path(os.environ.get("README", HERE / "README.md"))
+    README = HERE / "README.md"
 
     def setUp(self):
         super().setUp()
@@ -8387,15 +7023,157 @@ class ReadmeTests(Case):
         python.chmod(0o755)
         path = f"{python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         kind = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "timeout": 60}
-        cache = {"PYTHONPYCACHEPREFIX": str(self.box / "cache"), "PYTHONDONTWRITEBYTECODE": ""}  # compiled once
-        kind["env"] = {**os.environ, **cache, "PATH": path, "PYTHONPATH": str(HERE)}
-        for name, block in self.blocks("console"):
-            for line in block.splitlines():
-                if line.startswith("$ "):
-                    with self.subTest(name, command=line):
-                        done = subprocess.run(["sh", "-c", line[2:]], check=False, **kind)
-                        self.assertEqual(done.returncode, 0, done.stdout.decode()[-600:])
+        kind["env"] = {**os.environ, "PATH": path, "PYTHONPATH": str(HERE)}
+
+        def run(block):
+            lines = [line for line in block.splitlines() if line.startswith("$ ")]
+            return [(line, subprocess.run(["sh", "-c", line[2:]], check=False, **kind)) for line in lines]
+
+        blocks = list(self.blocks("console"))
+        for (name, _), ran in zip(blocks, at_once(*(functools.partial(run, block) for _, block in blocks), threads=3)):
+            for line, done in ran:
+                with self.subTest(name, command=line):
+                    self.assertEqual(done.returncode, 0, done.stdout.decode()[-600:])
 # fmt: on
+
+
+# --- Honesty --------------------------------------------------------------------------------
+
+
+class HonestyTests(Case):
+    SOURCE = (HERE / "openrouter_min.py").read_text(encoding="utf-8")
+    TREE = ast.parse(SOURCE)
+    README = (HERE / "README.md").read_text(encoding="utf-8")
+
+    def test_all_names_what_is_public_and_every_class_in_it_has_a_docstring(self):
+        for name in orm.__all__:
+            thing = getattr(orm, name)
+            if isinstance(thing, type):
+                self.assertTrue(thing.__doc__, name)
+        defs = (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)
+        tops = [n for n in self.TREE.body if isinstance(n, defs)]
+        inner = [m for n in tops if isinstance(n, ast.ClassDef) for m in n.body if isinstance(m, defs)]
+        for node in tops + inner:
+            if node.name[0] != "_" and node.name not in ("readable", "readinto"):  # whose meaning is io's
+                self.assertTrue(ast.get_docstring(node), node.name)
+
+    def test_the_async_twins_take_what_the_others_take(self):
+
+        for name in ("complete", "chat"):
+            twins = (getattr(Llm, name), getattr(Llm, "a" + name))
+            self.assertEqual(*(inspect.signature(t) for t in twins))
+
+    def test_only_the_standard_library_is_imported(self):
+        imported = set()
+        for node in ast.walk(self.TREE):
+            if isinstance(node, ast.Import):
+                imported |= {a.name.split(".")[0] for a in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(node.module.split(".")[0])
+        known = set(getattr(sys, "stdlib_module_names", imported)) | {"polars", "pandas"}
+        self.assertEqual(imported - known, set())
+
+    def test_importing_touches_nothing_and_loads_nothing_heavy(self):
+        code = (
+            "import sys, threading; before = set(sys.modules); import openrouter_min; "
+            "print(sorted({m.split('.')[0] for m in set(sys.modules) - before}), threading.active_count())"
+        )
+        done = subprocess.run([sys.executable, "-c", code], cwd=HERE, stdout=subprocess.PIPE, check=True)
+        loaded = done.stdout.decode()
+        for heavy in (
+            "asyncio", "sqlite3", "ssl", "http", "urllib", "socket", "argparse", "typing", "email", "logging",
+        ):  # fmt: skip
+            self.assertNotIn(f"'{heavy}'", loaded)
+        self.assertTrue(loaded.strip().endswith(" 1"))
+
+    def test_only_the_command_line_prints(self):
+        names = {
+            n.lineno for n in ast.walk(self.TREE) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "print"
+        }
+        first = self.SOURCE[: self.SOURCE.index("# --- Command line")].count("\n")
+        self.assertTrue(names and min(names) > first)
+
+    def test_functions_are_short_and_flat(self):
+        for node in ast.walk(self.TREE):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                self.assertLessEqual(node.end_lineno - node.lineno, 60, node.name)
+
+    def test_every_option_and_every_setting_is_in_the_readme(self):
+        for option in re.findall(r'add\((?:"-\w", )?"(--[\w-]+)"', self.SOURCE):
+            self.assertIn(f"`{option}", self.README)
+        for setting in (f.name for f in dataclasses.fields(LlmConfig)):
+            self.assertIn(f"`{setting}`", self.README)
+        for name in orm.__all__:
+            if name.endswith("Error"):
+                self.assertIn(name, self.README)
+
+    def test_the_version_stands_once(self):
+        self.assertIn('version = { attr = "openrouter_min.__version__" }', (HERE / "pyproject.toml").read_text())
+
+
+class SectionsTests(unittest.TestCase):
+    """The module reads from top to bottom."""
+
+    SECTIONS = """
+Defaults
+Errors
+Models and prices
+Configuration
+Results
+Wire format
+Service errors
+Policy
+Operation log
+Transport
+Operation
+Tools and schemas
+Attachments
+Many prompts
+Client
+Mock server
+Report
+Command line
+Price table
+Start
+""".strip().split("\n")
+    BELOW = ("PRICE_ROWS", "TIER_ROWS", "ALIAS_ROWS", "PRICES_AS_OF")  # generated, and read when they are needed
+
+    def setUp(self):
+        self.source = Path(orm.__file__).read_text(encoding="utf-8")
+
+    def test_sections_stand_in_order_and_say_what_they_do(self):
+        found = re.findall(r"^# --- (.*?) -+\n((?:#.*\n)*)", self.source, re.M)
+        self.assertEqual([name for name, _ in found], self.SECTIONS)
+        for name, opening in found:
+            with self.subTest(name):
+                self.assertRegex(opening, r"# \w.*\.")
+
+    def test_references_look_up(self):
+        nodes, home, used = ast.parse(self.source).body, {}, {}
+        for node in nodes:
+            targets = getattr(node, "targets", [getattr(node, "target", None)])
+            names = [node.name] if hasattr(node, "name") else [t.id for t in targets if isinstance(t, ast.Name)]
+            for name in names:
+                home.setdefault(name, node.lineno)
+            hints = {id(inner) for part in ast.walk(node) for inner in self.annotations(part)}
+            loads = {
+                inner.id
+                for inner in ast.walk(node)
+                if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load) and id(inner) not in hints
+            }
+            used[names[0] if names else node.lineno] = (node.lineno, loads)
+        down = [
+            f"line {at}: {user} uses {name}"
+            for user, (at, names) in used.items()
+            for name in sorted(names - set(self.BELOW))
+            if home.get(name, 0) > at and user not in used[name][1]  # functions that call each other are fine
+        ]
+        self.assertEqual(down, [])
+
+    @staticmethod
+    def annotations(node):
+        hints = [getattr(node, "annotation", None), getattr(node, "returns", None)]
+        return [inner for hint in hints if hint for inner in ast.walk(hint)]
 
 
 if __name__ == "__main__":

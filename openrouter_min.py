@@ -1021,7 +1021,7 @@ _LIMIT_REASONS = frozenset({"length", "max_tokens", "max_output_tokens"})
 
 # Fields of a message that Completion.message builds itself; all others go back as they came.
 _MESSAGE_FIELDS = ("role", "content", "tool_calls", "reasoning_details", "reasoning", "refusal", "annotations", "audio")
-_SHOWN_CONTENT = 80  # characters of the text in a repr, which should fit on three lines
+_SHOWN_CONTENT = 120  # characters of the text in a repr, which should fit on three lines
 
 
 def _message(choice: Json) -> Json:
@@ -1077,9 +1077,8 @@ class Completion:
         return self.content
 
     def __repr__(self) -> str:
-        text = self.content if len(self.content) <= _SHOWN_CONTENT else self.content[:_SHOWN_CONTENT] + "..."
         about = {
-            "tool_calls": [call.name for call in self.tool_calls],
+            "tool_calls": [call.name for call in self.tool_calls[:2]] + ["..."][: len(self.tool_calls) > 2],
             "files": len(self.files),
             "model": self.model,
             "finish_reason": self.finish_reason,
@@ -1087,8 +1086,10 @@ class Completion:
             "cost": self.cost,
             "id": self.id,
         }
-        shown = [repr(text), *(f"{name}={value!r}" for name, value in about.items() if value)]
-        return f"Completion({', '.join(shown)})"
+        shown = ", ".join(f"{name}={value!r}" for name, value in about.items() if value)
+        room = max(20, _SHOWN_CONTENT - len(shown) // 2)
+        text = self.content if len(self.content) <= room else self.content[:room] + "..."
+        return f"Completion({text!r}, {shown})" if shown else f"Completion({text!r})"
 
     def _repr_markdown_(self) -> str:
         """Show as its text in notebooks."""
@@ -4909,7 +4910,7 @@ class Structure:
             except (AttributeError, TypeError, RecursionError) as error:
                 raise ConfigError(f"schema is no JSON Schema: {error}", hint="{'type': 'object', ...}") from None
             return cls(str(wanted.get("title") or "answer"), wanted, Shape(wanted))
-        if not isinstance(wanted, type) and not hasattr(wanted, "__origin__"):
+        if not isinstance(wanted, type) and not hasattr(wanted, "__args__"):
             raise ConfigError(f"schema={wanted!r}", hint="a dataclass (the class itself), list[...] or a JSON Schema")
         name = getattr(wanted, "__name__", "answer")
         strict, shape = shape_of_hint(wanted, strict=True), shape_of_hint(wanted)
@@ -5037,12 +5038,13 @@ class _Rounds(_Question):
                 try:
                     yield from self._operation.events()
                 except APIResponseError as error:  # with a partial: the whole answer, which does not fit
-                    if not self._repairs or error.partial is None:
+                    answer = error.partial
+                    if not self._repairs or answer is None or answer.refusal or answer.truncated:  # no repair helps
                         raise
                     self._repairs -= 1
-                    self._completions.append(error.partial)
+                    self._completions.append(answer)
                     words = f"{error.message}. Answer again, with JSON that fits the schema and nothing else."
-                    self._next_round([error.partial.message, {"role": "user", "content": words}])
+                    self._next_round([answer.message, {"role": "user", "content": words}])
                     continue
                 completion = self._operation.completion()
                 if self._is_for_us(completion):
@@ -6383,7 +6385,7 @@ def _argument_parser() -> Any:
     add("--models", metavar="WORDS", nargs="?", const="", help="models with their prices; WORDS: to find")
     add("--live", **flag, help="with --models: ask for the live list")
     add("--log", metavar="N|ID|WORDS", nargs="?", const="", help="the last N, one in full, those with WORDS")
-    add("--costs", metavar="BY", nargs="?", const="model", help="spent by model,day,served_model,provider,...")
+    add("--costs", metavar="BY", nargs="?", const="model", help="by model,day,status,provider,served_model,session_id")
     add("--reconcile", **flag, help="with --costs: ask for costs that are unknown")
     add("--report", metavar="FILE", help="write spending and failures as an HTML page")
     add("--purge", metavar="AGE", type=_moment_of, help="delete operations older than 90d (or 12h)")
@@ -6523,11 +6525,11 @@ def _fields(options: Any) -> Json:
 
 def _print_code(text: str) -> int:
     """Print the first fenced code block of a Markdown text; return the exit code."""
-    match = re.search(r"(?ms)^ *(```+|~~~+)[^\n]*\n(.*?)^ *\1 *$", text + "\n")
+    match = re.search(r"(?ms)^( *)(```+|~~~+)[^\n]*\n(.*?)^ *\2 *$", text.replace("\r\n", "\n") + "\n")
     if match is None:
         _say(f"note: there is no code block in the answer:\n{text}")
         return EXIT_OTHER_ERROR
-    _print(match.group(2), end="")
+    _print(re.sub(f"(?m)^ {{0,{len(match.group(1))}}}", "", match.group(3)), end="")  # in a list it stands indented
     return 0
 
 
@@ -6540,7 +6542,8 @@ def _estimate(bodies: Sequence[Json]) -> str:
         costs, limits = [], []
         for name in _list(body.get("models")) or [body.get("model")]:  # any of them may answer
             model = METADATA.get(str(name))
-            limits.append(own_limit or (model.max_completion_tokens if model else None) or 0)
+            limit = own_limit or (model.max_completion_tokens if model else None) or 0
+            limits.append(limit * (_int_or_none(body.get("n")) or 1))
             price = model.pricing_at(sent) if model else Pricing()
             if price.input is not None and price.output is not None and limits[-1]:
                 costs.append((sent * price.input + limits[-1] * price.output) / 1e6)
@@ -6770,7 +6773,7 @@ a line that ends in \\ goes on in the next; \""" begins and ends a text of many 
             try:
                 text = text or _question_lines()
                 command = re.fullmatch(r"/([a-z]*)([ \t].*)?", text)
-                if text in ("exit", "quit") or command and command.group(1) in ("exit", "quit", "q"):
+                if text.strip() in ("exit", "quit") or command and command.group(1) in ("exit", "quit", "q"):
                     return code
                 if command:
                     self._command(command.group(1), (command.group(2) or "").strip())
@@ -7322,7 +7325,7 @@ def _log_facts(path: str) -> Iterator[tuple[str, str]]:
     place = path
     while not os.path.exists(place):
         place = os.path.dirname(place)
-    if not os.access(place, os.W_OK):
+    if not os.access(place, os.W_OK) or place != path and not os.path.isdir(place):
         raise ConfigError(f"{path} can't be written", hint=f"name another with --db or {LOG_ENV}")
     size = os.path.getsize(path) if place == path else 0
     yield "log", f"{path}: {rows[0]['n'] if rows else 0:,} operations, {size:,} bytes, writable"

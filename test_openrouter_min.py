@@ -6947,6 +6947,22 @@ class FirstHourTests(ViewCase):
         self.assertLessEqual(max(map(len, out.splitlines())), 80)
         self.assertEqual({r["first_p50_ms"] for r in self.rows("--costs", "model,model")}, {5})
 
+    def test_a_code_block_in_a_list_or_with_crlf_was_not_found(self):
+        for text in ("1. so\n   ```py\n   if a:\n     b\n   ```\n", "so\r\n```py\r\nif a:\r\n  b\r\n```\r\n"):
+            self.assertEqual(self.expect_success("-x", "q", script=[text])[0], "if a:\n  b\n")
+
+    def test_a_repr_with_many_calls_took_more_than_three_lines(self):
+        names = {"model": "anthropic/claude-sonnet-4.5", "id": "gen-1234567890-abcdefghijkl"}
+        for count in range(12):
+            calls = [orm.ToolCall("call_1", "get_weather", "{}")] * count
+            self.assertLess(len(repr(orm.Completion("x" * 500, tool_calls=calls, **names))), 240)
+
+    def test_a_refusal_was_sent_back_for_repair(self):
+        for step in ({"refusal": "no"}, {"content": "{", "finish_reason": "length"}):
+            with MockOpenRouter(step, "{}") as server, self.assertRaises(APIResponseError):
+                Llm(base_url=server.url, api_key=KEY, log=False).complete("q", schema=Model, schema_retries=1)
+            self.assertEqual(len(server.requests), 1)
+
     def test_the_definitions_of_an_inner_model_were_out_of_reach(self):
         def tool(one: Model):
             """It is called."""

@@ -3059,11 +3059,16 @@ class LlmOperationCollector:
             first = uris[0] if len(uris) == 1 else ":memory:"
             connection = sqlite3.connect(first, timeout=LOG_BUSY_TIMEOUT, uri=True, isolation_level=None)
             with contextlib.closing(connection):
+                names = ["main"] if len(uris) == 1 else [f"log{i}" for i in range(len(uris))]
                 if len(uris) > 1:
-                    for i, uri in enumerate(uris):
-                        connection.execute(f"ATTACH ? AS log{i}", [uri])
-                    columns = ", ".join(LOG_COLUMNS)
-                    each = (f"SELECT id, {columns} FROM log{i}.operations" for i in range(len(uris)))
+                    for name, uri in zip(names, uris):
+                        connection.execute(f"ATTACH ? AS {name}", [uri])
+                # Another process may be about to make its table: such a log is empty.
+                names = [n for n in names if connection.execute(f"SELECT 1 FROM {n}.sqlite_master").fetchone()]
+                if not names:
+                    return Operations()
+                if len(uris) > 1:
+                    each = (f"SELECT id, {', '.join(LOG_COLUMNS)} FROM {name}.operations" for name in names)
                     connection.execute(f"CREATE TEMP VIEW operations AS {' UNION ALL '.join(each)}")
                 connection.execute("PRAGMA query_only = ON")
                 connection.execute("PRAGMA threads = 2")  # which may sort what GROUP BY takes in

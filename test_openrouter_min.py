@@ -6963,6 +6963,14 @@ class FirstHourTests(ViewCase):
                 Llm(base_url=server.url, api_key=KEY, log=False).complete("q", schema=Model, schema_retries=1)
             self.assertEqual(len(server.requests), 1)
 
+    def test_a_log_that_is_just_being_made_could_not_be_read(self):
+        made, half = self.path.parent / "made.db", self.path.parent / "half.db"
+        put(made, {"user_prompt": "q"})
+        with contextlib.closing(sqlite3.connect(str(half))) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")  # the file has a head, and no table yet
+            for path, count in ((half, 0), ([half, made], 1), ([half, half], 0)):
+                self.assertEqual(len(LlmOperationCollector.from_db(path)), count)
+
     def test_the_definitions_of_an_inner_model_were_out_of_reach(self):
         def tool(one: Model):
             """It is called."""

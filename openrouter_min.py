@@ -2315,6 +2315,7 @@ def next_step(
 
 LOG_APPLICATION_ID = 0x4F52_6D31  # "ORm1": tells our files from others
 LOG_VERSION = 1
+LOG_OUT_OF_TURN = 1000  # rows; more programs than that don't begin at once
 LOGS_AT_ONCE = 10  # as many as SQLite attaches
 
 # Long texts last, so that a scan of the numbers need not read them.
@@ -2659,11 +2660,15 @@ class _Log:
             try:
                 connection = self._connected()
                 if self._day != midnight:
-                    sql = "SELECT id FROM operations WHERE operation_id >= ? ORDER BY operation_id LIMIT 1"
-                    first = connection.execute(sql, [f"op-{int(midnight * 1e6):015x}"]).fetchone()
+                    # Programs that begin at once may write their rows in another order than they name them.
+                    sql = (
+                        "SELECT min(id) FROM (SELECT id FROM operations WHERE operation_id >= ?"
+                        f" ORDER BY operation_id LIMIT {LOG_OUT_OF_TURN})"
+                    )
+                    first = connection.execute(sql, [f"op-{int(midnight * 1e6):015x}"]).fetchone()[0]
                     if first is None:
                         return 0.0
-                    self._day, self._summed_id, self._summed = midnight, first[0] - 1, 0.0
+                    self._day, self._summed_id, self._summed = midnight, first - 1, 0.0
                 sql = "SELECT min(CASE WHEN status = 'running' THEN id END), max(id) FROM operations WHERE id > ?"
                 running, last = connection.execute(sql, [self._summed_id]).fetchone()
                 if last is None and self._summed_id:  # no newer row, or a purge: then ids begin anew

@@ -6963,6 +6963,14 @@ class FirstHourTests(ViewCase):
                 Llm(base_url=server.url, api_key=KEY, log=False).complete("q", schema=Model, schema_retries=1)
             self.assertEqual(len(server.requests), 1)
 
+    def test_the_first_rows_of_a_day_were_missed_where_two_programs_wrote_out_of_turn(self):
+        put(self.path, {"cost": 1.0}, {"cost": 2.0})
+        with contextlib.closing(orm.connect_log(str(self.path))) as connection:
+            midnight = time.mktime((*time.localtime()[:3], 0, 0, 0, 0, 0, -1))
+            first = f"op-{int(midnight * 1e6) + 1:015x}-first"
+            connection.execute("UPDATE operations SET operation_id = ? WHERE id = 2", [first])
+        self.assertEqual(orm.log_for(self.path).spent_today(), 3.0)
+
     def test_a_log_that_is_just_being_made_could_not_be_read(self):
         made, half = self.path.parent / "made.db", self.path.parent / "half.db"
         put(made, {"user_prompt": "q"})

@@ -86,12 +86,13 @@ if TYPE_CHECKING:
     Row = dict[str, Any]
     Event = tuple[Json, Json]
     LogTarget = Union[None, bool, str, os.PathLike[str]]
+    LogTargets = Union[LogTarget, Sequence[LogTarget]]
     Moment = Union[str, datetime]
     _RowList = list[Row]
     _VectorList = list[list[float]]
     _HeaderDict = dict[str, str]
 else:
-    Any = LogTarget = Moment = object
+    Any = LogTarget = LogTargets = Moment = object
     Json = Row = _HeaderDict = dict
     Event = tuple
     _RowList = _VectorList = list
@@ -1077,8 +1078,9 @@ class Completion:
         return self.content
 
     def __repr__(self) -> str:
+        names = [call.name for call in self.tool_calls]
         about = {
-            "tool_calls": [call.name for call in self.tool_calls[:2]] + ["..."][: len(self.tool_calls) > 2],
+            "tool_calls": names if len(names) < 3 else [*names[:2], "..."],
             "files": len(self.files),
             "model": self.model,
             "finish_reason": self.finish_reason,
@@ -2079,6 +2081,8 @@ _RATE_HINT = (
     "OpenRouter or the provider limits the rate: send less at once, name fallbacks, add a provider key of your own,"
     " or consider upgrading"
 )
+# Hints: (status, what the server's words and codes hold, what to do now). The first row that fits, and whose
+# facts are known, is taken. 404 stands for every unknown or unavailable model.
 _HINTS = (
     ("404", "", "%(address)s"),
     ("402", "in flight", "running requests hold the budget: wait %(wait)s s, send less at once, or set max_tokens"),
@@ -2250,9 +2254,6 @@ def other_model_may_help(error: OpenRouterError) -> bool:
     return error.status == 403 and ("flagged_input" in error.metadata or "reasons" in error.metadata)
 
 
-# Hints: (status, what the server's words and codes hold, what to do now). The first row that fits, and whose
-# facts are known, is taken. 404 stands for every unknown or unavailable model.
-
 # --- Policy ---------------------------------------------------------------------------------
 # Is it worth another request, after how long, to which models.
 # This section is pure: a random number, the time that is left and what happened come in; a Step comes out.
@@ -2315,7 +2316,7 @@ def next_step(
 
 LOG_APPLICATION_ID = 0x4F52_6D31  # "ORm1": tells our files from others
 LOG_VERSION = 1
-LOG_OUT_OF_TURN = 1000  # rows; more programs than that don't begin at once
+LOG_OUT_OF_TURN = 1000  # first rows of a day that may stand out of turn, one for each program that begins at once
 LOGS_AT_ONCE = 10  # as many as SQLite attaches
 
 # Long texts last, so that a scan of the numbers need not read them.
@@ -2361,6 +2362,12 @@ def log_path(target: LogTarget) -> str | None:
     else:
         base = os.environ.get("XDG_STATE_HOME") or os.path.join(home, ".local", "state")
     return os.path.join(base, "openrouter_min", "log.db") if os.path.isabs(base) else None
+
+
+def log_paths(targets: LogTargets) -> list[str]:
+    """Return the files of one log or of several, each once, without those that are off."""
+    several = targets if isinstance(targets, (list, tuple)) else [targets]
+    return list(dict.fromkeys(filter(None, map(log_path, several))))
 
 
 def new_operation_id() -> str:
@@ -2617,6 +2624,7 @@ class _Log:
         self._patience = LOG_BUSY_TIMEOUT
         self._day = self._summed = 0.0  # midnight of the day that was summed up, and its USD
         self._summed_id = 0  # the row up to which that goes
+        self._unfinished = ""  # rows up to there that had not ended, as SQL
         self._is_foreign = self._has_warned = False
         # RLock, here and below: garbage collection, at any moment, may end a stream that this thread has left.
         self._lock = threading.RLock()
@@ -2652,15 +2660,14 @@ class _Log:
     def spent_today(self) -> float:
         """Return the USD of the local day so far; raise ConfigError if the log can't tell.
 
-        The index of operation_id, which begins with the time, leads to the first row of the day. Rows
-        that have ended are summed up once, so that each further call looks at the newest only.
+        The index of operation_id, which begins with the time, leads to the first row of the day. A row
+        that has ended is summed up once: each further call looks at the others and at new ones only.
         """
         midnight = time.mktime((*time.localtime()[:3], 0, 0, 0, 0, 0, -1))
         with self._lock:
             try:
                 connection = self._connected()
                 if self._day != midnight:
-                    # Programs that begin at once may write their rows in another order than they name them.
                     sql = (
                         "SELECT min(id) FROM (SELECT id FROM operations WHERE operation_id >= ?"
                         f" ORDER BY operation_id LIMIT {LOG_OUT_OF_TURN})"
@@ -2668,23 +2675,22 @@ class _Log:
                     first = connection.execute(sql, [f"op-{int(midnight * 1e6):015x}"]).fetchone()[0]
                     if first is None:
                         return 0.0
-                    self._day, self._summed_id, self._summed = midnight, first - 1, 0.0
-                sql = "SELECT min(CASE WHEN status = 'running' THEN id END), max(id) FROM operations WHERE id > ?"
-                running, last = connection.execute(sql, [self._summed_id]).fetchone()
-                if last is None and self._summed_id:  # no newer row, or a purge: then ids begin anew
-                    known = connection.execute("SELECT 1 FROM operations WHERE id = ?", [self._summed_id]).fetchone()
-                    if known is None:
-                        self._day, self._summed_id = 0.0, 0
-                        return self.spent_today()
-                ended = running - 1 if running else last or self._summed_id
-                sql = "SELECT total(CASE WHEN id <= ? THEN cost END), total(cost) FROM operations WHERE id > ?"
-                of_ended, of_all = connection.execute(sql, [ended, self._summed_id]).fetchone()
+                    self._day, self._summed_id, self._summed, self._unfinished = midnight, first - 1, 0.0, ""
+                # One statement, between whose parts no row can end.
+                sql = (
+                    "SELECT (SELECT max(id) FROM operations), total(cost),"
+                    " coalesce(group_concat(CASE WHEN status = 'running' THEN id END), '')"
+                    f" FROM operations WHERE id > ? OR id IN ({self._unfinished})"
+                )
+                newest, usd, unfinished = connection.execute(sql, [self._summed_id]).fetchone()
+                if (newest or 0) < self._summed_id:  # all were deleted, and ids begin anew
+                    self._day = 0.0
+                    return self.spent_today()
             except Exception as error:  # whatever SQLite, the disk or the folder think of
                 hint = "max_cost_per_day needs a log that can be read"
                 raise ConfigError(f"the log {self.path} can't be read: {error}", hint=hint) from error
-            usd = self._summed + of_all
-            self._summed_id, self._summed = ended, self._summed + of_ended
-            return float(usd)
+            self._summed_id, self._summed, self._unfinished = newest, self._summed + usd, unfinished
+            return self._summed
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is not None and not os.path.exists(self.path):  # removed by somebody
@@ -2768,6 +2774,7 @@ def fitted(text: str, width: int) -> str:
     """Return the text cut to a width, with two dots at the end of what was cut."""
     if text_width(text) <= width:
         return text
+    text = text[:width]
     while text_width(text) > width - 2:
         text = text[:-1]
     return text + ".."
@@ -2858,7 +2865,7 @@ class Operations(_RowList):
         from html import escape
 
         def line(cells: Iterable[Any], tag: str) -> str:
-            return "<tr>" + "".join(f"<{tag}>{escape(str(cell))[:200]}</{tag}>" for cell in cells) + "</tr>"
+            return "<tr>" + "".join(f"<{tag}>{escape(str(cell)[:200])}</{tag}>" for cell in cells) + "</tr>"
 
         rows = [line((number_text(row[c]) for c in self.columns), "td") for row in self[:100]]
         return f"<table>{line(self.columns, 'th')}{''.join(rows)}</table>{escape(repr(self))}"
@@ -2944,12 +2951,15 @@ def _holds(text: Any, *cells: Any) -> bool:
 
 
 class LlmOperationCollector:
-    """Helpers over the log; ``path=None`` is the default log. A log that does not exist is empty."""
+    """Helpers over the log. ``path=None`` is the default log; a list of up to ten is read as one.
+
+    A log that does not exist is empty.
+    """
 
     @classmethod
     def from_db(
         cls,
-        path: LogTarget = None,
+        path: LogTargets = None,
         *,
         provider: str | None = None,
         model: str | None = None,
@@ -2985,7 +2995,7 @@ class LlmOperationCollector:
         return Operations(rows, LOG_COLUMNS)
 
     @classmethod
-    def polars_from_db(cls, path: LogTarget = None, **filters: Any) -> Any:
+    def polars_from_db(cls, path: LogTargets = None, **filters: Any) -> Any:
         """Return from_db's rows as a polars.DataFrame, or where there is no polars as Operations."""
         operations = cls.from_db(path, **filters)
         try:
@@ -2994,7 +3004,7 @@ class LlmOperationCollector:
             return operations
 
     @classmethod
-    def get(cls, operation_id: str, *, path: LogTarget = None) -> Row | None:
+    def get(cls, operation_id: str, *, path: LogTargets = None) -> Row | None:
         """Return one operation, or None."""
         sql = f"SELECT {', '.join(LOG_COLUMNS)} FROM operations WHERE operation_id = ?"
         rows = cls.query(sql, [operation_id], path=path)
@@ -3007,7 +3017,7 @@ class LlmOperationCollector:
         *,
         since: Moment | None = None,
         until: Moment | None = None,
-        path: LogTarget = None,
+        path: LogTargets = None,
     ) -> Operations:
         """Return calls, errors, tokens, USD and times per group, dearest first.
 
@@ -3031,8 +3041,9 @@ class LlmOperationCollector:
         for *group, clock, calls in (row.values() for row in first):
             times.setdefault(tuple(group), []).append((clock, calls))
         for row in rows:
-            left = (sum(calls for _, calls in times.get(tuple(row[n] for n in names), ())) + 1) // 2
-            for clock, calls in times.get(tuple(row[n] for n in names), ()):
+            of_group = times.get(tuple(row[n] for n in names), [])
+            left = (sum(calls for _, calls in of_group) + 1) // 2
+            for clock, calls in of_group:
                 left -= calls
                 if left <= 0:
                     row["first_p50_ms"] = clock
@@ -3040,7 +3051,7 @@ class LlmOperationCollector:
         return Operations(rows, [*names, *_TOTALS])
 
     @classmethod
-    def query(cls, sql: str, params: Sequence[Any] = (), *, path: LogTarget = None) -> Operations:
+    def query(cls, sql: str, params: Sequence[Any] = (), *, path: LogTargets = None) -> Operations:
         """Run one read-only SQL statement over the table ``operations``.
 
         ``path`` may be a list of logs, which are read as one. The function ``holds(text, column,
@@ -3049,12 +3060,7 @@ class LlmOperationCollector:
         import sqlite3
         from pathlib import Path
 
-        targets = list(path) if isinstance(path, (list, tuple)) else [path]
-        files = [
-            file
-            for file in dict.fromkeys(map(log_path, targets))
-            if file and os.path.exists(file) and os.path.getsize(file)
-        ]
+        files = [file for file in log_paths(path) if os.path.exists(file) and os.path.getsize(file)]
         if not files:
             return Operations()
         if len(files) > LOGS_AT_ONCE:
@@ -3064,16 +3070,16 @@ class LlmOperationCollector:
             first = uris[0] if len(uris) == 1 else ":memory:"
             connection = sqlite3.connect(first, timeout=LOG_BUSY_TIMEOUT, uri=True, isolation_level=None)
             with contextlib.closing(connection):
-                names = ["main"] if len(uris) == 1 else [f"log{i}" for i in range(len(uris))]
+                logs = ["main"] if len(uris) == 1 else [f"log{i}" for i in range(len(uris))]
                 if len(uris) > 1:
-                    for name, uri in zip(names, uris):
-                        connection.execute(f"ATTACH ? AS {name}", [uri])
+                    for log, uri in zip(logs, uris):
+                        connection.execute(f"ATTACH ? AS {log}", [uri])
                 # Another process may be about to make its table: such a log is empty.
-                names = [n for n in names if connection.execute(f"SELECT 1 FROM {n}.sqlite_master").fetchone()]
-                if not names:
+                logs = [log for log in logs if connection.execute(f"SELECT 1 FROM {log}.sqlite_master").fetchone()]
+                if not logs:
                     return Operations()
                 if len(uris) > 1:
-                    each = (f"SELECT id, {', '.join(LOG_COLUMNS)} FROM {name}.operations" for name in names)
+                    each = (f"SELECT id, {', '.join(LOG_COLUMNS)} FROM {log}.operations" for log in logs)
                     connection.execute(f"CREATE TEMP VIEW operations AS {' UNION ALL '.join(each)}")
                 connection.execute("PRAGMA query_only = ON")
                 connection.execute("PRAGMA threads = 2")  # which may sort what GROUP BY takes in
@@ -3106,7 +3112,8 @@ class LlmOperationCollector:
 
         Takes the operations with a generation id and no cost, such as cancelled streams, one
         after the other, as fast as ``llm`` is answered. The service may know an answer only after
-        some minutes; what stays unknown stays so. Raises what the key or the network gives reason for.
+        some minutes; what stays unknown stays so. Without ``path`` it is the log of ``llm``. Raises
+        what the key or the network gives reason for.
         """
         sql = (
             "SELECT operation_id, generation_id FROM operations WHERE cost IS NULL AND generation_id IS NOT NULL"
@@ -3140,11 +3147,13 @@ class LlmOperationCollector:
         return count
 
     @classmethod
-    def report(cls, file: Any, *, since: Moment | None = None, path: LogTarget = None) -> int:
+    def report(cls, file: Any, *, since: Moment | None = None, path: LogTargets = None) -> int:
         """Write a self-contained HTML page about spending, speed and failures; return the number of operations.
 
         ``file`` is the path of the page, ``path`` the log, or a list of logs.
         """
+        if os.path.abspath(file) in log_paths(path):
+            raise ConfigError(f"{file} is the log itself", hint="name another file for the page")
         page, count = report_html(since, path)
         with open(file, "w", encoding="utf-8", errors="replace") as out:
             out.write(page)
@@ -3729,9 +3738,9 @@ class _Transport:
             raise
 
     def probe(self, config: LlmConfig) -> Iterator[tuple[str, str]]:
-        """Go the way to base_url and yield (step, what was found) for each step.
+        """Go the way to base_url; yield (step, "") before each step and (step, what was found) after it.
 
-        Raises ConfigError or APIConnectionError at the step after the last one that was yielded.
+        Raises ConfigError or APIConnectionError in the step that fails.
         """
         import socket as sockets
 
@@ -3751,14 +3760,18 @@ class _Transport:
             return f"({(began - before) * 1000:.0f} ms)"
 
         try:
+            yield "look-up", ""
             addresses = sockets.getaddrinfo(host, port, 0, sockets.SOCK_STREAM)
             yield "look-up", f"{host} is {addresses[0][4][0]} {took()}"
+            yield "connect", ""
             sock = self._dial(call)
             yield "connect", f"{host}:{port} {took()}"
             if self._scheme == "https":
                 if proxy:
+                    yield "tunnel", ""
                     self._open_tunnel(sock, proxy, call)
                     yield "tunnel", f"to {target} {took()}"
+                yield "TLS", ""
                 sock = self._secure(sock, call)
                 issuer = {key: value for pairs in _dict(sock.getpeercert()).get("issuer", ()) for key, value in pairs}
                 name = issuer.get("organizationName") or issuer.get("commonName")
@@ -3833,7 +3846,7 @@ _MAY_BE_BILLED = "the request had been sent whole, so it may have been billed: i
 # The asyncio loop in which somebody awaits the call, if any.
 CALLERS_LOOP: contextvars.ContextVar[Any] = contextvars.ContextVar("openrouter_min_loop", default=None)
 
-# Called with a sentence before each wait; the command line shows it.
+# Called before each wait with its seconds and the reason; the command line shows them.
 ON_WAIT: contextvars.ContextVar[Callable[[float, str], None]] = contextvars.ContextVar("openrouter_min_on_wait")
 
 
@@ -4451,6 +4464,14 @@ def _is_json_type(value: Any, name: str) -> bool:
     return _JSON_TYPES.get(type(value)) == name or is_whole and name == "integer"
 
 
+def referred(schema: Json, root: Any) -> Any:
+    """Return the part of the root schema that a $ref names."""
+    target = root
+    for step in filter(None, schema["$ref"].lstrip("#").split("/")):
+        target = _dict(target).get(step.replace("~1", "/").replace("~0", "~"), {})
+    return target
+
+
 def schema_problem(value: Any, schema: Any, root: Any = None, where: str = "") -> str:
     """Say where decoded JSON does not fit a JSON Schema, '' where it does.
 
@@ -4461,10 +4482,7 @@ def schema_problem(value: Any, schema: Any, root: Any = None, where: str = "") -
         return f"{where or 'the answer'} is not allowed" if schema is False else ""
     root, place = schema if root is None else root, where or "the answer"
     if "$ref" in schema:
-        target = root
-        for step in filter(None, schema["$ref"].lstrip("#").split("/")):
-            target = _dict(target).get(step.replace("~1", "/").replace("~0", "~"), {})
-        return schema_problem(value, target, root, where)
+        return schema_problem(value, referred(schema, root), root, where)
     for keyword in ("anyOf", "oneOf"):
         tried = [schema_problem(value, s, root, where) for s in schema.get(keyword, ())]
         if tried and all(tried):
@@ -4741,7 +4759,9 @@ def parse_docstring(text: str, names: Iterable[str]) -> tuple[str, dict[str, str
         elif section == "numpy":
             head = re.match(rf"({known})(?:\s*,\s*({known}))*\s*(?::.*)?$", words)
             if head and (not current or indent <= depth):
-                current, depth, found[head.group(1)] = head.group(1), indent, []
+                current, depth = head.group(1), indent
+                shared: list[str] = []
+                found.update((n, shared) for n in re.split(r"\s*,\s*", words.partition(":")[0].strip()))
             elif current and words:
                 found[current].append(words)
         elif section != "other" and plain and (not current or indent <= depth):
@@ -5505,7 +5525,7 @@ class Llm:
         if self.config.api_key == _environment(KEY_ENV):
             settings["api_key"] = None
         changed = {f.name: settings[f.name] for f in fields if settings[f.name] != f.default}
-        return functools.partial(Llm, **changed), ()
+        return functools.partial(type(self), **changed), ()
 
     def _plan(self, params: Json) -> _Plan:
         return _Plan(self._session, self.config, params)
@@ -5723,10 +5743,7 @@ def sample_of(schema: Any, root: Any = None, depth: int = 0) -> Any:
         return None
     root, schema = schema if root is None else root, _dict(schema)
     if "$ref" in schema:
-        target = root
-        for step in filter(None, str(schema["$ref"]).lstrip("#").split("/")):
-            target = _dict(target).get(step, {})
-        return sample_of(target, root, depth + 1)
+        return sample_of(referred(schema, root), root, depth + 1)
     for keyword in ("anyOf", "oneOf", "allOf"):
         if schema.get(keyword):
             samples = [sample_of(inner, root, depth + 1) for inner in schema[keyword]]
@@ -6070,7 +6087,7 @@ def _report_table(head: Sequence[str], rows: Sequence[Sequence[Any]], bars: Sequ
             share = 100 * (value or 0) / most[i] if most.get(i) else 0
             bar = f'<i class="bar" style="width:{share:.0f}%"></i>' if i in most else ""
             style = ' class="text"' if i == text else ""
-            shown = f"{value:,}" if isinstance(value, int) else number_text(value)
+            shown = re.sub(_UNPRINTABLE, " ", f"{value:,}" if isinstance(value, int) else number_text(value))
             cells.append(f"<td{style}>{escape(shown)}{bar}</td>")
         lines.append("<tr>" + "".join(cells) + "</tr>")
     names = "".join(f"<th>{escape(name)}</th>" for name in head)
@@ -6115,7 +6132,7 @@ def _report_days(rows: Sequence[Row]) -> str:
     return f'<svg viewBox="0 0 {width} {height}" role="img">{"".join(parts)}</svg>{keys}'
 
 
-def report_html(since: Moment | None, path: LogTarget) -> tuple[str, int]:
+def report_html(since: Moment | None, path: LogTargets) -> tuple[str, int]:
     """Return the page about a log, and the number of operations that it covers."""
     from html import escape
 
@@ -6219,6 +6236,7 @@ _OPTION_WORDS = (
     (r"\bbase_url\b=?", f"{BASE_URL_ENV} "),
     (r"\bapi_key\b=?", f"{KEY_ENV} "),
     (r"the text( so far)? is in \.partial(\.content)?", "the text so far stands above"),
+    (r", or a datetime\b", ", or an age such as 7d or 12h"),
 )
 STDIN_PATIENCE = 2.0  # s of silence on an open pipe before a note says that input is awaited
 _TTY_UNSAFE = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
@@ -6449,7 +6467,7 @@ def _check_options(options: Any) -> str:
     for one, other in _EXCLUSIVE:
         if {one, other} <= given:
             raise ConfigError(f"{shown(one)} can't go with {shown(other)}", hint="give one of them")
-    if len(options.db) > 1 and mode not in ("log", "costs", "report"):
+    if len(options.db) > 1 and (mode not in ("log", "costs", "report") or options.reconcile):
         raise ConfigError("--db is given twice", hint="several logs are for --log, --costs and --report")
     return mode
 
@@ -7259,8 +7277,7 @@ def _show_log(options: Any) -> int:
         _show_operation(rows[0])
     else:
         _show_operations(rows)
-    paths = options.db if isinstance(options.db, list) else [options.db]
-    names = ", ".join(log_path(path) or "off" for path in paths)
+    names = ", ".join(log_paths(options.db)) or "off"
     _say(f"{len(rows)} operation{'s' * (len(rows) != 1)}; --log ID shows one in full; log: {names}")
     return 0
 
@@ -7324,8 +7341,14 @@ def _ca_facts() -> Iterator[tuple[str, str]]:
     paths, named = ssl.get_default_verify_paths(), os.environ.get("SSL_CERT_FILE")
     places = named or paths.openssl_cafile, os.environ.get("SSL_CERT_DIR") or paths.openssl_capath
     found = [place for place in places if place and os.path.exists(place)]
+    yield "CAs", ""
+    hint = "let SSL_CERT_FILE name a file of CA certificates"
     if not found or named and named not in found:
-        raise ConfigError(f"{places[0]} is not there", hint="let SSL_CERT_FILE name a file of CA certificates")
+        raise ConfigError(f"{places[0]} is not there", hint=hint)
+    try:
+        ssl.create_default_context(cafile=named)
+    except OSError as error:  # SSLError is one
+        raise ConfigError(f"{named} holds no CA certificates: {error}", hint=hint) from None
     yield "CAs", f"{' and '.join(found)} ({'SSL_CERT_FILE' if named else 'the default of OpenSSL'})"
 
 
@@ -7339,10 +7362,6 @@ def _log_facts(path: str) -> Iterator[tuple[str, str]]:
         raise ConfigError(f"{path} can't be written", hint=f"name another with --db or {LOG_ENV}")
     size = os.path.getsize(path) if place == path else 0
     yield "log", f"{path}: {rows[0]['n'] if rows else 0:,} operations, {size:,} bytes, writable"
-
-
-# The step of --check that comes after one that went well, if it is not the next group of steps.
-_NEXT_STEP = {"python": "CAs", "proxy": "look-up", "look-up": "connect", "connect": "TLS", "tunnel": "TLS"}
 
 
 def _check(options: Any, llm: Llm, history: list[Json]) -> int:
@@ -7372,14 +7391,14 @@ def _check(options: Any, llm: Llm, history: list[Json]) -> int:
         if reason:
             _print(f"{'-':5} {step:8} {reason}")
             continue
-        failing = step
+        name = step
         try:
             for name, text in facts:
-                _print(f"{'ok':5} {name:8} {text}")
-                failing = _NEXT_STEP.get(name, step)
+                if text:  # else the step is about to be tried
+                    _print(f"{'ok':5} {name:8} {text}")
         except OpenRouterError as error:
             failures.append(error)
-            _print(f"{'FAIL':5} {failing:8} {error.message}\n{'':15}{error.hint}")
+            _print(f"{'FAIL':5} {name:8} {error.message}\n{'':15}{error.hint}")
     return _exit_code(failures[0]) if failures else 0
 
 
@@ -7421,7 +7440,7 @@ def _run(options: Any) -> int:
         return views[mode](options)
 
     def announce(seconds: float, reason: str) -> None:
-        if seconds > 1 and sys.stderr.isatty():
+        if seconds > 1 and mode != "batch":  # whose many waits would hide its progress
             _say(f"waiting {seconds:.0f} s: {reason}")
 
     ON_WAIT.set(announce)

@@ -6567,10 +6567,11 @@ class CheckTests(ViewCase):
         refusal = Pieces(b"HTTP/1.1 407 Who\r\nContent-Length: 0\r\n\r\n", end="close")
         ok, denied = json_answer({"data": {"count": 1}}), json_answer(error_body("no", 401), 401)
         for script, url, environ, code, step, words in [
-            ([refusal], named, {"HTTPS_PROXY": "127.0.0.1:PORT"}, 7, "TLS", "refused the tunnel: 407"),
+            ([refusal], named, {"HTTPS_PROXY": "127.0.0.1:PORT"}, 7, "tunnel", "refused the tunnel: 407"),
             ([], named, {"HTTPS_PROXY": "socks5://x:1"}, 2, "proxy", "socks"),
             ([], "http://127.0.0.1:1/v1", {}, 7, "connect", "127.0.0.1:1"),
             ([ok, ok], None, {"SSL_CERT_FILE": "/no/file"}, 2, "CAs", "/no/file is not there"),
+            ([ok, ok], None, {"SSL_CERT_FILE": self.file("text.pem", "no PEM")}, 2, "CAs", "holds no CA certificates"),
             ([ok, denied], None, {}, 3, "key", "401"), ([], named, {}, 7, "look-up", "api.weather.test"),
         ]:
             with self.subTest(step), LoopbackServer(*script) as server, contextlib.ExitStack() as stack:
@@ -6630,9 +6631,10 @@ class TerminalTests(ViewCase):
         for schema in ("no/such.json", "name, age integer", "name,", '{"a":', "[1]"):
             self.assertIn("schema", self.expect_failure(2, "q", "--schema", schema))
 
-    def test_waits_are_said_on_a_terminal(self):
+    def test_waits_of_more_than_a_second_are_said(self):
         instant(None)
-        for seconds, out, expected in [(7, Tty, "waiting 7 s: HTTP 429: busy\n"), (1, Tty, ""), (7, io.StringIO, "")]:
+        for seconds, out in [(7, Tty), (1, Tty), (7, io.StringIO)]:
+            expected = "waiting 7 s: HTTP 429: busy\n" if seconds > 1 else ""
             slow = json_answer(error_body("busy", 429), 429, headers=[f"Retry-After: {seconds}"])
             server = self.serve(slow, json_answer(answer()))
             told = self.on(server, self.expect_success, "q", "--no-stream", "--no-log", out=out)
@@ -6868,6 +6870,10 @@ class TemplateTests(ViewCase):
         self.assertRegex(self.err, r"2 x BadRequestError, .*400.*\n1 x ModelNotFoundError, .*\ndone: 5 of 5, 3 failed")
 
 
+class Sub(Llm):
+    """At module level, where pickle finds it."""
+
+
 class FirstHourTests(ViewCase):
     """Walls that new users ran into; each is named after what they saw."""
 
@@ -6970,6 +6976,35 @@ class FirstHourTests(ViewCase):
             first = f"op-{int(midnight * 1e6) + 1:015x}-first"
             connection.execute("UPDATE operations SET operation_id = ? WHERE id = 2", [first])
         self.assertEqual(orm.log_for(self.path).spent_today(), 3.0)
+
+    def test_a_report_overwrote_the_log(self):
+        put(self.path, {"cost": 1.0})
+        for argv in (("--db", str(self.path)), ()):
+            self.assertIn("is the log itself", self.expect_failure(2, "--report", str(self.path), *argv))
+        self.assertEqual(len(LlmOperationCollector.from_db(self.path)), 1)
+
+    def test_a_row_that_never_ended_was_summed_up_again_and_again(self):
+        put(self.path, {"cost": 1.0}, {"status": "running", "success": None}, *[{"cost": 0.5}] * 4)
+        log, seen = orm.log_for(self.path), []
+        self.assertEqual(log.spent_today(), 3.0)
+        with contextlib.closing(orm.connect_log(str(self.path))) as connection:
+            connection.execute("UPDATE operations SET cost = 9.0 WHERE id = 3")  # it counts as summed up
+            self.assertEqual(log.spent_today(), 3.0)
+            connection.execute("UPDATE operations SET cost = 8.0, status = 'ok' WHERE id = 2")
+            seen += [log.spent_today(), log.spent_today()]
+        self.assertEqual(seen, [11.0, 11.0])
+
+    def test_a_list_of_a_long_answer_took_seconds(self):
+        began = time.perf_counter()
+        self.assertEqual(orm.fitted("x" * 2_000_000, 80), "x" * 78 + "..")
+        self.assertLess(time.perf_counter() - began, 0.5)
+
+    def test_numpy_names_that_share_a_line_were_not_described(self):
+        text = "Move.\n\nParameters\n----------\nx, y : int\n    Where to.\nz : int\n    How high."
+        self.assertEqual(orm.parse_docstring(text, "xyz")[1], {"x": "Where to.", "y": "Where to.", "z": "How high."})
+
+    def test_a_subclass_came_out_of_a_pickle_as_its_base(self):
+        self.assertIs(type(pickle.loads(pickle.dumps(Sub(api_key=KEY, log=False)))), Sub)
 
     def test_a_log_that_is_just_being_made_could_not_be_read(self):
         made, half = self.path.parent / "made.db", self.path.parent / "half.db"

@@ -2680,7 +2680,8 @@ class _Log:
                 sql = (
                     "SELECT (SELECT max(id) FROM operations), total(cost),"
                     " coalesce(group_concat(CASE WHEN status = 'running' THEN id END), '')"
-                    f" FROM operations WHERE id > ? OR id IN ({self._unfinished})"
+                    " FROM (SELECT id, status, cost FROM operations WHERE id > ? UNION ALL"  # for OR it would scan all
+                    f" SELECT id, status, cost FROM operations WHERE id IN ({self._unfinished}))"
                 )
                 newest, usd, unfinished = connection.execute(sql, [self._summed_id]).fetchone()
                 if (newest or 0) < self._summed_id:  # all were deleted, and ids begin anew

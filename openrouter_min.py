@@ -13,24 +13,24 @@ On the command line: ``python -m openrouter_min "prompt"``; ``--mock`` needs nei
 Map of the file. A section uses only what stands above it. Read the core first; everything after it is optional.
 
     Core
-      Defaults             URLs, times and sizes, each with its reason
+      Defaults             URLs, times and size limits, each with its reason
       Errors               the tree below
       Models and prices    Pricing, ModelInfo, METADATA, the cost of a usage
       Configuration        LlmConfig, and what a call may carry
       Results              Usage, ToolCall, Attempt, Completion, Chunk, Embeddings
-      Wire format          request bodies, server-sent events, chunks put together, AnswerReader
-      Service errors       one decoder for every shape of error, and the table of hints
-      Policy               whether to try again, after how long, with which model
-      Operation log        one SQLite row per operation, and helpers to read them
+      Wire format          request bodies, server-sent events, assembling chunks, AnswerReader
+      Service errors       one decoder for all shapes of an error, and the table of hints
+      Policy               whether to retry, after how long, with which model
+      Operation log        one SQLite row per operation, and helpers that read the rows
       Transport            the only place that knows sockets, TLS and proxies
       Operation            one question from request to result; Stream; the bridge to asyncio
     Optional
       Tools and schemas    type hints to JSON Schema and back; the tool loop
-      Attachments          what a file is, and the content part that carries it
+      Attachments          the type of a file, and the content part that carries it
       Many prompts         map and amap
       Client               Llm joins all of the above
       Mock server          MockOpenRouter speaks the real wire format on loopback
-      Report               the HTML page about a log
+      Report               an HTML page about the log
       Command line         main()
       Price table          the rows, as text
 
@@ -39,14 +39,14 @@ Errors:
     OpenRouterError                    message, hint, attempts, partial
       ConfigError (ValueError)         nothing was sent: fix the argument it names
       BudgetError                      nothing was sent: max_cost or max_cost_per_day is used up
-      APIConnectionError               no answer; .sent says whether it may have been billed
+      APIConnectionError               no answer arrived; if .sent is true, it may have been billed
         APITimeoutError
-      APIStatusError                   the server said no: status, error_type, retry_after, ...
+      APIStatusError                   the server answered with an error: status, error_type, ...
         BadRequestError 400, AuthenticationError 401, InsufficientCreditsError 402,
         PermissionDeniedError 403, ModelNotFoundError 404 (and the 400 for an unknown model),
         RateLimitError 429, ProviderError 408 and 5xx
-      APIResponseError                 an answer that is no answer: not JSON, no choices, empty
-      StreamInterruptedError           .partial is the Completion so far
+      APIResponseError                 the answer is not usable: not JSON, no choices, or empty
+      StreamInterruptedError           the answer broke off; .partial is the Completion so far
 """
 
 from __future__ import annotations
@@ -71,8 +71,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-# Type checkers take any name TYPE_CHECKING as true. `import typing` would cost 3 ms at import; at run time the names
-# below are only there so that typing.get_type_hints can read the annotations.
+if sys.version_info < (3, 8):  # noqa: UP036 - a sentence instead of a traceback
+    raise SystemExit("openrouter_min needs Python 3.8 or newer")
+
+# Type checkers treat any variable called TYPE_CHECKING as true. Importing typing would add 3 ms to every start, so at
+# run time these names are only placeholders, which typing.get_type_hints needs to read the annotations.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import http.client
@@ -116,8 +119,8 @@ __all__ = [
 
 
 # --- Defaults -------------------------------------------------------------------------------
-# Numbers and names that are decisions, each with its unit and its reason.
-# This section depends on nothing else.
+# Numbers and names that somebody had to decide on, each with its unit and its reason.
+# This section uses nothing else of the file.
 
 BASE_URL = "https://openrouter.ai/api/v1"
 KEYS_URL = "https://openrouter.ai/keys"
@@ -126,36 +129,36 @@ PRIVACY_URL = "https://openrouter.ai/settings/privacy"
 MODELS_URL = "https://openrouter.ai/models"
 
 DEFAULT_MODEL = "openrouter/auto"
-PROGRESS_TIMEOUT = 300.0  # s of waiting without data; reasoning models are silent for minutes
+PROGRESS_TIMEOUT = 300.0  # s of waiting without data; reasoning models can be silent for minutes
 CONNECT_TIMEOUT = 10.0  # s for DNS, TCP and TLS; a distant region needs under 1
-MAX_RETRIES = 2  # requests after the first; OpenRouter has tried other providers already
+MAX_RETRIES = 2  # requests after the first; OpenRouter has already tried other providers
 RETRY_WAIT_MAX = 60.0  # s; a script that waits longer looks hung
-RETRY_WAIT_MIN = 0.1  # s; a server that asks for no wait at all is still under load
+RETRY_WAIT_MIN = 0.1  # s; a server that asks for a wait of 0 s is still under load
 BACKOFF_FIRST = 0.5  # s before the first retry, doubled each time
 BACKOFF_MAX = 8.0  # s
-MODELS_PER_REQUEST = 3  # longer `models` lists are answered 400
+MODELS_PER_REQUEST = 3  # the service answers longer `models` lists with 400
 
-MAX_HEAD = 256 * 1024  # bytes of status line and headers, informational answers included
-MAX_BODY = 128 * 1024 * 1024  # bytes of one answer; images and sound travel inside as base64
-MAX_ATTACHMENT = 64 * 1024 * 1024  # bytes of one file; base64 makes a third more of it
-MAX_TOOL_ROUNDS = 10  # times that functions run for one question; a model may ask for ever
-READ_SIZE = 64 * 1024  # bytes asked of the socket at once
-SEND_SIZE = 256 * 1024  # bytes given to the socket at once, so that progress is seen
-SHOWN_BODY = 200  # characters of an unreadable body that an error shows
-JSON_STARTS = 1000  # brackets tried as the start of JSON among a model's words
+MAX_HEAD = 256 * 1024  # bytes of status line and headers, 1xx answers included
+MAX_BODY = 128 * 1024 * 1024  # bytes of one answer; images and sound are inside it as base64
+MAX_ATTACHMENT = 64 * 1024 * 1024  # bytes of one file; base64 adds a third
+MAX_TOOL_ROUNDS = 10  # rounds of functions for one question; a model may ask for them endlessly
+READ_SIZE = 64 * 1024  # bytes requested from the socket at once
+SEND_SIZE = 256 * 1024  # bytes passed to the socket at once, so that progress can be seen
+SHOWN_BODY = 200  # characters of an unreadable body that an error message shows
+JSON_STARTS = 1000  # brackets tried as the start of JSON in an answer
 
-WAIT_SLICE = 0.5  # s; Windows delivers Ctrl-C only between waits
-POLL_SLICE = 0.05  # s between two looks at the cancel switch while a coroutine of the caller runs
-IDLE_LIMIT = 30.0  # s a kept connection may be idle; servers give up after a minute or so
-END_GRACE = 0.02  # s for the last framing bytes after [DONE], so that a connection can be kept
-ERROR_GRACE = 1.0  # s of waiting for the usage that may follow an error frame
-CANCEL_GRACE = 0.4  # s that a cancelled coroutine leaves its thread to write the log row
-MAP_AHEAD = 4  # times the concurrency: answers held for a slow reader
-BACKLOG_SLICE = 0.01  # s between two looks at a full backlog
+WAIT_SLICE = 0.5  # s of one blocking wait; Windows delivers Ctrl-C only between waits
+POLL_SLICE = 0.05  # s between two checks for a cancel while a coroutine of the caller runs
+IDLE_LIMIT = 30.0  # s that a kept connection may be idle; servers close theirs after about a minute
+END_GRACE = 0.02  # s of waiting for the last framing bytes after [DONE], which lets us keep the connection
+ERROR_GRACE = 1.0  # s of waiting for the usage that may follow an error event
+CANCEL_GRACE = 0.4  # s that a cancelled call gives its thread to write the log row
+MAP_AHEAD = 4  # map holds at most this many times `concurrency` answers for a slow reader
+BACKLOG_SLICE = 0.01  # s between two checks of a full backlog
 ASYNC_BACKLOG = 1024  # chunks that may wait for a slow consumer before the reader pauses
 
-LOG_BUSY_TIMEOUT = 10.0  # s to wait for another process that writes the log
-LOG_BUSY_AGAIN = 0.25  # s to wait after one such wait was in vain: lose a row, not the time
+LOG_BUSY_TIMEOUT = 10.0  # s of waiting for another process that writes the log
+LOG_BUSY_AGAIN = 0.25  # s of waiting once such a wait has failed: better lose a row than delay every call
 LOG_ENV = "OPENROUTER_MIN_LOG"
 LOG_CONTENT_ENV = "OPENROUTER_MIN_LOG_CONTENT"
 KEY_ENV = "OPENROUTER_API_KEY"
@@ -166,17 +169,17 @@ DAY_LIMIT_ENV = "OPENROUTER_MAX_COST_PER_DAY"
 
 
 # --- Errors ---------------------------------------------------------------------------------
-# What can go wrong, split by what the caller would do about it. Every error has a hint.
+# The exceptions, one class for each thing that a caller would do next. Every error has a hint.
 # This section does no I/O and decodes nothing.
 
-# Patterns are texts: re compiles and keeps each at its first use, which most programs never reach.
+# Patterns are plain strings: re compiles each at its first use and caches it, and most programs use few of them.
 _KEY_SHAPE = r"sk-or-[A-Za-z0-9_-]{8,}"
 REDACTED = "sk-or-[hidden]"
-SECRET_LENGTH = 8  # characters; "test" as a key must not black out every test in a text
+SECRET_LENGTH = 8  # characters; a key "test" must not hide every "test" in a text
 
 
 def redact(text: str, key: str | None) -> str:
-    """Return the text without the key, whole or cut off, and without anything shaped like a key."""
+    """Return the text without the key, whole or cut short, and without anything that looks like a key."""
     if key and len(key) >= SECRET_LENGTH:
         head = key[: max(SECRET_LENGTH, len(key) // 2)]
         at = text.find(head)
@@ -216,14 +219,14 @@ class ConfigError(OpenRouterError, ValueError):
 
 
 class BudgetError(OpenRouterError):
-    """What ``max_cost`` or ``max_cost_per_day`` allows is used up; nothing was sent."""
+    """The limit ``max_cost`` or ``max_cost_per_day`` is used up; nothing was sent."""
 
 
 class APIConnectionError(OpenRouterError):
-    """No answer came back. If ``sent``, the request had left whole and may have been billed."""
+    """No answer arrived. If ``sent``, the whole request had left, so it may have been billed."""
 
     sent: bool = False
-    retryable: bool = True  # False: no wait can cure it, such as a certificate that does not verify
+    retryable: bool = True  # False if waiting does not help, as with a certificate that can't be verified
     default_hint = "is the network up? try again later"
 
 
@@ -232,11 +235,11 @@ class APITimeoutError(APIConnectionError):
 
 
 class APIStatusError(OpenRouterError):
-    """The server answered with an error, by HTTP status or inside a 200."""
+    """The server answered with an error, as an HTTP status or inside a 200."""
 
-    status: int = 0  # the error's own code, or the HTTP status
+    status: int = 0  # the code in the error, else the HTTP status
     error_type: str | None = None
-    body: Any = None  # the decoded answer, or its text
+    body: Any = None  # the decoded JSON of the answer, else its text
     metadata: Mapping[str, Any] = {}
     retry_after: float | None = None  # s
     retryable: bool = False
@@ -246,7 +249,7 @@ class APIStatusError(OpenRouterError):
 
 
 class BadRequestError(APIStatusError):
-    """400: the request is malformed, too long, or asks for what the model can't do."""
+    """400: the request is malformed, too long, or asks for something that the model can't do."""
 
 
 class AuthenticationError(APIStatusError):
@@ -258,15 +261,15 @@ class InsufficientCreditsError(APIStatusError):
 
 
 class PermissionDeniedError(APIStatusError):
-    """403: moderation, a policy, a guardrail, a budget, a region, or a key without the right."""
+    """403: refused by moderation, a policy, a guardrail, a budget or a region, or the key lacks the right."""
 
 
 class ModelNotFoundError(APIStatusError):
-    """404, or the 400 for an unknown slug: no such model, or none that your settings allow."""
+    """404, or the 400 for an unknown name: there is no such model, or your settings exclude all providers."""
 
 
 class RateLimitError(APIStatusError):
-    """429: too many requests, of yours or of everybody's."""
+    """429: too many requests, yours or those of all users."""
 
 
 class ProviderError(APIStatusError):
@@ -274,26 +277,26 @@ class ProviderError(APIStatusError):
 
 
 class APIResponseError(OpenRouterError):
-    """An answer that is no answer: not JSON, no choices, an empty generation."""
+    """The answer is not usable: not JSON, no choices, an empty generation, or it does not fit the schema."""
 
     retryable: bool = False
-    default_hint = "is base_url OpenRouter, or a gateway that changes answers?"
+    default_hint = "check base_url: is it OpenRouter, or a gateway that changes answers?"
 
 
 class StreamInterruptedError(OpenRouterError):
     """The answer broke off; ``partial`` is the Completion so far."""
 
-    status: int | None = None  # these two from the error frame, where there was one
+    status: int | None = None  # this and error_type come from the error event, if there was one
     error_type: str | None = None
     default_hint = "the text so far is in .partial; it may have been billed"
 
 
 # --- Models and prices ----------------------------------------------------------------------
-# What a model costs and can do. The rows stand at the end of the file, as text.
-# This section is pure; it knows nothing of networks and files.
+# What each model costs and can do. The rows are at the end of the file, as text.
+# This section is pure: it knows nothing of networks and files.
 
 
-# Readers of what a network may send in place of a dict, a list or a number.
+# Decoded JSON may hold any type anywhere. These helpers return the expected type, or an empty value of it.
 
 
 def _dict(value: object) -> Json:
@@ -317,7 +320,7 @@ def _str_or_none(value: object) -> str | None:
 
 
 def _number_or_none(value: object) -> float | None:
-    """Keep a number as it came (0 stays the integer 0); read one from a string; else None."""
+    """Return a number unchanged (0 stays the integer 0), or read it from a string; else None."""
     if isinstance(value, str):
         try:
             value = float(value)
@@ -338,14 +341,14 @@ def _count(counters: Json, name: str) -> int:
 
 
 def _amount(value: object) -> float | None:
-    """Return a sum of money; a negative one stands for an unknown one."""
+    """Return an amount of money; a negative one means unknown."""
     number = _number_or_none(value)
     return None if number is None or number < 0 else number
 
 
 @dataclass(frozen=True)
 class Pricing:
-    """Prices in USD per 1,000,000 tokens; None is unknown, 0 is free."""
+    """Prices in USD per 1,000,000 tokens; None means unknown, 0 means free."""
 
     input: float | None = None
     output: float | None = None
@@ -365,7 +368,7 @@ class Pricing:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """A model of the catalogue: lengths in tokens, None where the catalogue does not say."""
+    """A model of the catalogue: lengths are in tokens; None means that the catalogue does not say."""
 
     id: str
     name: str = ""
@@ -374,16 +377,19 @@ class ModelInfo:
     input_modalities: tuple[str, ...] = ()
     tools: bool | None = None
     pricing: Pricing = Pricing()
-    # (more prompt tokens than, prices from there on): long contexts cost more on some models
+    # (number of prompt tokens, prices above it): some models charge more for long prompts
     tiers: tuple[tuple[int, Pricing], ...] = ()
 
     def pricing_at(self, prompt_tokens: int) -> Pricing:
-        """Return the prices that hold for a prompt of that length."""
+        """Return the prices for a prompt of this length."""
         return next((tier for above, tier in reversed(self.tiers) if prompt_tokens > above), self.pricing)
 
 
 def model_from_row(row: str, tiers: Iterable[str] = ()) -> ModelInfo:
-    """Decode ``id input output cache_read cache_write context max_out modalities tools`` and the rows of its tiers."""
+    """Decode a row of the price table, and the rows of its tiers.
+
+    A row is ``id input output cache_read cache_write context max_out modalities tools``.
+    """
 
     def pricing(cells: Sequence[str]) -> Pricing:
         return Pricing(*(None if cell == "-" else float(cell) for cell in cells))
@@ -406,10 +412,10 @@ LISTED_PRICES = ("prompt", "completion", "input_cache_read", "input_cache_write"
 
 
 def model_from_listing(entry: Json) -> ModelInfo:
-    """Decode one entry of GET /models; nothing but ``id`` is needed."""
+    """Decode one entry of GET /models; every field but ``id`` may be missing."""
 
     def per_million(value: object) -> float | None:
-        # USD per token, as a decimal string; "-1" is unknown. Moving the decimal point keeps all digits.
+        # USD per token, as a decimal string; "-1" means unknown. Adding 6 to the exponent keeps all digits.
         number, _, exponent = str(value).lower().partition("e")
         try:
             price = float(f"{number}e{int(exponent or 0) + 6}")
@@ -437,14 +443,14 @@ def model_from_listing(entry: Json) -> ModelInfo:
     )
 
 
-# Suffixes without a price of their own: those that choose among providers, and the old name for unmoderated models.
+# Suffixes that don't change the price: those that choose among providers, and the old one for unmoderated models.
 _FREE_SUFFIX = r":(?:nitro|floor|online|exacto|beta)(?=:|$)"
-_DATE_SUFFIX = r"-20\d{6}(?=:|$)"  # answers name the model with the day of its release
+_DATE_SUFFIX = r"-20\d{6}(?=:|$)"  # answers add the release date to the name of the model
 _PROVIDER_PREFIX = "^openrouter-"
 
 
 class _Catalogue(Mapping):  # type: ignore[type-arg] # Python 3.8 knows no Mapping[...]
-    """A read-only mapping of model id to ModelInfo; a row of the price table is parsed when it is looked up."""
+    """A read-only mapping of model id to ModelInfo; each row of the price table is parsed at its first use."""
 
     def __init__(self) -> None:
         self._models: dict[str, ModelInfo] = {}
@@ -459,7 +465,7 @@ class _Catalogue(Mapping):  # type: ignore[type-arg] # Python 3.8 knows no Mappi
 
     @property
     def as_of(self) -> str:
-        """The day of the prices."""
+        """The date of the prices."""
         return PRICES_AS_OF
 
     def _find(self, name: object) -> ModelInfo | None:
@@ -473,7 +479,7 @@ class _Catalogue(Mapping):  # type: ignore[type-arg] # Python 3.8 knows no Mappi
             if found is None:
                 return None
             tiers = [line for line in TIER_ROWS.splitlines() if line.startswith(f"{found} ")]
-            # setdefault: threads that parse the same row get one and the same model
+            # setdefault: two threads that parse the same row get the same object.
             model = self._models.setdefault(found, model_from_row(self._rows[found], tiers))
             self._models.setdefault(name, model)
         return self._models[name]
@@ -482,7 +488,7 @@ class _Catalogue(Mapping):  # type: ignore[type-arg] # Python 3.8 knows no Mappi
         found = self._find(name)
         if found is None:
             near = ", ".join(self.near(name))
-            raise KeyError(f"no model {name!r} in the price table" + (f"; near: {near}" if near else ""))
+            raise KeyError(f"no model {name!r} in the price table" + (f"; similar: {near}" if near else ""))
         return found
 
     def __contains__(self, name: object) -> bool:
@@ -498,7 +504,7 @@ class _Catalogue(Mapping):  # type: ignore[type-arg] # Python 3.8 knows no Mappi
         return f"<METADATA: {len(self)} models, prices of {self.as_of}>"
 
     def near(self, name: object, count: int = 3) -> list[str]:
-        """Return up to ``count`` ids like the name, never the name itself, full slugs first."""
+        """Return up to ``count`` ids that are similar to the name, without the name itself."""
         import difflib
 
         if not isinstance(name, str):
@@ -515,10 +521,11 @@ METADATA = _Catalogue()
 
 
 def estimate_cost(model: str | None, usage: Usage) -> float | None:
-    """Return USD by the price table, or None where the model or its price is unknown.
+    """Return USD by the price table, or None if the model or its price is unknown.
 
-    Cached and freshly written tokens are inside prompt_tokens. Gemini counts a fresh write as
-    cached too, which would make the plain part negative. A blank cache price is the prompt's.
+    ``prompt_tokens`` includes the tokens read from the cache and those written to it. Gemini
+    counts a written token as cached too, which would make the rest negative. Where a cache price
+    is unknown, the price of the prompt is used.
     """
     info = METADATA.get(model or "")
     price = info.pricing_at(usage.prompt_tokens) if info else Pricing()
@@ -537,8 +544,8 @@ def estimate_cost(model: str | None, usage: Usage) -> float | None:
 def cost_of(model: str | None, usage: Usage) -> tuple[float | None, str | None]:
     """Return (USD, source): what the server reported, else an estimate, else (None, None).
 
-    With a provider key of your own (BYOK) ``usage.cost`` is only OpenRouter's fee; the provider
-    bills ``upstream_cost`` on top. No tokens at all are tokens that nobody counted.
+    With your own provider key (BYOK) ``usage.cost`` is only OpenRouter's fee; the provider bills
+    ``upstream_cost`` in addition. If no tokens are reported at all, they were not counted.
     """
     if usage.cost is not None:
         return usage.cost + (usage.upstream_cost or 0 if usage.is_byok else 0), "reported"
@@ -548,15 +555,15 @@ def cost_of(model: str | None, usage: Usage) -> tuple[float | None, str | None]:
 
 
 # --- Configuration --------------------------------------------------------------------------
-# LlmConfig, and the one table of what a call may carry. A bad value is named with its fix before
-# anything is sent. The environment is read in one place, _environment; nothing else is touched.
+# LlmConfig, and one table of all that a call may carry. A bad value raises an error that names the fix,
+# before anything is sent. Settings in the environment are read by one function, _environment.
 
-_OFF = ("0", "off", "false", "no")  # in the environment
+_OFF = ("0", "off", "false", "no")  # values of environment variables
 _ON = ("1", "on", "true", "yes")
 
-# Where each known name belongs. An unknown name is taken for a new body field, unless it is a near miss.
-# "body": sent as it stands. "both": a setting that is sent. "setting": of the Llm, or of one call.
-# "call": of one call only. "client": of the Llm only.
+# Where each known name belongs. An unknown name passes as a new body field, unless it looks like a typing error.
+# "body": a field of the request body. "both": a setting that is also a body field. "setting": a setting of the Llm
+# that a call may override. "call": belongs to one call. "client": belongs to the Llm.
 WHERE = {
     name: where
     for where, names in {
@@ -576,7 +583,7 @@ WHERE = {
     for name in names.split()
 }
 
-# Names of other libraries, and what does the same here.
+# Names from other libraries, and what to write here instead.
 _FOREIGN_NAMES = {
     "system": "system_prompt='...'",
     "system_message": "system_prompt='...'",
@@ -604,17 +611,17 @@ _FOREIGN_NAMES = {
 }
 
 _URL = r"(?i)(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(/[!-\"$->@-~]*)?"
-# As a target, 0.0.0.0 and [::] are this machine.
+# A connection to 0.0.0.0 or [::] also stays on this machine.
 _LOOPBACK = r"(?i)(?:localhost|127(?:\.\d{1,3}){3}|0\.0\.0\.0|\[::1?\])"
 _HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _CONTROL = r"[\x00-\x08\x0a-\x1f\x7f]"
 _NOT_IN_HEADER = _CONTROL + r"|[^\x00-\xff]"
-# Set by the transport or by the key; a second value would be ambiguous or leak the key.
+# The transport sets these headers itself; a second value would be ambiguous, or would leak the key.
 OWN_HEADERS = frozenset(
     "host content-length transfer-encoding connection authorization proxy-authorization accept-encoding".split()
 )
 
-# What can be checked without knowing the model: (types, lowest, highest, the rule in words)
+# What can be checked without knowing the model: (types, lowest value, highest value, the rule in words)
 _NONE = type(None)
 _RULES: dict[str, tuple[tuple[type, ...], float, float, str]] = {
     "temperature": ((int, float, _NONE), 0, 2, "lies between 0 and 2"),
@@ -638,12 +645,12 @@ _RULES: dict[str, tuple[tuple[type, ...], float, float, str]] = {
 
 
 def _environment(name: str) -> str | None:
-    """Read a default from the environment: the one place where settings are taken from it."""
+    """Return a setting from the environment; nothing else in the file reads settings from it."""
     return os.environ.get(name, "").strip() or None
 
 
 def type_name(value: object) -> str:
-    """Return "a str", "an int" or "None": what a value is, for a message."""
+    """Return the type of a value for a message, such as "a str", "an int" or "None"."""
     if value is None:
         return "None"
     name = type(value).__name__
@@ -651,7 +658,7 @@ def type_name(value: object) -> str:
 
 
 def _near_name(name: str) -> str | None:
-    """Return the known name that this one misses by other joints, other case or one slip of the fingers."""
+    """Return the known name that differs only in ``_``, ``-``, case, or one typing error; else None."""
     plain = re.sub(r"[-_]", "", name).lower()
     for known in sorted(WHERE):
         a, b = plain, known.replace("_", "")
@@ -661,13 +668,13 @@ def _near_name(name: str) -> str | None:
         end = len(os.path.commonprefix([a[start:][::-1], b[start:][::-1]]))
         left, right = a[start : len(a) - end], b[start : len(b) - end]
         is_swap = len(left) == 2 and left == right[::-1]
-        if len(a) > 4 and (is_swap or max(len(left), len(right)) <= 1):  # of short names too many are one slip apart
+        if len(a) > 4 and (is_swap or max(len(left), len(right)) <= 1):  # many short names differ in one letter
             return known
     return None
 
 
 def check_value(name: str, value: Any) -> None:
-    """Raise ConfigError for a value of the wrong type or out of its range."""
+    """Raise ConfigError if a value has the wrong type or is out of range."""
     if name not in _RULES:
         return
     types, low, high, rule = _RULES[name]
@@ -678,31 +685,31 @@ def check_value(name: str, value: Any) -> None:
 
 
 def check_params(params: Mapping[str, Any], *, of_call: bool = True) -> None:
-    """Raise ConfigError for what a call (or, if not ``of_call``, ``LlmConfig.params``) can't carry."""
+    """Raise ConfigError for a name or value that a call (if not ``of_call``: ``LlmConfig.params``) can't carry."""
     for name, value in params.items():
         if not isinstance(name, str):
-            raise ConfigError(f"{name!r} is no name of a body field", hint="names are strings")
+            raise ConfigError(f"{name!r} is not the name of a body field", hint="names are strings")
         where = WHERE.get(name)
         if name == "messages":
-            raise ConfigError("messages is no option", hint="it is the argument of chat() and stream()")
+            raise ConfigError("messages is not an option", hint="it is the argument of chat() and stream()")
         if where == "client":
             raise ConfigError(f"{name} can't be set per call", hint=f"Llm(..., {name}=...); body fields go in directly")
         if not of_call and (where == "setting" or name == "model"):
-            raise ConfigError(f"params: {name} is a setting of its own", hint=f"Llm({name}=..., params={{...}})")
+            raise ConfigError(f"params: {name} is a setting", hint=f"Llm({name}=..., params={{...}})")
         if not of_call and where == "call":
             raise ConfigError(f"params: {name} belongs to one call", hint=f"complete(..., {name}=...)")
         if name in _FOREIGN_NAMES:
             raise ConfigError(f"{name!r} is not known here", hint=_FOREIGN_NAMES[name])
         near = None if where else _near_name(name)
         if near:
-            hint = f"did you mean {near}? Llm.request sends any body as it stands"
-            raise ConfigError(f"{name!r} is no field of the API", hint=hint)
+            hint = f"did you mean {near}? Llm.request sends any body unchanged"
+            raise ConfigError(f"{name!r} is not a field of the API", hint=hint)
         check_value(name, value)
         if name == "provider" and not isinstance(value, (dict, _NONE)):
             hint = "provider={'only': ['openai']} or provider={'sort': 'price'}"
             raise ConfigError(f"provider={value!r}: per call it is OpenRouter's routing object", hint=hint)
     if params.get("schema") is not None and "response_format" in params:
-        raise ConfigError("both schema and response_format are given", hint="they are one thing: keep schema")
+        raise ConfigError("both schema and response_format are given", hint="they mean the same: keep schema")
 
 
 def _checked_key(key: object) -> str | None:
@@ -713,15 +720,15 @@ def _checked_key(key: object) -> str | None:
         raise ConfigError(f"api_key is {type_name(key)}, not a str", hint=f"keys: {KEYS_URL}")
     key = key.strip(" \t")
     if not key or not re.fullmatch(r"[!-~]+", key):
-        problem = "is empty" if not key else "holds a line break, blank or non-ASCII character"
-        raise ConfigError(f"api_key {problem}", hint=f"copy it anew from {KEYS_URL}, or set {KEY_ENV}")
+        problem = "is empty" if not key else "contains a line break, blank or non-ASCII character"
+        raise ConfigError(f"api_key {problem}", hint=f"copy it again from {KEYS_URL}, or set {KEY_ENV}")
     return key
 
 
 def checked_model(name: str, value: object) -> str:
-    """Return the name of a model; raise ConfigError for what can't be one."""
+    """Return the name of a model; raise ConfigError if it can't be one."""
     if not isinstance(value, str) or not re.fullmatch(r"\S+", value) or re.search(_CONTROL, value):
-        raise ConfigError(f"{name}={value!r} is no model name", hint="a name is maker/model, such as 'openai/gpt-4'")
+        raise ConfigError(f"{name}={value!r} is not a model name", hint="a name is maker/model, such as 'openai/gpt-4'")
     return value
 
 
@@ -734,17 +741,17 @@ def _checked_mapping(name: str, value: Any, example: str) -> dict[Any, Any]:
 
 
 def checked_headers(value: object) -> dict[str, str]:
-    """Return request headers; raise ConfigError for what can't be one."""
+    """Return the request headers as a dict; raise ConfigError for a bad one."""
     headers = _checked_mapping("headers", value, "{'X-Title': 'My app'}")
     for name, text in headers.items():
         if not isinstance(name, str) or not re.fullmatch(_HEADER_NAME, name):
-            raise ConfigError(f"headers: {name!r} is no header name", hint="letters, digits and - only")
+            raise ConfigError(f"headers: {name!r} is not a header name", hint="use letters, digits and - only")
         if name.lower() in OWN_HEADERS:
             fix = "pass the key as api_key" if "auth" in name.lower() else "it is set for you"
             raise ConfigError(f"headers: {name} can't be set here", hint=fix)
         bad = re.search(_NOT_IN_HEADER, text) if isinstance(text, str) else None
         if bad or not isinstance(text, str):
-            problem = f"holds {bad.group()!r}" if bad else f"is {type_name(text)}"
+            problem = f"contains {bad.group()!r}" if bad else f"is {type_name(text)}"
             hint = "a header is one line of Latin-1 text, without a line break or control character"
             raise ConfigError(f"headers: the value of {name} {problem}", hint=hint)
     return headers
@@ -754,7 +761,7 @@ def _checked_url(value: object, *, allow_plain_http: bool) -> str:
     match = re.fullmatch(_URL, value.strip()) if isinstance(value, str) else None
     if not match or int((match.group(3) or ":1")[1:]) not in range(1, 65536):
         hint = f"leave it out, or write scheme, host and path like {BASE_URL}"
-        raise ConfigError(f"base_url={redact(repr(value), None)} is no http(s) URL", hint=hint)
+        raise ConfigError(f"base_url={redact(repr(value), None)} is not an http(s) URL", hint=hint)
     scheme, host, path = match.group(1).lower(), match.group(2), (match.group(4) or "").rstrip("/")
     if scheme == "http" and not re.fullmatch(_LOOPBACK, host) and not allow_plain_http:
         hint = f"use https; for a gateway inside your own network set {PLAIN_HTTP_ENV}=1 or allow_plain_http=True"
@@ -767,19 +774,23 @@ def _checked_url(value: object, *, allow_plain_http: bool) -> str:
 
 @dataclass(frozen=True)
 class LlmConfig:
-    """Settings of an Llm; use keywords. A bad value raises ConfigError that names field and fix.
+    """Settings of an Llm; use keywords. A bad value raises a ConfigError that names the field and the fix.
 
-    Times are seconds. ``timeout`` counts the time that a call waits without data: keep-alive
-    comments and padding blanks are no data, and pauses of the caller do not count.
-    ``deadline`` bounds the whole call with its retries, waits and rounds of functions.
-    ``api_key``: argument, then OPENROUTER_API_KEY. ``model``: argument, then OPENROUTER_MODEL,
-    then "openrouter/auto". ``base_url``: argument, then OPENROUTER_BASE_URL, then OpenRouter.
-    ``params`` holds further body fields. ``log``: None is the default path, False is off.
-    ``log_content=False`` (or OPENROUTER_MIN_LOG_CONTENT=0) keeps prompt and answer text out of the log.
-    ``allow_plain_http=True`` (or OPENROUTER_ALLOW_PLAIN_HTTP=1) lets the key travel over http.
-    ``max_cost``: USD that this Llm may spend. ``max_cost_per_day`` (or OPENROUTER_MAX_COST_PER_DAY):
-    USD that all programs that share the log may spend in a local day. When the sum is used up,
-    BudgetError is raised before anything is sent; calls that are in flight then may exceed it.
+    Settings of the same name in a call override these; Llm.complete describes them.
+
+    provider          "openrouter", the only one
+    api_key           argument, else OPENROUTER_API_KEY; never shown in a repr
+    model             argument, else OPENROUTER_MODEL, else "openrouter/auto"
+    base_url          argument, else OPENROUTER_BASE_URL, else https://openrouter.ai/api/v1
+    params            further body fields of every call, such as {"top_p": 0.9}
+    log               path of the log; None: OPENROUTER_MIN_LOG, else the default path; False: no log
+    log_content       False (or OPENROUTER_MIN_LOG_CONTENT=0) keeps texts of prompts and answers out of the log
+    allow_plain_http  True (or OPENROUTER_ALLOW_PLAIN_HTTP=1) allows sending the key over http
+    max_cost          USD that this Llm may spend
+    max_cost_per_day  USD that all programs with this log may spend in a local day (or OPENROUTER_MAX_COST_PER_DAY)
+
+    When a limit of cost is reached, BudgetError is raised before anything is sent. Calls that are
+    running at that moment may exceed it.
     """
 
     provider: str = "openrouter"
@@ -807,10 +818,10 @@ class LlmConfig:
     agent_id: str | None = None
 
     def __new__(cls, *args: Any, **settings: Any) -> LlmConfig:
-        for name in settings:  # the generated __init__ would raise a TypeError that names no fix
+        for name in settings:  # the generated __init__ would raise a TypeError without a hint
             if name not in cls.__dataclass_fields__:
                 near = _near_name(name)
-                hint = f"did you mean {near}?" if near else "body fields of the API go into params={...} or the call"
+                hint = f"did you mean {near}?" if near else "pass body fields of the API in params={...} or in the call"
                 raise ConfigError(f"LlmConfig has no setting {name!r}", hint=_FOREIGN_NAMES.get(name, hint))
         return super().__new__(cls)
 
@@ -818,12 +829,12 @@ class LlmConfig:
         if self.provider != "openrouter":
             hint = "leave it out: the maker goes into model='openai/gpt-4', routing into params={'provider': {...}}"
             raise ConfigError(f"provider={self.provider!r}: only 'openrouter' is built in", hint=hint)
-        put = object.__setattr__  # the way to fill a frozen dataclass while it is being made
+        put = object.__setattr__  # the dataclass is frozen
         put(self, "api_key", _checked_key(self.api_key))
         model = self.model if self.model is not None else _environment(MODEL_ENV) or DEFAULT_MODEL
         put(self, "model", checked_model("model", model))
         if isinstance(self.fallbacks, str) or not hasattr(self.fallbacks, "__iter__"):
-            raise ConfigError(f"fallbacks={self.fallbacks!r} is no list", hint="fallbacks=['openai/gpt-4', ...]")
+            raise ConfigError(f"fallbacks={self.fallbacks!r} is not a list", hint="fallbacks=['openai/gpt-4', ...]")
         put(self, "fallbacks", tuple(checked_model("fallbacks", v) for v in self.fallbacks))
         put(self, "headers", checked_headers(self.headers))
         put(self, "params", _checked_mapping("params", self.params, "{'top_p': 0.9}"))
@@ -831,7 +842,7 @@ class LlmConfig:
         day_limit = _environment(DAY_LIMIT_ENV)
         if self.max_cost_per_day is None and day_limit:
             if _number_or_none(day_limit) is None:
-                raise ConfigError(f"{DAY_LIMIT_ENV}={day_limit} is no number", hint="a sum of USD, such as 2.50")
+                raise ConfigError(f"{DAY_LIMIT_ENV}={day_limit} is not a number", hint="an amount in USD, such as 2.50")
             put(self, "max_cost_per_day", _number_or_none(day_limit))
         if (_environment(LOG_CONTENT_ENV) or "").lower() in _OFF:
             put(self, "log_content", False)
@@ -852,30 +863,30 @@ class LlmConfig:
 
     @property
     def key_source(self) -> str:
-        """Where the key came from, without showing it."""
+        """Where the key comes from; the key itself is not shown."""
         if self.api_key and self.api_key == _environment(KEY_ENV):
             return f"the environment variable {KEY_ENV}"
         return "the api_key argument" if self.api_key else "nowhere"
 
 
 # --- Results --------------------------------------------------------------------------------
-# Frozen values that cross to the caller, and what the bytes of a file say that it is.
-# They read decoded answers; they know nothing of sockets. Only Completion.save writes files.
+# Frozen values that the caller gets, and the table of media types.
+# They are made from decoded answers and know nothing of sockets. Only Completion.save writes files.
 
 _DECODER = json.JSONDecoder(parse_constant=lambda name: None)
 
 
 def decode_json(text: str) -> Any:
-    """Decode JSON text; raise ValueError, also for what is nested too deep."""
-    # NaN and Infinity are no JSON, but one of them in a counter must not cost a paid answer.
+    """Decode JSON text; raise ValueError, also if it is nested too deeply."""
+    # NaN and Infinity are not JSON, but a paid answer must not be lost because a counter is NaN.
     try:
         return _DECODER.decode(text)
     except RecursionError:
-        raise ValueError("nested too deep") from None
+        raise ValueError("nested too deeply") from None
 
 
 def decode_base64(text: str) -> bytes:
-    """Decode base64 with line breaks, without its padding, or joined from pieces that are padded each."""
+    """Decode base64 that may have line breaks, lack its padding, or be joined from padded pieces."""
     import base64
 
     runs = re.findall(r"[^=]+", re.sub(r"\s+", "", text))
@@ -883,7 +894,7 @@ def decode_base64(text: str) -> bytes:
 
 
 def data_of_url(url: str) -> bytes:
-    """Return what a data URL (RFC 2397) holds; raise ValueError where it is torn."""
+    """Return the data in a data URL (RFC 2397); raise ValueError if it is damaged."""
     from urllib.parse import unquote_to_bytes
 
     head, comma, text = url.partition(",")
@@ -892,8 +903,8 @@ def data_of_url(url: str) -> bytes:
     return decode_base64(text) if head.endswith(";base64") else unquote_to_bytes(text)
 
 
-# (part of a message, media type or audio format, first bytes, endings of names). Where the bytes fit several rows,
-# the ending of the name decides.
+# (kind of content part, media type or audio format, first bytes, file name extensions). If the bytes match several
+# rows, the extension decides.
 MEDIA = (
     ("image", "image/png", rb"\x89PNG", "png"),
     ("image", "image/jpeg", rb"\xff\xd8\xff", "jpg jpeg"),
@@ -916,12 +927,12 @@ MEDIA = (
 
 
 def media_rows(data: bytes) -> list[tuple[str, str, bytes, str]]:
-    """Return the rows of MEDIA that the first bytes of a file fit."""
+    """Return the rows of MEDIA that match the first bytes of a file."""
     return [row for row in MEDIA if re.match(row[2], data, re.S)]
 
 
 class Headers(_HeaderDict):
-    """The headers of an answer: a dict that is looked up in any letter case."""
+    """The headers of an answer: a dict whose look-up ignores letter case."""
 
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
         super().__init__((str(name).lower(), value) for name, value in items)
@@ -939,11 +950,11 @@ class Headers(_HeaderDict):
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens and money of one answer, or the sum of several.
+    """Tokens and cost of one answer, or the sum of several.
 
-    Cached and written tokens are inside prompt_tokens, reasoning tokens inside
-    completion_tokens. ``cost`` is USD as the server sent it, None where it did not. In a sum it
-    is the known part, and ``unpriced`` counts the answers whose cost is not in it.
+    ``prompt_tokens`` includes the tokens read from and written to the cache, ``completion_tokens``
+    the reasoning tokens. ``cost`` is USD as the server reported it, else None. In a sum, ``cost``
+    covers the answers of known cost, and ``unpriced`` counts the others.
     """
 
     prompt_tokens: int = 0
@@ -959,7 +970,7 @@ class Usage:
 
     @classmethod
     def from_wire(cls, value: object) -> Usage:
-        """Read a ``usage`` object of any age; the Responses API names its counters input and output."""
+        """Read a ``usage`` object, old or new; the Responses API calls its counters input and output."""
         usage = _dict(value)
         prompt, completion = ("prompt", "completion") if "prompt_tokens" in usage else ("input", "output")
         inside = _dict(usage.get(f"{prompt}_tokens_details"))
@@ -991,7 +1002,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A function that the model asks for; ``arguments`` is its string, '' where there was none."""
+    """A call of a function that the model asks for; ``arguments`` is JSON text, '' if there are none."""
 
     id: str
     name: str
@@ -999,7 +1010,7 @@ class ToolCall:
 
     @property
     def args(self) -> Any:
-        """The decoded arguments, {} for ''; raises APIResponseError where they are not JSON."""
+        """The decoded arguments, {} for ''; raises APIResponseError if they are not JSON."""
         try:
             return decode_json(self.arguments) if self.arguments.strip() else {}
         except ValueError as error:
@@ -1009,7 +1020,7 @@ class ToolCall:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One request of an operation: HTTP status or None, what failed, and the wait after it."""
+    """One request of an operation: HTTP status, or None without an answer; the error; the wait after it."""
 
     models: tuple[str, ...]
     status: int | None = None
@@ -1017,12 +1028,12 @@ class Attempt:
     waited_s: float = 0.0
 
 
-# What providers call "the token limit was hit"; finish_reason may say tool_calls all the same.
+# How providers name the token limit. It may stand in native_finish_reason while finish_reason is "tool_calls".
 _LIMIT_REASONS = frozenset({"length", "max_tokens", "max_output_tokens"})
 
-# Fields of a message that Completion.message builds itself; all others go back as they came.
+# Fields that Completion.message builds itself; all other fields go back to the service unchanged.
 _MESSAGE_FIELDS = ("role", "content", "tool_calls", "reasoning_details", "reasoning", "refusal", "annotations", "audio")
-_SHOWN_CONTENT = 120  # characters of the text in a repr, which should fit on three lines
+_SHOWN_CONTENT = 120  # characters of the text in a repr, so that a repr fits on three lines
 
 
 def _message(choice: Json) -> Json:
@@ -1030,21 +1041,25 @@ def _message(choice: Json) -> Json:
 
 
 def first_choice(body: Json) -> Json:
-    """Return the choice of index 0, or the first there is, or {}: ``choices`` may be empty."""
+    """Return the choice of index 0, else the first choice, else {}."""
     choices = _dicts(body.get("choices"))
     return next((c for c in choices if not c.get("index")), choices[0] if choices else {})
 
 
 @dataclass(frozen=True)
 class Completion:
-    """A whole answer; ``str()`` is its text. None: not sent; lists are empty where nothing came.
+    """A whole answer; ``str()`` of it is its text. A field that the service did not send is None or empty.
 
-    ``model`` is the one that served, ``provider`` the upstream, ``cost`` USD by ``cost_source``
-    ("reported" or "estimated"; both None where unknown), ``images`` their URLs, ``message`` what
-    to append to the history, ``parsed`` what ``schema=`` asked for, ``headers`` the answer's,
-    looked up in any case, ``raw`` the decoded answer (of a stream: put together). After functions
-    ran, usage, cost, times and attempts are the sums of all rounds, and ``rounds`` the messages
-    between question and answer.
+    model        the model that answered; requested_model is the one that was asked
+    provider     the company that ran the model
+    cost         USD; cost_source is "reported" or "estimated". Both are None if the cost is unknown
+    images       URLs; files adds the sound; save(folder) writes both
+    message      what to append to the history
+    parsed       the value that ``schema=`` asked for
+    headers      of the answer; look-up ignores letter case
+    raw          the decoded answer; of a stream, the answer that its chunks make up
+    rounds       if functions ran: the messages between question and answer. Then usage, cost,
+                 times and attempts are the sums of all rounds.
     """
 
     content: str = ""
@@ -1099,21 +1114,21 @@ class Completion:
 
     @property
     def truncated(self) -> bool:
-        """Whether a token limit cut the answer; tool arguments may then be half a JSON text."""
+        """Whether a token limit cut the answer; the arguments of a tool call may then be incomplete JSON."""
         reasons = (self.finish_reason, self.native_finish_reason)
         return any(r is not None and r.lower() in _LIMIT_REASONS for r in reasons)
 
     @property
     def files(self) -> list[str]:
-        """URLs of the images and the sound that came back: data URLs, or links."""
+        """URLs of the images and the sound in the answer: data URLs, or links."""
         sound = _str(_dict(self.audio).get("data"))
         return [*self.images, *([f"data:audio/x;base64,{sound}"] if sound else [])]
 
     def save(self, folder: Any) -> list[str]:
-        """Write the images and the sound that came back into a folder, and return the paths.
+        """Write the images and the sound of the answer into a folder, and return the paths.
 
-        A file that the answer only links to is not fetched: its URL stands in place of a path.
-        The folder is made where there is none. Raises OSError, and ValueError for a torn file.
+        A file that the answer only links to is not downloaded: the list has its URL instead of a
+        path. The folder is made if needed. Raises OSError, and ValueError for a damaged file.
         """
         saved = []
         os.makedirs(folder, exist_ok=True)
@@ -1126,7 +1141,7 @@ class Completion:
             ending = endings[0] if endings else "svg" if b"<svg" in data[:1000] else "bin"
             stem, copy = re.sub("[^A-Za-z0-9_-]", "_", self.id or "answer"), 1
             path = os.path.join(folder, f"{stem}-{number}.{ending}")
-            while os.path.exists(path):  # a gateway that gives every answer one id
+            while os.path.exists(path):  # some gateways give every answer the same id
                 copy += 1
                 path = os.path.join(folder, f"{stem}-{number}-{copy}.{ending}")
             with open(path, "wb") as file:
@@ -1136,12 +1151,12 @@ class Completion:
 
     @property
     def messages(self) -> list[Json]:
-        """What to add to the history: the rounds of functions, where there were some, and the message."""
+        """What to add to the history: the rounds of functions, if there were any, and the message."""
         return [*self.rounds, self.message]
 
     @property
     def message(self) -> Json:
-        """The assistant message for the history, with every field that the service may want back."""
+        """The assistant message for the history, with every field that the service may need again."""
         raw = _message(first_choice(self.raw))
         raw_calls = _dicts(raw.get("tool_calls"))
         if len(raw_calls) != len(self.tool_calls):
@@ -1166,7 +1181,7 @@ class Completion:
 
 @dataclass(frozen=True)
 class Chunk:
-    """One event of a stream; ``tool_calls`` are fragments, which the Completion puts together."""
+    """One event of a stream; ``tool_calls`` are fragments, the Completion has the whole calls."""
 
     content: str = ""
     reasoning: str = ""
@@ -1177,7 +1192,7 @@ class Chunk:
 
 
 class Embeddings(_VectorList):
-    """A list of vectors in the order of the inputs, with what they cost."""
+    """A list of vectors in the order of the texts, with usage and cost."""
 
     def __init__(
         self,
@@ -1198,9 +1213,9 @@ class Embeddings(_VectorList):
 
 
 def join_surrogates(text: str, alone: str = "surrogatepass") -> str:
-    """Join the halves of characters that were cut into two JSON strings.
+    """Join the two halves of a character (a surrogate pair) that arrived in two JSON strings.
 
-    ``alone``: what the codec does with a half that stays alone; "replace" makes U+FFFD of it.
+    ``alone``: how the codec handles a half without its other half; "replace" makes it U+FFFD.
     """
     try:
         text.encode()
@@ -1217,12 +1232,12 @@ def text_of(content: object) -> str:
 
 
 # --- Wire format ----------------------------------------------------------------------------
-# Dicts to request bodies, and bytes to decoded answers.
-# This section is pure: no clock, no socket, no file. A test can feed all of it.
+# Turns dicts into request bodies, and the bytes of answers into decoded JSON.
+# This section is pure: it uses no clock, socket or file, so a test can call all of it directly.
 
 
 def checked_messages(value: object) -> list[Json]:
-    """Return a history as a list; raise ConfigError for what can't be sent."""
+    """Return a history as a list; raise ConfigError if it can't be sent."""
     if not isinstance(value, (list, tuple)):
         hint = "messages=[{'role': 'user', 'content': '...'}]; for a plain prompt use complete()"
         raise ConfigError(f"messages is {type_name(value)}, not a list", hint=hint)
@@ -1230,13 +1245,13 @@ def checked_messages(value: object) -> list[Json]:
         raise ConfigError("messages is empty", hint="give at least one {'role': 'user', 'content': '...'}")
     for i, message in enumerate(value):
         if not isinstance(message, dict) or not isinstance(message.get("role"), str):
-            hint = "{'role': 'user', 'content': '...'}; of an answer append completion.message"
-            raise ConfigError(f"messages[{i}] is no dict with a role: {redact(repr(message)[:80], None)}", hint=hint)
+            hint = "{'role': 'user', 'content': '...'}; for an answer append completion.message"
+            raise ConfigError(f"messages[{i}] is not a dict with a role: {redact(repr(message)[:80], None)}", hint=hint)
     return list(value)
 
 
 def build_body(config: LlmConfig, messages: list[Json], params: Json, *, stream: bool) -> Json:
-    """Return the body of POST /chat/completions: what was asked for and nothing else."""
+    """Return the body of POST /chat/completions: what the caller asked for, and nothing else."""
     sent_settings = [name for name, where in WHERE.items() if where == "both"]
     fields: Json = {name: getattr(config, name) for name in sent_settings if name not in params}
     fields.update(config.params or {}, **({"stream": True} if stream else {}))
@@ -1245,51 +1260,52 @@ def build_body(config: LlmConfig, messages: list[Json], params: Json, *, stream:
     body.update((k, v) for k, v in fields.items() if v is not None or k not in sent_settings)
     if "models" in body:
         if config.fallbacks:
-            raise ConfigError("both fallbacks and models are given", hint="they are one thing: keep fallbacks")
+            raise ConfigError("both fallbacks and models are given", hint="they mean the same: keep fallbacks")
         if config.model == DEFAULT_MODEL and "model" not in params:
-            del body["model"]  # nobody asked for it, and it would be tried first
+            del body["model"]  # the caller did not ask for it, and it would be tried first
     return body
 
 
 def with_models(body: Json, models: Sequence[str]) -> Json:
-    """Return the body for one attempt: one model as ``model``, several as ``models``."""
+    """Return the body for one request: one model as ``model``, several as ``models``."""
     if len(models) < 2:
         return {**body, "model": models[0]} if models else body
     return {"models": list(models), **{k: v for k, v in body.items() if k != "model"}}
 
 
 def encode_body(body: object) -> bytes:
-    """Encode compactly in the given key order; raise ConfigError that names what is no JSON."""
+    """Encode as compact JSON; raise a ConfigError that names the field that JSON can't carry."""
 
-    def unencodable() -> str:
-        for name, value in _dict(body).items():
-            try:
-                json.dumps(value, allow_nan=False)
-            except (TypeError, ValueError, RecursionError):
-                return str(name)
-        return "the body"
+    def encoded(value: object) -> str:
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
     try:
-        text = json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
+        text = encoded(body)
+    except (TypeError, ValueError, RecursionError) as problem:
+        name = "the body"
+        for field_name, value in _dict(body).items():
+            try:
+                encoded(value)
+            except (TypeError, ValueError, RecursionError):
+                name = field_name
         hint = "use strings, numbers, booleans, None, lists and dicts"
-        raise ConfigError(f"{unencodable()} can't be sent as JSON: {error}", hint=hint) from None
+        raise ConfigError(f"{name} can't be sent as JSON: {problem}", hint=hint) from None
     try:
         return text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair: JSON can say it, UTF-8 can't
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can escape but UTF-8 can't encode
         return json.dumps(body, separators=(",", ":")).encode()
 
 
 class SSEDecoder:
-    """Server-sent events from bytes cut anywhere, as the WHATWG standard splits them.
+    """Split bytes into server-sent events, as the WHATWG standard defines; pieces may be cut anywhere.
 
     Lines end at CR, LF or CRLF only (U+2028 is legal inside JSON); comments are dropped; several
-    ``data`` lines are joined. ``pending`` counts the bytes held of an event that is not yet
-    whole, so that a caller can tell data from keep-alive comments.
+    ``data`` lines are joined. ``pending`` counts the bytes of an incomplete event, so that a
+    caller can tell data from keep-alive comments.
     """
 
     def __init__(self) -> None:
-        self._line: list[bytes] = []  # the pieces of a line whose end has not come
+        self._line: list[bytes] = []  # the pieces of an incomplete line
         self._line_size = 0
         self._name = ""
         self._data: list[bytes] = []
@@ -1299,7 +1315,7 @@ class SSEDecoder:
 
     @property
     def pending(self) -> int:
-        """Bytes held of an unfinished event; comment lines don't count."""
+        """Bytes of an incomplete event; comment lines don't count."""
         is_data = bool(self._line) and b"data".startswith(b"".join(self._line[:2])[:4])
         return self._data_size + (self._line_size if is_data else 0)
 
@@ -1312,26 +1328,22 @@ class SSEDecoder:
             self._after_cr = data.endswith(b"\r")
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         head, newline, tail = data.rpartition(b"\n")
-        if newline and self._line:
-            head = b"".join(self._line) + head
-        events = self._events(head.split(b"\n")) if newline else []
+        lines: list[bytes] = []
         if newline:
+            lines = (b"".join(self._line) + head if self._line else head).split(b"\n")
             self._line, self._line_size = [], 0
+            if self._at_start and lines[0][:3] == b"\xef\xbb\xbf":
+                lines[0] = lines[0][3:]
+            self._at_start = False
         self._line_size += len(tail)
         if self._line and len(tail) < 1024 and len(self._line[-1]) < 1024:
-            self._line[-1] += tail  # a drip of single bytes must not become a list of them
+            self._line[-1] += tail  # a server that sends single bytes must not make a list of them
         elif tail:
             self._line.append(tail)
-        return events
-
-    def _events(self, lines: list[bytes]) -> list[tuple[str, bytes]]:
-        if self._at_start and lines[0][:3] == b"\xef\xbb\xbf":
-            lines[0] = lines[0][3:]
-        self._at_start = False
         events = []
         for line in lines:
             name, _, value = line.partition(b":")
-            if name == b"data" or name == b"error":  # llama.cpp writes an error as a field of its own
+            if name == b"data" or name == b"error":  # llama.cpp writes errors in a field "error"
                 self._data.append(value[1:] if value[:1] == b" " else value)
                 self._data_size += len(value) + 1
                 if name == b"error":
@@ -1346,21 +1358,20 @@ class SSEDecoder:
         return events
 
 
-# How the pieces of a delta grow into the value of a message. What is not named here: the last
-# value that is not null wins.
+# How the values of deltas become one message: these grow. Of other fields the last value that is not null is kept.
 _TEXT_KEYS = ("content", "reasoning", "reasoning_content", "refusal")
 _OUTPUT_KEYS = frozenset([*_TEXT_KEYS, "tool_calls", "reasoning_details", "images", "audio"])
-_GROWING_KEYS = frozenset(["text", "summary", "data", "transcript"])  # of reasoning blocks and audio
+_GROWING_KEYS = frozenset(["text", "summary", "data", "transcript"])  # inside reasoning blocks and audio
 _LAST_EVENTS = ("response.completed", "response.incomplete", "message_stop")  # of /responses and /messages
 
 
 def is_half(character: str) -> bool:
-    """Say whether this is the first half of a surrogate pair."""
+    """Return whether this is the first half of a surrogate pair."""
     return "\ud800" <= character <= "\udbff"
 
 
 def _argument_text(arguments: object) -> str:
-    """Return the arguments of a call as JSON text; some upstreams forget to make them a string."""
+    """Return the arguments of a call as JSON text; some providers send an object instead of a string."""
     return arguments if isinstance(arguments, str) else "" if arguments is None else json.dumps(arguments)
 
 
@@ -1373,11 +1384,11 @@ def _is_json(text: str) -> bool:
 
 
 def merge_tool_calls(calls: list[Json], fragments: object) -> None:
-    """Merge fragments into calls. A new id or name begins a new call, whatever ``index`` says.
+    """Merge fragments into calls. A new id or name begins a new call, even under the same ``index``.
 
-    A fragment without a name belongs to the call of its index, or to the last one, whose
-    arguments it goes on with if they are not whole. Without ids, a name that comes again begins a
-    new call once the arguments so far are whole.
+    A fragment without a name continues the call of its index, or the last call if the arguments
+    of that one are incomplete. Without ids, a repeated name begins a new call if the arguments
+    so far are complete.
     """
     for fragment in _dicts(fragments):
         call_id, function = _str(fragment.get("id")), _dict(fragment.get("function"))
@@ -1390,7 +1401,7 @@ def merge_tool_calls(calls: list[Json], fragments: object) -> None:
         call = same[-1] if same else None
         begun = calls[-1]["function"]["arguments"] if calls and not known and call in (None, calls[-1]) else ""
         if not name and arguments and begun and not _is_json(begun):
-            call = calls[-1]  # some servers count the index up, or make a new id, with each piece
+            call = calls[-1]  # some servers send a new index or a new id with each fragment
         elif call is not None:
             held = call["function"]
             is_other_id = bool(call_id and call["id"] and call["id"] != call_id)
@@ -1411,7 +1422,7 @@ def merge_tool_calls(calls: list[Json], fragments: object) -> None:
 
 
 def _merge(target: Json, piece: Json) -> None:
-    """Add what grows; of the rest the last value that says something stays."""
+    """Append to texts and lists that grow; of other fields keep the last value that is not empty."""
     for key, value in piece.items():
         held = target.get(key)
         if key in _GROWING_KEYS and isinstance(value, str):
@@ -1423,10 +1434,10 @@ def _merge(target: Json, piece: Json) -> None:
 
 
 def _merge_reasoning(details: list[Json], fragments: object) -> None:
-    """Merge pieces by (type, index, id), in order of first sight; what has no index stays as it is.
+    """Merge fragments with the same type, index and id; a fragment without an index stays as it is.
 
-    Two types may share one index, and so may the encrypted blocks of two calls, which differ in
-    their id. A Claude block is many texts and a signature that comes last.
+    Two types may share an index, and so may the encrypted blocks of two calls, whose ids differ.
+    Claude sends many texts and then a signature for each block.
     """
     for fragment in _dicts(fragments):
         index, detail_type, detail_id = fragment.get("index"), fragment.get("type"), fragment.get("id")
@@ -1439,7 +1450,7 @@ def _merge_reasoning(details: list[Json], fragments: object) -> None:
 
 
 def _joined(message: Json) -> Json:
-    """Return a message whose grown values are whole: texts, arguments and base64."""
+    """Return a message with its texts joined, its tool calls sorted, and its base64 decodable."""
     whole: Json = {k: join_surrogates("".join(v), "replace") if k in _TEXT_KEYS else v for k, v in message.items()}
     whole.setdefault("content", "")
     if "tool_calls" in whole:
@@ -1449,7 +1460,7 @@ def _joined(message: Json) -> Json:
     for grown in (*_dicts(whole.get("reasoning_details")), _dict(whole.get("audio"))):
         grown.update((k, join_surrogates(v)) for k, v in grown.items() if k in _GROWING_KEYS and isinstance(v, str))
     sound = _str(_dict(whole.get("audio")).get("data"))
-    if "=" in sound.rstrip("="):  # pieces that were padded each
+    if "=" in sound.rstrip("="):  # joined from pieces that each have padding
         import base64
 
         with contextlib.suppress(ValueError):
@@ -1458,10 +1469,10 @@ def _joined(message: Json) -> Json:
 
 
 class ChunkAssembler:
-    """Put the chunks of a stream together into the body that a plain answer would have had.
+    """Assemble the chunks of a stream into the body that a plain answer would have.
 
-    ``is_single``: one answer was asked for. Then the index of a choice says nothing, and some
-    servers count it up with each chunk.
+    ``is_single``: the request asked for one answer. Then the index of a choice is ignored: some
+    servers increase it with each chunk.
     """
 
     def __init__(self, *, is_single: bool = True) -> None:
@@ -1469,33 +1480,33 @@ class ChunkAssembler:
         self._envelope: Json = {}
         self._choices: dict[int, Json] = {}
         self._is_over = False
-        self._halves: dict[str, str] = {}  # by field: the first half of a character whose second has not come
-        self._has_wide_text = False  # only then can a character have been cut
+        self._halves: dict[str, str] = {}  # by field: the first half of a character that is still incomplete
+        self._has_wide_text = False  # whether a text was not ASCII: only then can a character be cut
         self._has_deltas = False
         self._last_index = 0
-        self.has_mixed = False  # whether several answers came at once, where one was asked for
+        self.has_mixed = False  # whether chunks of several answers are mixed, though one was asked for
         self.has_output = False
 
     @property
     def has_finish(self) -> bool:
-        """Whether every answer that has begun (``n`` may be several) has come to its end.
+        """Whether every answer that has begun is finished; with ``n`` there may be several.
 
-        Of choices that count up only [DONE] proves that the last has come.
+        If the index of the choices increases, only [DONE] proves that the last one has arrived.
         """
         has_all = bool(self._choices) and all(c["finish_reason"] for c in self._choices.values())
         return self._is_over or has_all and not self._last_index
 
     def add(self, chunk: Json) -> Json:
-        """Take one chunk and return what it adds to the first answer; odd types are never fatal."""
+        """Add a chunk and return what it adds to the first answer; unexpected types are ignored."""
         new: Json = {}
         for key, value in chunk.items():
             if key == "choices":
-                for choice in _list(value):  # no generator: this runs for every chunk
+                for choice in _list(value):  # not _dicts: this runs for every chunk
                     if isinstance(choice, dict):
                         new = self._add_choice(choice) or new
             elif value is not None:
                 self._envelope[key] = value
-        if "type" in chunk:  # an event of /responses or /messages, which carry their answer inside
+        if "type" in chunk:  # an event of /responses or /messages, which contain their answer
             self._is_over = self._is_over or chunk["type"] in _LAST_EVENTS
             self._envelope.update(_dict(chunk.get("response")) or _dict(chunk.get("message")))
         return new
@@ -1521,7 +1532,7 @@ class ChunkAssembler:
             if key == "logprobs":
                 _merge(choice.setdefault(key, {}), _dict(value))
             elif key in ("finish_reason", "native_finish_reason"):
-                choice[key] = choice.get(key) or value  # the first; it may come twice
+                choice[key] = choice.get(key) or value  # keep the first; it may be sent twice
             else:
                 choice[key] = value
         if index:
@@ -1549,15 +1560,15 @@ class ChunkAssembler:
             self.has_output = self.has_output or key in _OUTPUT_KEYS
 
     def _add_snapshot(self, message: Json, snapshot: Json) -> Json:
-        """Take what a snapshot has and the deltas had not; return it as a delta."""
+        """Add what a snapshot has and the deltas lacked; return it as a delta."""
         new: Json = {}
         for key, value in snapshot.items():
             held = message.get(key)
             if key in _TEXT_KEYS:
                 text, so_far = text_of(value), "".join(held or ())
-                # Beside deltas a snapshot may only add what they left out; alone it may be one more piece.
+                # Next to deltas a snapshot may only add what they left out; without them it may be one more piece.
                 if is_half(so_far[-1:]) and text.startswith(so_far[:-1]) and not text.startswith(so_far):
-                    so_far = so_far[:-1]  # the snapshot has the whole character
+                    so_far = so_far[:-1]  # the snapshot contains the whole character
                     message[key][-1] = message[key][-1][:-1]
                     self._halves.pop(key, None)
                 if not text.startswith(so_far):
@@ -1570,7 +1581,7 @@ class ChunkAssembler:
         return new
 
     def _whole_characters(self, delta: Json) -> Json:
-        """Hold the first half of a cut character back until its second half has come."""
+        """Hold back the first half of a character until its second half arrives."""
         delta = dict(delta)
         for key in _TEXT_KEYS:
             text = self._halves.pop(key, "") + text_of(delta.get(key))
@@ -1581,7 +1592,7 @@ class ChunkAssembler:
         return delta
 
     def body(self) -> Json:
-        """Return the answer so far in the shape of a plain one."""
+        """Return the answer so far in the form of a plain one."""
         choices = [{**choice, "message": _joined(choice["message"])} for _, choice in sorted(self._choices.items())]
         return {**self._envelope, "choices": choices}
 
@@ -1602,7 +1613,7 @@ def decode_completion(
     first_token_ms: int | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Completion:
-    """Read a plain or an assembled answer; unknown fields stay in ``raw``."""
+    """Decode a plain or assembled answer; fields that we don't know are in ``raw``."""
 
     def image_url(image: object) -> str:
         url = _dict(image).get("image_url")
@@ -1610,7 +1621,7 @@ def decode_completion(
 
     def tool_call(number: int, call: Json) -> ToolCall:
         function = _dict(call.get("function"))
-        call_id = _str(call.get("id")) or f"call_{number}"  # the answer to it needs one
+        call_id = _str(call.get("id")) or f"call_{number}"  # the message with its result needs an id
         return ToolCall(call_id, _str(function.get("name")), _argument_text(function.get("arguments")))
 
     choice = first_choice(body)
@@ -1648,7 +1659,7 @@ def decode_completion(
 
 
 def decode_chunk(event: Event) -> Chunk:
-    """Read one event of a stream for the caller."""
+    """Decode one event of a stream for the caller."""
     chunk, delta = event
     usage = chunk.get("usage")
     choice = next((c for c in _dicts(chunk.get("choices")) if not c.get("index")), {})
@@ -1675,11 +1686,11 @@ def answer_text(completion: Completion) -> str | None:
     return completion.content or completion.refusal or "".join(inside) or text_of(body.get("content")) or None
 
 
-_EMPTY_HINT = "it may be starting up, and it is not billed: try again in a minute, or name fallbacks"
+_EMPTY_HINT = "the model may be starting, and this was not billed: try again in a minute, or name fallbacks"
 
 
 def shown_body(text: str) -> str:
-    """Return the head of an unreadable body on one line; of an HTML page its words."""
+    """Return the first words of an unreadable body on one line; of an HTML page without its tags."""
     if re.match(r"\s*<", text):
         text = re.sub(r"(?is)<(script|style).*?</\1>|<[^>]*>", " ", text[: 64 * 1024])
     text = " ".join(text[: 16 * SHOWN_BODY].split())
@@ -1689,9 +1700,9 @@ def shown_body(text: str) -> str:
 def check_generation(completion: Completion) -> None:
     """Raise APIResponseError for an answer without choices and for an empty generation.
 
-    Empty is: no output at all, no completion tokens and a null finish_reason, as a model that is
-    still starting gives (API page, "Failures that arrive with HTTP 200"). Empty content with
-    ``stop`` or ``length`` is an answer.
+    A generation is empty if it has no output, no completion tokens and no finish_reason, as from
+    a model that is still starting (API page, "Failures that arrive with HTTP 200"). Empty content
+    with ``stop`` or ``length`` is a valid answer.
     """
     output = "content reasoning tool_calls refusal images audio reasoning_details finish_reason".split()
     if not _list(completion.raw.get("choices")):
@@ -1703,13 +1714,12 @@ def check_generation(completion: Completion) -> None:
 
 
 def decode_embeddings(body: Json, requested_model: str | None, count: int) -> Embeddings:
-    """Read the answer of POST /embeddings; base64 vectors (little-endian float32) are decoded."""
+    """Decode the answer of POST /embeddings, also base64 vectors (little-endian float32)."""
+    import struct
 
     def vector(value: object) -> list[float]:
         if not isinstance(value, str):
             return _list(value)
-        import struct
-
         try:
             data = decode_base64(value)
             return list(struct.unpack(f"<{len(data) // 4}f", data))
@@ -1726,30 +1736,30 @@ def decode_embeddings(body: Json, requested_model: str | None, count: int) -> Em
     if len(vectors) != count or not all(vectors):
         raise APIResponseError(
             f"the answer holds {sum(map(bool, vectors))} embeddings for {count} texts: {shown_body(json.dumps(body))}",
-            hint="send fewer texts at once, or another model",
+            hint="send fewer texts at once, or use another model",
         )
     return Embeddings(vectors, usage=usage, cost=cost, cost_source=source, model=model, raw=body)
 
 
 def find_error(body: object) -> Json | None:
-    """Return what tells of a failure in a decoded 200 body or chunk: it, or its first bad choice."""
+    """Return the error in a decoded 200 body or chunk, as {"error": …}, else None."""
     if not isinstance(body, dict):
         return None
     if body.get("error"):
         return body
     for choice in _dicts(body.get("choices")):
         if choice.get("error") or choice.get("finish_reason") == "error":
-            said = {"code": 502, "message": "the provider ended the answer with an error"}
-            return {"error": choice.get("error") or said, "usage": body.get("usage")}
+            unnamed = {"code": 502, "message": "the provider ended the answer with an error"}
+            return {"error": choice.get("error") or unnamed, "usage": body.get("usage")}
     if body.get("type") in ("error", "response.failed"):  # /messages and /responses
         return {"error": _dict(body.get("response")).get("error") or body}
-    if "choices" not in body and "code" in body and isinstance(body.get("message"), str):  # a gateway's own
+    if "choices" not in body and "code" in body and isinstance(body.get("message"), str):  # from a gateway
         return {"error": body}
     return None
 
 
 def _upstream_text(raw: object) -> str:
-    """Return the words of an upstream's own error: of JSON in any shape its message, else the text."""
+    """Return the message of a provider's own error: inside JSON of any shape, else the text itself."""
     if isinstance(raw, str):
         try:
             return _upstream_text(decode_json(raw)) or raw
@@ -1763,17 +1773,8 @@ def _upstream_text(raw: object) -> str:
     return json.dumps(raw) if fields else ""
 
 
-def _error_event(value: Any) -> Json:
-    """Return the error that stands under ``event: error``, whatever its shape."""
-    if isinstance(value, dict) and value.get("error"):
-        return value
-    if isinstance(value, dict):
-        return {"error": {**value, "message": _upstream_text(value)}, "usage": value.get("usage")}
-    return {"error": {"message": value if isinstance(value, str) else json.dumps(value)}}
-
-
 def _usage_in(body: object) -> Json | None:
-    """Return the usage in or beside an error."""
+    """Return the usage inside an error, or next to it."""
     error = _dict(_dict(body).get("error"))
     for holder in (_dict(body), error, _dict(error.get("metadata"))):
         if isinstance(holder.get("usage"), dict):
@@ -1782,12 +1783,12 @@ def _usage_in(body: object) -> Json | None:
 
 
 class AnswerReader:
-    """Read one answer: bytes go in, decoded events come out, and end() says what the end means.
+    """Decode one answer: feed() takes bytes and returns events; end() sets the result or raises.
 
-    An event is (chunk, delta): the decoded JSON as it came, and what it adds to the first answer.
-    Of a plain body there is one event, the body. ``is_completion``: the answer of a chat, whose
-    form is told by its first bytes where the content type is missing or wrong; else the content
-    type decides, and what is neither JSON nor events is returned as bytes.
+    An event is (chunk, delta): the decoded JSON, and what it adds to the first answer. A plain
+    body is one event. ``is_completion``: the answer of a chat. If its content type is missing or
+    wrong, its first bytes decide whether it is a stream. For other answers the content type
+    decides, and a body that is neither JSON nor a stream is returned as bytes.
     """
 
     def __init__(self, content_type: str, *, is_completion: bool, is_single: bool = True) -> None:
@@ -1795,28 +1796,28 @@ class AnswerReader:
         self._is_completion = is_completion
         self._assembler = ChunkAssembler(is_single=is_single)
         self._decoder = SSEDecoder()
-        self._parts: list[bytes] = []  # of a plain body, or of what came before its form is known
+        self._parts: list[bytes] = []  # of a plain body, or of a body of still unknown form
         self._plain: Json = {}
         self._has_begun = False
         self.is_stream: bool | None = None  # None: not known yet
-        self.is_done = False  # whether [DONE] has come
-        self.has_data = False  # whether the last piece held more than keep-alive
+        self.is_done = False  # whether [DONE] has arrived
+        self.has_data = False  # whether the last piece was more than keep-alive
         self.has_output = False
-        self.error: Json | None = None  # the body of an error that came, in whatever place
-        self.is_error_late = False  # whether output had come before the error
-        self.result: Any = None  # after end(): the body, decoded or as bytes
+        self.error: Json | None = None  # the error in the answer, wherever it stands
+        self.is_error_late = False  # whether there was output before the error
+        self.result: Any = None  # set by end(): the body, decoded or as bytes
 
     @property
     def has_finish(self) -> bool:
-        """Whether every answer that has begun has come to its end."""
+        """Whether every answer that has begun is finished."""
         return self._assembler.has_finish
 
     def body(self) -> Json:
-        """Return the answer so far in the shape of a plain one."""
+        """Return the answer so far in the form of a plain one."""
         return self._plain or self._assembler.body()
 
     def text(self) -> str:
-        """Return what came of a plain body, as text."""
+        """Return the plain body so far, as text."""
         return str(b"".join(self._parts), "utf-8-sig", "replace")
 
     def feed(self, data: bytes) -> list[Event]:
@@ -1831,12 +1832,12 @@ class AnswerReader:
                 return []
             self._parts = []
         held = self._decoder.pending
-        events = self._take(self._decoder.feed(data), is_torn=False)
+        events = self._add_events(self._decoder.feed(data), is_last=False)
         self.has_data = bool(events) or self._decoder.pending > held
         return events
 
     def _looks_like_stream(self, data: bytes) -> bool | None:
-        """Judge by the content type and by the first bytes that are not blank; None: too few have come."""
+        """Decide by the content type and the first bytes that are not blank; None if these are too few."""
         start = data.lstrip(b"\xef\xbb\xbf \t\r\n")
         if "text/event-stream" in self._content_type:
             return start[:1] not in (b"{", b"[", b"<")
@@ -1846,33 +1847,40 @@ class AnswerReader:
             return True
         return None if any(name.startswith(start) for name in (b"data", b"event", b"id", b"retry", b"error")) else False
 
-    def _take(self, events: list[tuple[str, bytes]], *, is_torn: bool) -> list[Event]:
-        taken: list[Event] = []
+    def _add_events(self, events: list[tuple[str, bytes]], *, is_last: bool) -> list[Event]:
+        added: list[Event] = []
         for name, data in events:
             if self.is_done:
                 break
             if data.strip() == b"[DONE]":
                 self.is_done = True
-            elif data.strip() or name == "error":  # else one more way to keep a connection alive
-                event = self._take_event(name, data, is_torn=is_torn)
+            elif data.strip() or name == "error":  # an event without data is keep-alive too
+                event = self._add_event(name, data, is_last=is_last)
                 if event is not None:
-                    taken.append(event)
-        return taken
+                    added.append(event)
+        return added
 
-    def _take_event(self, name: str, data: bytes, *, is_torn: bool) -> Event | None:
-        """Decode an event and add it; None for one that says nothing, or that the end of the connection tore."""
+    def _add_event(self, name: str, data: bytes, *, is_last: bool) -> Event | None:
+        """Decode and add an event. Return None if it adds nothing.
+
+        ``is_last``: the body ended inside this event, so it may be cut.
+        """
         try:
             chunk = decode_json(str(data, "utf-8", "replace"))
         except ValueError:
             if name == "error":
                 chunk = str(data, "utf-8", "replace")
-            elif name not in ("", "message") or is_torn or self._assembler.has_finish or self.error:
+            elif name not in ("", "message") or is_last or self._assembler.has_finish or self.error:
                 return None
             else:
                 words = shown_body(str(data[: 16 * SHOWN_BODY], "utf-8", "replace"))
-                raise APIResponseError(f"an event of the stream is no JSON object: {words}") from None
+                raise APIResponseError(f"an event of the stream is not JSON: {words}") from None
         if name == "error":
-            self._note_error(_error_event(chunk))
+            if not isinstance(chunk, dict):
+                chunk = {"error": {"message": chunk if isinstance(chunk, str) else json.dumps(chunk)}}
+            elif not chunk.get("error"):
+                chunk = {"error": {**chunk, "message": _upstream_text(chunk)}, "usage": chunk.get("usage")}
+            self._set_error(chunk)
             return None
         if not isinstance(chunk, dict):
             return None
@@ -1882,20 +1890,20 @@ class AnswerReader:
         self._has_begun = True
         if self.error is not None:
             usage = _usage_in(chunk)
-            if usage:  # it was billed all the same
+            if usage:  # the failed answer was billed
                 self._assembler.add({"usage": usage})
             return None
         delta = self._assembler.add(chunk)
         self.has_output = self._assembler.has_output or self.has_output
         found = find_error(chunk)
         if found is not None:
-            self._note_error(found)
+            self._set_error(found)
             return None
-        if not self._is_completion:  # no chunk of a chat: the caller is about to have it
+        if not self._is_completion:  # the caller is about to get the chunk itself
             self.has_output = True
         return chunk, delta
 
-    def _note_error(self, found: Json) -> None:
+    def _set_error(self, found: Json) -> None:
         if self.error is None:
             self.error, self.is_error_late = found, self.has_output
         usage = _usage_in(found)
@@ -1903,11 +1911,11 @@ class AnswerReader:
             self._assembler.add({"usage": usage})
 
     def end(self, *, is_cut: bool = False, has_proof: bool = True) -> list[Event]:
-        """Take note that the body is over; return the last events, after which ``result`` is set.
+        """Handle the end of the body: set ``result`` and return the last events, or raise an error.
 
-        ``is_cut``: the connection broke before the end that was announced. Without ``has_proof``
-        only the end of the connection says that the body is over. Raises what the end means; an
-        error that the answer itself tells of is left in ``error``.
+        ``is_cut``: the connection broke before the announced end. ``has_proof`` is false if only
+        the end of the connection marks the end of the body. An error that the answer itself
+        reports is not raised; it is in ``error``.
         """
         if self.is_stream:
             return self._end_stream(is_cut=is_cut)
@@ -1917,7 +1925,7 @@ class AnswerReader:
             self.is_stream = True
             return self._end_stream(is_cut=is_cut)
         if is_cut:
-            raise APIConnectionError("the connection was closed before the answer was whole", sent=True)
+            raise APIConnectionError("the connection was closed before the answer was complete", sent=True)
         is_vague = not self._content_type or self._content_type.startswith("text/plain")
         is_json = "json" in self._content_type or "html" in self._content_type or is_event_stream
         if not (self._is_completion or is_json or is_vague and body.lstrip()[:1] in (b"{", b"[")):
@@ -1932,9 +1940,8 @@ class AnswerReader:
             if usage:
                 self._plain = {**value, "usage": usage}
         elif self._is_completion:
-            raise APIResponseError(f"the answer is no JSON object: {shown_body(json.dumps(value))}")
-        message = _message(first_choice(self._plain))
-        return [(value, message)]
+            raise APIResponseError(f"the answer is not a JSON object: {shown_body(json.dumps(value))}")
+        return [(value, _message(first_choice(self._plain)))]
 
     def _decode_plain(self, body: bytes, *, has_proof: bool) -> Any:
         try:
@@ -1942,24 +1949,24 @@ class AnswerReader:
         except ValueError as error:
             body = body.strip()
             if not body:
-                raise APIResponseError("the answer has an empty body", hint="is base_url right?") from None
+                raise APIResponseError("the answer has an empty body", hint="check base_url") from None
             if not has_proof and body[:1] in (b"{", b"["):
                 raise APIConnectionError("the answer was cut off", sent=True) from None
             words = shown_body(str(body[: 64 * 1024], "utf-8", "replace"))
-            raise APIResponseError(f"the answer is not JSON ({error}): {words}", hint="is base_url right?") from None
+            raise APIResponseError(f"the answer is not JSON ({error}): {words}", hint="check base_url") from None
 
     def _end_stream(self, *, is_cut: bool) -> list[Event]:
         has_begun = self._has_begun or self._decoder.pending > 0
-        events = self._take(self._decoder.feed(b"\n\n"), is_torn=True)  # a last event may lack its blank line
+        events = self._add_events(self._decoder.feed(b"\n\n"), is_last=True)  # the last event may lack its blank line
         self.result = self.body()
         if self.error is not None or self.is_done or self.has_finish:
             if self._assembler.has_mixed and self.error is None:
-                message = "the server mixed several answers, where one was asked for"
+                message = "the server mixed several answers, though one was asked for"
                 raise StreamInterruptedError(message, hint="ask for several with n=..., or name another model")
             return events
         if not has_begun and not is_cut:
-            raise APIResponseError("the stream ended before anything came", hint=_EMPTY_HINT, retryable=True)
-        hint = "" if self.has_output else "nothing had come yet; it may have been billed all the same"
+            raise APIResponseError("the stream ended without any data", hint=_EMPTY_HINT, retryable=True)
+        hint = "" if self.has_output else "no text had arrived, but it may have been billed"
         raise StreamInterruptedError("the stream ended without finish_reason or [DONE]", hint=hint)
 
 

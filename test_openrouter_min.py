@@ -933,8 +933,8 @@ class ConfigTests(Case):
         for settings, words in [
             ({"provider": "openai"}, "provider"), ({"api_key": 7}, "api_key"), ({"api_key": ""}, "api_key is empty"),
             ({"api_key": "sk-or-a\r\nX: y"}, "api_key"), ({"api_key": "sk-or-\u00e9"}, "api_key"),
-            ({"model": 7}, "model=7"), ({"model": "a b"}, "model='a b'"), ({"model": ""}, "is no model name"),
-            ({"model": 0}, "is no model name"), ({"temperature": 2.1}, "temperature=2.1"),
+            ({"model": 7}, "model=7"), ({"model": "a b"}, "model='a b'"), ({"model": ""}, "is not a model name"),
+            ({"model": 0}, "is not a model name"), ({"temperature": 2.1}, "temperature=2.1"),
             ({"temperature": -0.1}, "between 0 and 2"), ({"temperature": "hot"}, "temperature is a str"),
             ({"temperature": True}, "temperature is a bool"), ({"temperature": float("nan")}, "temperature=nan"),
             ({"max_tokens": -5}, "max_tokens=-5"), ({"max_tokens": 0}, "max_tokens=0"),

@@ -1971,9 +1971,9 @@ class AnswerReader:
 
 
 # --- Service errors -------------------------------------------------------------------------
-# One decoder for every place that an error can stand in: an HTTP status, an ``error`` in a 200 body,
-# a per-choice error, an error frame, an ``event: error``. What the tables do not know is not retried.
-# This section is pure; it does not know how an answer arrived.
+# One decoder for errors from every place: an HTTP status, an ``error`` in a 200 body, in a choice, in a chunk,
+# or in an ``event: error``. An error that the tables don't know is not retried.
+# This section is pure; it does not know how the answer arrived.
 
 ERROR_CLASSES: dict[int, type[APIStatusError]] = {
     400: BadRequestError,
@@ -1985,8 +1985,8 @@ ERROR_CLASSES: dict[int, type[APIStatusError]] = {
     429: RateLimitError,
 }
 
-# The names of errors, for answers that carry no status: OpenRouter's own first, then what OpenAI, Anthropic and
-# gateways in front of them write as ``type`` or ``code``.
+# The status of each named error, for answers without a status: first OpenRouter's names, then those that OpenAI,
+# Anthropic and gateways in front of them use as ``type`` or ``code``.
 ERROR_TYPE_STATUS = {
     name: status
     for status, names in {
@@ -2012,10 +2012,10 @@ ERROR_TYPE_STATUS = {
     for name in names.split()
 }
 
-# Waiting does not cure these, whatever the status; nor does another model.
+# Neither waiting nor another model helps against these, whatever the status.
 _FINAL_NAMES = frozenset("insufficient_quota billing_error billing_hard_limit_reached billing_not_active".split())
 
-# Failures of one model: another one may do. The others end at once.
+# Failures of one model: a fallback may help. After the others no fallback is tried.
 _MODEL_BOUND_NAMES = frozenset(
     "content_policy_violation refusal not_found model_not_found no_endpoints model_deprecated"
     " model_unavailable_upstream capacity_exhausted temporarily_unavailable region_restricted privacy_restricted"
@@ -2023,21 +2023,21 @@ _MODEL_BOUND_NAMES = frozenset(
 )
 _UNKNOWN_MODEL = r"(?i)(\S+) is not a valid model ID|Model (\S+) does not exist"
 _DAILY_LIMIT = r"(?i)per[- ]day|daily limit"
-_FOR_EVER = 1e9  # s; 31 years, which a date can still hold
+_LONGEST_WAIT = 1e9  # s; 31 years, still a valid date
 
 
 def error_class(status: int) -> type[APIStatusError]:
-    """Return the class that the one table gives for a status."""
+    """Return the class of error for a status."""
     return ProviderError if 500 <= status <= 599 else ERROR_CLASSES.get(status, APIStatusError)
 
 
 def parse_retry_after(value: object, now: float) -> float | None:
-    """Return the seconds that Retry-After asks for (seconds or an HTTP date); None for nonsense."""
+    """Return the seconds that Retry-After asks for (a number, or an HTTP date); None if it is neither."""
     number = _number_or_none(value)
     if number is None and _str(value).strip().isdigit():
-        number = _FOR_EVER  # more digits than a float holds
+        number = _LONGEST_WAIT  # too many digits for a float
     if number is not None:
-        return min(number, _FOR_EVER) if number >= 0 else None
+        return min(number, _LONGEST_WAIT) if number >= 0 else None
     if not isinstance(value, str):
         return None
     from email.utils import parsedate_to_datetime
@@ -2046,15 +2046,15 @@ def parse_retry_after(value: object, now: float) -> float | None:
         wait = parsedate_to_datetime(value).timestamp() - now
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
-    return min(wait, _FOR_EVER) if wait >= 0 else None
+    return min(wait, _LONGEST_WAIT) if wait >= 0 else None
 
 
 def parse_reset(value: object, now: float) -> float | None:
-    """Return the seconds until X-RateLimit-Reset, an epoch in milliseconds (or, by size, seconds)."""
+    """Return the seconds until X-RateLimit-Reset, an epoch time in milliseconds, or in seconds if it is small."""
     epoch = _number_or_none(value)
     if epoch is None or epoch < 1e9:
         return None
-    return min(max(0.0, (epoch / 1000 if epoch > 1e11 else epoch) - now), _FOR_EVER)
+    return min(max(0.0, (epoch / 1000 if epoch > 1e11 else epoch) - now), _LONGEST_WAIT)
 
 
 def _retry_after(metadata: Json, headers: Mapping[str, str], availability: Json, now: float) -> float | None:
@@ -2088,13 +2088,13 @@ _RATE_HINT = (
     "OpenRouter or the provider limits the rate: send less at once, name fallbacks, add a provider key of your own,"
     " or consider upgrading"
 )
-# Hints: (status, what the server's words and codes hold, what to do now). The first row that fits, and whose
-# facts are known, is taken. 404 stands for every unknown or unavailable model.
+# Hints: (status, what the server's words and codes contain, what to do now). The first row that matches, and whose
+# %(facts)s are all known, is used. Status 404 covers every unknown or unavailable model.
 _HINTS = (
     ("404", "", "%(address)s"),
-    ("402", "in flight", "running requests hold the budget: wait %(wait)s s, send less at once, or set max_tokens"),
-    ("402", "in flight", "running requests hold the budget: wait a minute, send less at once, or set max_tokens"),
-    ("402", "weight exceeds budget", f"this request alone is over the budget: lower max_tokens or add credits at"
+    ("402", "in flight", "running requests reserve the budget: wait %(wait)s s, send less at once, or set max_tokens"),
+    ("402", "in flight", "running requests reserve the budget: wait a minute, send less at once, or set max_tokens"),
+    ("402", "weight exceeds budget", f"this request alone exceeds the budget: lower max_tokens or add credits at"
      f" {CREDITS_URL}"),
     ("402", "key limit", f"the key's own limit is used up: raise it at {KEYS_URL}, or wait until it resets"),
     ("402", "", f"set max_tokens=%(afford)s or less, or add credits at {CREDITS_URL}"),
@@ -2104,17 +2104,17 @@ _HINTS = (
     ("404", "data policy", f"your data policy excluded every provider: allow more at {PRIVACY_URL}, or drop"
      " data_collection='deny' / zdr from provider={...}"),
     ("404", "zdr", f"zero data retention excluded every provider: relax zdr in provider={{...}} or at {PRIVACY_URL}"),
-    ("404", "max price", "every provider costs more than provider={'max_price': ...}: raise it"),
+    ("404", "max price", "every provider costs more than provider={'max_price': ...} allows: raise it"),
     ("404", "tool use", "this model cannot take tools: leave them out or choose one that can (METADATA[id].tools)"),
-    ("404", "requested? param|require param", "no provider takes all you sent: send less, or drop require_parameters"),
+    ("404", "requested? param|require param", "no provider takes all these: send fewer, or drop require_parameters"),
     ("404", "quantization", "no provider has that quantization: relax quantizations in provider={...}"),
-    ("404", "context length", "the prompt is longer than every provider takes: shorten it or choose a longer context"),
+    ("404", "context length", "the prompt is too long for every provider: shorten it, or choose another model"),
     ("404", "allowed providers", "provider={'only': ...} or your account's list excludes all: name other providers"),
     ("404", "ignored", "provider={'ignore': ...} or your account's list excludes all: ignore fewer providers"),
     ("404", r"\bgeo\b", "no provider serves this model in your region: choose another model"),
     ("404", "data region", "no provider of this model works in that region: use another base_url or model"),
     ("404", "image input", "this model cannot read images: choose one with image among METADATA[id].input_modalities"),
-    ("404", "provider returned error", "the provider failed, not the name: try again, or name fallbacks=[...]"),
+    ("404", "provider returned error", "the provider failed, the name is right: try again, or name fallbacks=[...]"),
     (".*", "", "OpenRouter offers instead: %(offered)s (they may differ in price); see fallbacks="),
     ("404", "", f"did you mean %(near)s? names are maker/model-name: {MODELS_URL}"),
     ("404", "deprecated", f"%(asked)s is no longer served: choose its successor at {MODELS_URL}"),
@@ -2149,7 +2149,7 @@ _HINTS = (
 
 
 def unknown_models(error: OpenRouterError, models: Sequence[str]) -> list[str]:
-    """Return which of the models the server does not know, if that is what it says."""
+    """Return those of the models that the server does not know, if that is the error."""
     if not isinstance(error, ModelNotFoundError) or error.status != 400 and error.error_type != "model_not_found":
         return []
     named = re.search(_UNKNOWN_MODEL, error.message)
@@ -2160,14 +2160,14 @@ def unknown_models(error: OpenRouterError, models: Sequence[str]) -> list[str]:
 
 
 def hint_for(error: APIStatusError, *, models: Sequence[str], key_note: str, base_url: str, now: float) -> str:
-    """Say what to do now; the server's own words stand in the message."""
+    """Return what to do now; the server's own words are in the message."""
     is_model = isinstance(error, ModelNotFoundError)
     unknown = unknown_models(error, models)
     why = error.availability
     codes = [error.error_type, why.get("code"), _dict(why.get("constraint")).get("field"), *error.metadata]
     reasons = [error.metadata.get("raw"), error.metadata.get("reason"), error.metadata.get("limit_source")]
     words = [error.message, *reasons, *codes, *_list(why.get("excluded_by"))]
-    # An unknown name may hold any word of the table.
+    # The name of an unknown model may contain any word of the table.
     text = "" if unknown else " ".join(str(w) for w in words if w).lower().replace("_", " ")
     wanted = unknown[0] if unknown else models[0] if models and is_model and models[0] not in METADATA else None
     afford = re.search(r"can (?:only )?afford ([\d,]+)", text)
@@ -2203,17 +2203,17 @@ def decode_error(
     base_url: str = BASE_URL,
     now: float,
 ) -> APIStatusError:
-    """Turn an error answer into its class, with the server's words and a hint.
+    """Turn an error answer into an exception of its class, with the server's words and a hint.
 
-    ``body`` is decoded JSON or text, ``models`` what was asked for, ``now`` epoch seconds.
+    ``body`` is decoded JSON or text, ``models`` the models that were asked, ``now`` epoch seconds.
     """
     error = _dict(body).get("error", body if _dict(body).get("message") else None)
     fields = _dict(error)
     metadata, availability = _dict(fields.get("metadata")), _dict(fields.get("availability"))
     names = (metadata.get("error_type"), fields.get("error_type"), _dict(body).get("error_type"), fields.get("code"),
              fields.get("type"))  # fmt: skip
-    told = [name for name in names if isinstance(name, str) and not name.isdigit()]
-    known = [name for name in told if name in ERROR_TYPE_STATUS]
+    types = [name for name in names if isinstance(name, str) and not name.isdigit()]
+    known = [name for name in types if name in ERROR_TYPE_STATUS]
     code = status
     if 200 <= status <= 299:
         numbers = [_int_or_none(_number_or_none(v)) for v in (fields.get("code"), fields.get("http_status"))]
@@ -2223,11 +2223,11 @@ def decode_error(
     is_unknown = re.search(_UNKNOWN_MODEL, message) or availability.get("code") == "model_not_found"
     made_class = ModelNotFoundError if code == 400 and is_unknown else error_class(code)
     if code == status == 404 and not (_dict(body).get("error") and (fields.get("message") or availability)):
-        made_class = APIStatusError  # not in the API's own shape: a gateway or web server does not know the address
+        made_class = APIStatusError  # not the API's form of an error: a gateway or web server does not know the path
     made = made_class(
         message.replace("error 200:", "error:"),
         status=code,
-        error_type=next(iter(known or told), None),
+        error_type=next(iter(known or types), None),
         body=body,
         metadata=metadata,
         retry_after=_retry_after(metadata, headers, availability, now),
@@ -2238,17 +2238,17 @@ def decode_error(
     retryable = availability.get("retryable")
     is_daily = code == 429 and re.search(_DAILY_LIMIT, message)
     is_in_flight = code == 402 and "in_flight" in f"{metadata.get('limit_source')} {metadata.get('reason')}"
-    is_in_flight = is_in_flight and made.retry_after is not None  # without a wait it is not one to try again
+    is_in_flight = is_in_flight and made.retry_after is not None  # retry only if the server names a wait
     if isinstance(retryable, bool):
         made.retryable = retryable
-    elif _FINAL_NAMES.isdisjoint(told) and not is_daily and metadata.get("reason") != "weight_exceeds_budget":
+    elif _FINAL_NAMES.isdisjoint(types) and not is_daily and metadata.get("reason") != "weight_exceeds_budget":
         made.retryable = is_in_flight or made_class in (RateLimitError, ProviderError)
     made.hint = hint_for(made, models=models, key_note=key_note, base_url=base_url, now=now)
     return made
 
 
 def other_model_may_help(error: OpenRouterError) -> bool:
-    """Say whether the failure belongs to the model, so that a fallback can cure it."""
+    """Return whether the failure concerns the model, so that a fallback may help."""
     if isinstance(error, APIResponseError):
         return error.retryable
     if not isinstance(error, APIStatusError) or error.partial is not None:
@@ -2262,24 +2262,24 @@ def other_model_may_help(error: OpenRouterError) -> bool:
 
 
 # --- Policy ---------------------------------------------------------------------------------
-# Is it worth another request, after how long, to which models.
-# This section is pure: a random number, the time that is left and what happened come in; a Step comes out.
+# Decides whether to send another request, after how long, and to which models.
+# This section is pure: it gets the error, the time left and a random number, and returns a Step.
 
 
 @dataclass(frozen=True)
 class Step:
-    """What comes next: the models still in the queue, and seconds to wait before asking them.
+    """What to do next: wait, then ask the models that are still in the queue.
 
-    Without models: give up. ``note`` says why, if a wait would have been too long.
+    ``models`` is None to give up; if a wait would be too long, ``note`` says so.
     """
 
     models: tuple[str, ...] | None
-    wait: float = 0.0
+    wait: float = 0.0  # s
     note: str = ""
 
 
 def is_retryable(error: OpenRouterError) -> bool:
-    """Say whether the same request may be sent once more: never after output, never twice billed."""
+    """Return whether to send the same request again: not after output, and not if it may have been billed."""
     if error.partial is not None:
         return False
     if isinstance(error, (APIStatusError, APIResponseError)):
@@ -2292,11 +2292,11 @@ def next_step(
 ) -> Step:
     """Decide what to do after a failed request.
 
-    ``models`` is the queue whose first three were asked. An unknown one is dropped and the
-    others run; while others are left in the queue they come next, without a wait; the last
-    ones are retried. ``chance`` (0 to 1) shortens our own wait by up to half. A wait that the
-    server asks for is not waited for if it is longer than ``retry_wait_max``, and none that is
-    longer than ``time_left``.
+    ``models`` is the queue; its first three were asked. A model that the server does not know is
+    dropped. If other models are left in the queue, they are asked at once; otherwise the same
+    models are asked again after a wait. ``chance`` (0 to 1) shortens our own wait by up to half.
+    Give up if the server asks for a longer wait than ``retry_wait_max``, or if the wait is longer
+    than ``time_left``.
     """
     asked, left = models[:MODELS_PER_REQUEST], models[MODELS_PER_REQUEST:]
     if len(models) > 1 and other_model_may_help(error):
@@ -2312,21 +2312,21 @@ def next_step(
     wait = min(backoff, config.retry_wait_max) if asked_wait is None else max(asked_wait, RETRY_WAIT_MIN)
     limit = "retry_wait_max" if asked_wait and asked_wait > config.retry_wait_max else "deadline"
     if limit == "retry_wait_max" or wait > time_left:
-        return Step(None, note=f"the next try would be in {wait:,.0f} s, more than {limit} allows")
+        return Step(None, note=f"the next try would be in {wait:,.0f} s, later than {limit} allows")
     return Step(models, wait)
 
 
 # --- Operation log --------------------------------------------------------------------------
-# One SQLite row per operation: inserted before the request leaves, filled when it has ended.
-# A fault of the log is one warning and never costs the caller an answer.
+# One SQLite row per operation, inserted before the request leaves and completed at its end.
+# If the log fails, there is one warning, and the caller still gets the answer.
 # This section does not know how requests are sent.
 
-LOG_APPLICATION_ID = 0x4F52_6D31  # "ORm1": tells our files from others
+LOG_APPLICATION_ID = 0x4F52_6D31  # "ORm1": marks our files
 LOG_VERSION = 1
-LOG_OUT_OF_TURN = 1000  # first rows of a day that may stand out of turn, one for each program that begins at once
-LOGS_AT_ONCE = 10  # as many as SQLite attaches
+LOG_OUT_OF_ORDER = 1000  # first rows of a day that may be out of order: one for each program that starts at once
+LOGS_AT_ONCE = 10  # SQLite's limit of attached files
 
-# Long texts last, so that a scan of the numbers need not read them.
+# Long texts come last, so that a scan of the numbers need not read them.
 _COLUMNS = """
 operation_id TEXT NOT NULL UNIQUE, timestamp TEXT NOT NULL,
 session_id TEXT, workspace TEXT, agent_id TEXT, action_id TEXT, operation_type TEXT,
@@ -2338,7 +2338,7 @@ error_type TEXT, error_message TEXT,
 system_prompt TEXT, user_prompt TEXT, response TEXT, messages TEXT, completion_args TEXT, extras TEXT"""
 LOG_COLUMNS = tuple(column.split()[0] for column in _COLUMNS.split(","))
 
-# What must not be shared with a forked child: connections, and locks that another thread may hold.
+# Objects that a forked child must not share: connections, and locks that another thread may hold.
 _FORK_SENSITIVE: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
@@ -2352,7 +2352,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def log_path(target: LogTarget) -> str | None:
-    """Return the file of the log, or None for off: the setting, OPENROUTER_MIN_LOG, the state folder."""
+    """Return the path of the log: the setting, else OPENROUTER_MIN_LOG, else the default. None: no log."""
     if target is False:
         return None
     if target is None or target is True:
@@ -2372,13 +2372,13 @@ def log_path(target: LogTarget) -> str | None:
 
 
 def log_paths(targets: LogTargets) -> list[str]:
-    """Return the files of one log or of several, each once, without those that are off."""
+    """Return the paths of one log or several, each once."""
     several = targets if isinstance(targets, (list, tuple)) else [targets]
     return list(dict.fromkeys(filter(None, map(log_path, several))))
 
 
 def new_operation_id() -> str:
-    """Return an id that sorts by time, so that the index grows at its end."""
+    """Return an id that sorts by time, so that new ids go to the end of the index."""
     return f"op-{time.time_ns() // 1000:015x}-{os.urandom(5).hex()}"
 
 
@@ -2388,14 +2388,14 @@ def utc_timestamp() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}+00:00"
 
 
-# The cells of a row: pure functions of what was asked and what came.
+# The cells of a row: pure functions of the request and its answer.
 
 
 def log_cell(value: Any, key: str | None) -> Any:
-    """Make a value fit for a cell: JSON for what is nested, valid UTF-8, and never the key."""
+    """Return a value for a cell: lists and dicts as JSON, texts as valid UTF-8 and without the key."""
     if isinstance(value, (list, dict, tuple)):
         value = json.dumps(value, ensure_ascii=False, default=str) if value else None
-    if isinstance(value, int) and abs(value) >= 1 << 63:  # more than SQLite holds
+    if isinstance(value, int) and abs(value) >= 1 << 63:  # too large for SQLite
         return None
     if isinstance(value, str):
         value = redact(value, key)
@@ -2408,14 +2408,14 @@ _DATA_URL = r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,"
 
 
 def without_media(value: Any) -> Any:
-    """Copy messages with images, files and audio replaced by type, size and hash."""
+    """Return a copy of messages with type, size and hash in place of images, files and audio."""
 
     def note(media_type: str, base64_text: str) -> str:
         import hashlib
 
         try:
             data = decode_base64(base64_text)
-        except ValueError:  # the server will say so
+        except ValueError:  # the server will report it
             data = base64_text.encode("utf-8", "replace")
         return f"[{media_type}, {len(data):,} bytes, sha256 {hashlib.sha256(data).hexdigest()[:16]}]"
 
@@ -2432,18 +2432,18 @@ def without_media(value: Any) -> Any:
 
 
 def shape_of(value: Any) -> Any:
-    """Return numbers, booleans and null as they are, and only the size of texts and containers."""
+    """Return numbers, booleans and None unchanged, and only type and size of texts and containers."""
     return f"{type(value).__name__}[{len(value)}]" if isinstance(value, (str, list, dict, tuple)) else value
 
 
 def last_text(messages: list[Any], roles: tuple[str, ...]) -> str | None:
-    """Return the text of the last message of these roles."""
+    """Return the text of the last message with one of these roles."""
     last: Json = next((m for m in reversed(messages) if _dict(m).get("role") in roles), {})
     return text_of(last.get("content")) or None
 
 
 def opened_row(config: LlmConfig, path: str, body: Json, requested_model: str | None) -> Row:
-    """Return what is known of an operation before its request leaves."""
+    """Return the cells that are known before the request leaves."""
     path = path.split("?")[0].strip("/")
     messages = _list(body.get("messages"))
     args = {k: v for k, v in body.items() if k not in ("messages", "input", "prompt", "documents")}
@@ -2472,7 +2472,7 @@ def opened_row(config: LlmConfig, path: str, body: Json, requested_model: str | 
     }
 
 
-# What the log keeps of an answer: columns, and the fields of a Completion and of its Usage that fill them.
+# Columns, and the fields of Completion and of Usage that fill them.
 _ANSWER_COLUMNS = {"served_model": "model", "upstream_provider": "provider", "finish_reason": "finish_reason",
                    "cost": "cost", "cost_source": "cost_source"}  # fmt: skip
 _USAGE_COLUMNS = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens", "total_tokens": "total_tokens",
@@ -2487,7 +2487,7 @@ def closed_row(
     *,
     has_content: bool,
 ) -> Row:
-    """Return what is known of an operation when it has ended, however it ended."""
+    """Return the cells that are known at the end of an operation, successful or not."""
     usage = completion.usage if completion.raw.get("usage") else None
     failed = [a for a in attempts if a.error]
     calls = [dataclasses.asdict(c) for c in completion.tool_calls]
@@ -2513,7 +2513,7 @@ def closed_row(
     }
     if error is not None:
         class_name, error_type = type(error).__name__, getattr(error, "error_type", None)
-        # Without content: the server may have taken its words from the prompt.
+        # Without content only names are kept: the server may quote the prompt.
         row["error_type"] = error_type if error_type in ERROR_TYPE_STATUS or error_type and has_content else class_name
         row["error_message"] = (
             str(error) if has_content else f"{class_name} {getattr(error, 'status', None) or ''}".rstrip()
@@ -2522,7 +2522,7 @@ def closed_row(
 
 
 def completion_of(row: Row) -> Completion:
-    """Return what a row of the log keeps of an answer."""
+    """Return the answer in a row of the log, as far as the log keeps it."""
     extras = _dict(decode_json(row["extras"] or "{}"))
     refusal = row["response"] if extras.get("is_refusal") else None
     tokens: Row = {name: row[column] or 0 for column, name in _USAGE_COLUMNS.items()}
@@ -2539,7 +2539,7 @@ def completion_of(row: Row) -> Completion:
 
 
 def history_of(row: Row) -> list[Json]:
-    """Return the messages of a logged conversation; files, of which the log keeps no content, as notes on them."""
+    """Return the messages of a logged conversation. The log has no content of files: they become notes."""
 
     def without_file(part: Json) -> Json:
         inner = _dict(part.get(str(part.get("type"))))
@@ -2550,19 +2550,22 @@ def history_of(row: Row) -> list[Json]:
     for message in messages:
         if isinstance(message.get("content"), list):
             message["content"] = [without_file(part) for part in _dicts(message["content"])]
-    return [*messages, dataclasses.replace(completion_of(row), tool_calls=[]).message]  # nobody has answered them
+    return [
+        *messages,
+        dataclasses.replace(completion_of(row), tool_calls=[]).message,
+    ]  # calls without results would be refused
 
 
 # The file.
 
 
 class _ForeignLog(Exception):
-    """The file is not ours to write to."""
+    """The file belongs to another program, or to a newer version of this one."""
 
 
 def _log_version(connection: sqlite3.Connection) -> int:
-    """Return our schema's version, 0 for an empty file; raise for foreign and newer files."""
-    # In one statement: between two of them another process may make the table.
+    """Return the version of our table, 0 for an empty file; raise _ForeignLog for a file that isn't ours."""
+    # One statement, because another process may make the table between two of them.
     version, owner, tables = connection.execute(
         "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_master)"
         " FROM pragma_user_version, pragma_application_id"
@@ -2575,34 +2578,34 @@ def _log_version(connection: sqlite3.Connection) -> int:
 
 
 def connect_log(path: str, patience: float = LOG_BUSY_TIMEOUT) -> sqlite3.Connection:
-    """Open the log for writing, make it where there is none; raise for a file that is not ours.
+    """Open the log for writing, and make it if needed; raise _ForeignLog for a file that isn't ours.
 
-    ``patience``: seconds to wait for another process that holds it.
+    ``patience``: seconds to wait for another process that writes to it.
     """
     import sqlite3
 
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    # Made here, since SQLite would make it readable by all; its -wal and -shm take the mode over.
+    # Made here, because SQLite would make it readable for everybody. Its -wal and -shm files get the same mode.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
     try:
         version = _log_version(connection)
         if version != LOG_VERSION:
-            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts only before the first table
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # has no effect after the first table is made
         until = time.monotonic() + patience
         while True:
             try:
                 connection.execute("PRAGMA journal_mode = WAL")
                 break
-            except sqlite3.OperationalError as error:  # SQLite does not wait while another process does the same
+            except sqlite3.OperationalError as error:  # here SQLite does not wait for another process
                 if "locked" not in str(error) or time.monotonic() > until:
                     raise
                 time.sleep(0.01)
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA secure_delete = ON")
         if version != LOG_VERSION:
-            with connection:  # all or nothing: a table without our mark would be a stranger's
-                connection.execute("BEGIN IMMEDIATE")  # of many processes that start at once one makes the table
+            with connection:  # all or nothing: a table without our mark would look like another program's
+                connection.execute("BEGIN IMMEDIATE")  # of many processes that start at once, one makes the table
                 if _log_version(connection) != LOG_VERSION:
                     connection.execute(f"CREATE TABLE operations (id INTEGER PRIMARY KEY, {_COLUMNS})")
                     connection.execute(f"PRAGMA application_id = {LOG_APPLICATION_ID}")
@@ -2624,16 +2627,16 @@ class _Log:
         self.after_fork()
 
     def after_fork(self) -> None:
-        """Start anew in a forked child; closing the parent's connection here would drop its locks."""
+        """Start without a connection in a forked child; closing the parent's here would release its locks."""
         if self._connection is not None:
             self._abandoned.append(self._connection)
         self._connection = None
         self._patience = LOG_BUSY_TIMEOUT
-        self._day = self._summed = 0.0  # midnight of the day that was summed up, and its USD
-        self._summed_id = 0  # the row up to which that goes
-        self._unfinished = ""  # rows up to there that had not ended, as SQL
+        self._day = self._summed = 0.0  # midnight of the day that was summed up, and its sum in USD
+        self._summed_id = 0  # the id of the last row in the sum
+        self._unfinished = ""  # ids of older rows that are not in the sum yet, since they are still running
         self._is_foreign = self._has_warned = False
-        # RLock, here and below: garbage collection, at any moment, may end a stream that this thread has left.
+        # An RLock, here and below: garbage collection may close an abandoned stream while this thread holds the lock.
         self._lock = threading.RLock()
         _FORK_SENSITIVE.add(self)
 
@@ -2643,32 +2646,24 @@ class _Log:
             self._users += 1
 
     def leave(self) -> None:
-        """Close the file when the last client has left, which moves its rows from the -wal file to the log itself."""
+        """Close the file with the last client; SQLite then moves the rows from the -wal file to the log itself."""
         with self._lock:
             self._users -= 1
             if self._users <= 0:
                 self.disconnect()
 
     def disconnect(self) -> None:
-        """Close the file; a further row would open it again."""
+        """Close the file; the next row opens it again."""
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
 
-    def open(self, row: Row) -> None:
-        """Insert the row of an operation whose request is about to leave."""
-        self._write(row, None)
-
-    def close(self, row: Row, changes: Row) -> None:
-        """Fill the row of an operation that has ended; insert it whole if it was not there."""
-        self._write(row, changes)
-
     def spent_today(self) -> float:
-        """Return the USD of the local day so far; raise ConfigError if the log can't tell.
+        """Return the USD spent in the local day so far; raise ConfigError if the log can't be read.
 
-        The index of operation_id, which begins with the time, leads to the first row of the day. A row
-        that has ended is summed up once: each further call looks at the others and at new ones only.
+        An operation_id begins with its time, so its index leads to the first row of the day. Each
+        completed row is added once; further calls read only new rows and those that were running.
         """
         midnight = time.mktime((*time.localtime()[:3], 0, 0, 0, 0, 0, -1))
         with self._lock:
@@ -2677,37 +2672,38 @@ class _Log:
                 if self._day != midnight:
                     sql = (
                         "SELECT min(id) FROM (SELECT id FROM operations WHERE operation_id >= ?"
-                        f" ORDER BY operation_id LIMIT {LOG_OUT_OF_TURN})"
+                        f" ORDER BY operation_id LIMIT {LOG_OUT_OF_ORDER})"
                     )
                     first = connection.execute(sql, [f"op-{int(midnight * 1e6):015x}"]).fetchone()[0]
                     if first is None:
                         return 0.0
                     self._day, self._summed_id, self._summed, self._unfinished = midnight, first - 1, 0.0, ""
-                # One statement, between whose parts no row can end.
+                # One statement, so that no row can change between its parts.
                 sql = (
                     "SELECT (SELECT max(id) FROM operations), total(cost),"
                     " coalesce(group_concat(CASE WHEN status = 'running' THEN id END), '')"
-                    " FROM (SELECT id, status, cost FROM operations WHERE id > ? UNION ALL"  # for OR it would scan all
+                    " FROM (SELECT id, status, cost FROM operations WHERE id > ? UNION ALL"  # OR would scan the table
                     f" SELECT id, status, cost FROM operations WHERE id IN ({self._unfinished}))"
                 )
                 newest, usd, unfinished = connection.execute(sql, [self._summed_id]).fetchone()
-                if (newest or 0) < self._summed_id:  # all were deleted, and ids begin anew
+                if (newest or 0) < self._summed_id:  # the rows were deleted, and ids start again
                     self._day = 0.0
                     return self.spent_today()
-            except Exception as error:  # whatever SQLite, the disk or the folder think of
+            except Exception as error:  # from SQLite, the disk or the folder: any
                 hint = "max_cost_per_day needs a log that can be read"
                 raise ConfigError(f"the log {self.path} can't be read: {error}", hint=hint) from error
             self._summed_id, self._summed, self._unfinished = newest, self._summed + usd, unfinished
             return self._summed
 
     def _connected(self) -> sqlite3.Connection:
-        if self._connection is not None and not os.path.exists(self.path):  # removed by somebody
+        if self._connection is not None and not os.path.exists(self.path):  # somebody has deleted the file
             self.disconnect()
         if self._connection is None:
             self._connection = connect_log(self.path, self._patience)
         return self._connection
 
-    def _write(self, row: Row, changes: Row | None) -> None:
+    def write(self, row: Row, changes: Row | None = None) -> None:
+        """Insert a row, or apply changes to it; a row that is not there is inserted with its changes."""
         with self._lock:
             if self._is_foreign:
                 return
@@ -2721,32 +2717,29 @@ class _Log:
                 row = {**row, **(changes or {})}
                 sql = f"INSERT INTO operations ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
                 connection.execute(sql, list(row.values()))
-            except Exception as error:  # whatever SQLite, the disk or the folder think of
+            except Exception as error:  # from SQLite, the disk or the folder: any
+                import warnings
+
                 self._is_foreign = isinstance(error, _ForeignLog)
                 if "locked" in str(error):
                     self._patience = LOG_BUSY_AGAIN
                     if self._connection is not None:
                         self._connection.execute(f"PRAGMA busy_timeout = {LOG_BUSY_AGAIN * 1000:.0f}")
-                self._warn(error)
-
-    def _warn(self, error: Exception) -> None:
-        import warnings
-
-        if self._has_warned:
-            return
-        self._has_warned = True
-        message = f"the operation log {self.path} can't be written ({error}); going on without it"
-        try:
-            warnings.warn(message, RuntimeWarning, stacklevel=2)
-        except RuntimeWarning:  # under -W error: a log must not cost a paid answer
-            sys.stderr.write(f"openrouter_min: {message}\n")
+                if self._has_warned:
+                    return
+                self._has_warned = True
+                message = f"the operation log {self.path} can't be written ({error}); continuing without it"
+                try:
+                    warnings.warn(message, RuntimeWarning, stacklevel=2)
+                except RuntimeWarning:  # under -W error: a paid answer must not be lost because of the log
+                    sys.stderr.write(f"openrouter_min: {message}\n")
 
 
 _LOGS: dict[str, _Log] = {}
 
 
 def log_for(target: LogTarget) -> _Log | None:
-    """Return the one writer of that file, or None for off."""
+    """Return the writer of that log, or None if it is off; each file has one writer."""
     path = log_path(target)
     if path is None:
         return None
@@ -2759,7 +2752,7 @@ _UNPRINTABLE = r"[\x00-\x1f\x7f-\x9f]+"
 
 
 def number_text(value: Any) -> str:
-    """Return a value as text; of a float six places, and never 0 for what is not."""
+    """Return a value as text; a float has six places, and only 0 is shown as 0."""
     if value is None:
         return "-"
     if not isinstance(value, float):
@@ -2770,7 +2763,7 @@ def number_text(value: Any) -> str:
 
 
 def text_width(text: str) -> int:
-    """Return the columns that a text takes on a terminal: East Asian letters and emoji take two."""
+    """Return the width of a text on a terminal: East Asian characters and emoji take two columns."""
     if text.isascii():
         return len(text)
     from unicodedata import combining, east_asian_width
@@ -2779,7 +2772,7 @@ def text_width(text: str) -> int:
 
 
 def fitted(text: str, width: int) -> str:
-    """Return the text cut to a width, with two dots at the end of what was cut."""
+    """Return the text, cut to a width if it is longer; two dots mark the cut."""
     if text_width(text) <= width:
         return text
     text = text[:width]
@@ -2789,10 +2782,10 @@ def fitted(text: str, width: int) -> str:
 
 
 def format_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], width: int | None = None) -> str:
-    """Return an aligned table: numbers to the right, no control character, nothing cut or left out.
+    """Return an aligned table: numbers on the right, no control characters, no text cut.
 
-    ``width`` is what it should fit into. A wider table becomes paragraphs: the first cell of a row,
-    and under it the others with their names.
+    A table that is wider than ``width`` becomes paragraphs: the first cell of a row, and under it
+    the other cells with their names.
     """
     if not columns:
         return "(no rows)"
@@ -2830,7 +2823,7 @@ class Operations(_RowList):
         self.columns = list(columns) or (list(self[0]) if self else [])
 
     def select(self, columns: Sequence[str]) -> Operations:
-        """Return the same rows with these columns only; raises KeyError for an unknown one."""
+        """Return the same rows with only these columns; raises KeyError for an unknown one."""
         names = [columns] if isinstance(columns, str) else list(columns)
         for name in names:
             if name not in self.columns:
@@ -2838,14 +2831,14 @@ class Operations(_RowList):
         return Operations(({n: row[n] for n in names} for row in self), names)
 
     def to_polars(self) -> Any:
-        """Return a polars.DataFrame; raises ImportError where polars is not installed."""
+        """Return a polars.DataFrame; raises ImportError if polars is not installed."""
         import polars  # type: ignore[import-not-found, unused-ignore]
 
         data = {name: [row[name] for row in self] for name in self.columns}
         return polars.DataFrame(data, strict=False)
 
     def to_csv(self, path: Any) -> None:
-        """Write the rows as CSV (UTF-8, a head line); ``path`` may also be an open text file."""
+        """Write the rows as CSV (UTF-8, with a header line); ``path`` may also be an open text file."""
         import csv
 
         if not hasattr(path, "write"):
@@ -2857,7 +2850,7 @@ class Operations(_RowList):
         writer.writerows(self)
 
     def to_pandas(self) -> Any:
-        """Return a pandas.DataFrame; raises ImportError where pandas is not installed."""
+        """Return a pandas.DataFrame; raises ImportError if pandas is not installed."""
         import pandas  # type: ignore[import-untyped, unused-ignore]
 
         return pandas.DataFrame(list(self), columns=self.columns)
@@ -2880,7 +2873,7 @@ class Operations(_RowList):
 
 
 def _moment(value: Moment | None) -> str | None:
-    """Return an ISO text in UTC that compares with the column timestamp; without a zone it is local time."""
+    """Return a moment as the column ``timestamp`` has it, in UTC; a text without a zone is local time."""
     from datetime import datetime, timezone
 
     if value is None:
@@ -2891,7 +2884,7 @@ def _moment(value: Moment | None) -> str | None:
         return value.astimezone(timezone.utc).isoformat(timespec="milliseconds")
     except (AttributeError, TypeError, ValueError, OverflowError, OSError):
         hint = "an ISO text such as '2026-11-23' or '2026-11-23T18:00+01:00', or a datetime"
-        raise ConfigError(f"{value!r} is no moment", hint=hint) from None
+        raise ConfigError(f"{value!r} is not a date or time", hint=hint) from None
 
 
 def _strings_in(value: Any) -> Iterator[str]:
@@ -2901,7 +2894,7 @@ def _strings_in(value: Any) -> Iterator[str]:
         yield from _strings_in(inner)
 
 
-# What totals() may group by, as SQL. A day is a local day.
+# What totals() can group by, as SQL.
 _GROUPS = {
     name: name
     for name in "session_id workspace agent_id action_id operation_type provider model served_model upstream_provider"
@@ -2912,14 +2905,14 @@ _TOTALS = (
     "calls errors input_tokens output_tokens cached_tokens total_tokens cost unpriced p50_ms p95_ms first_p50_ms"
     " tokens_per_s".split()
 )
-_SQLITE_ATTACH = 24  # sqlite3 names it only from 3.11 on; an authorizer's 0 is yes, 1 no
+_SQLITE_ATTACH = 24  # sqlite3 has this constant only from Python 3.11 on
 
 
 def _totals_sql(by: Sequence[str]) -> str:
-    """Sum up per group; a percentile is the first latency at which enough of the calls are done.
+    """Return the SQL that sums up per group; a percentile is the first latency that enough calls don't exceed.
 
-    First by latency too: a million rows shrink to some thousands before any window looks at them.
-    Its numbers tell most rows apart, and are sorted faster than the texts of the names.
+    The inner query groups by latency too, so that the window functions get some thousands of rows
+    instead of a million. The latency comes first in it, because numbers sort faster than names.
     """
     names = ", ".join(f"g{i}" for i in range(len(by)))
     groups = ", ".join(f"{_GROUPS[name]} AS g{i}" for i, name in enumerate(by))
@@ -2945,8 +2938,8 @@ def _totals_sql(by: Sequence[str]) -> str:
 
 
 def _holds(text: Any, *cells: Any) -> bool:
-    """Find a text in cells, in any letter case; the last cell is JSON, of which the texts are searched."""
-    wanted = str(text).casefold()  # SQLite's lower() knows ASCII only
+    """Return whether a text is in one of the cells, in any letter case; the last cell is JSON."""
+    wanted = str(text).casefold()  # SQLite's lower() only handles ASCII
     *texts, messages = (cell or "" for cell in cells)
     if any(wanted in cell.casefold() for cell in texts):
         return True
@@ -2959,9 +2952,9 @@ def _holds(text: Any, *cells: Any) -> bool:
 
 
 class LlmOperationCollector:
-    """Helpers over the log. ``path=None`` is the default log; a list of up to ten is read as one.
+    """Read the log. ``path=None`` is the default log; a list of up to ten logs is read as one.
 
-    A log that does not exist is empty.
+    A log that does not exist counts as empty.
     """
 
     @classmethod
@@ -2979,11 +2972,11 @@ class LlmOperationCollector:
         search: str | None = None,
         limit: int | None = None,
     ) -> Operations:
-        """Return the operations that fit every filter, newest first.
+        """Return the operations that match every filter, newest first.
 
-        ``model`` is the one asked for or the one that served; ``since`` (included) and ``until``
-        (not) are datetimes or ISO texts, local time where they name no zone; ``search`` finds a
-        text, in any letter case, in prompts, answers and error messages.
+        ``model`` is the model that was asked or that answered. ``since`` (included) and ``until``
+        (excluded) are datetimes or ISO texts, in local time if they name no zone. ``search`` finds
+        a text in prompts, answers and error messages, in any letter case.
         """
         conditions: list[tuple[str, Any]] = [
             ("provider = ?", provider),
@@ -2997,14 +2990,14 @@ class LlmOperationCollector:
         ]
         given = [(sql, value) for sql, value in conditions if value is not None]
         where = " AND ".join(sql for sql, _ in given) or "1"
-        order = "operation_id" if isinstance(path, (list, tuple)) else "id"  # ids of several logs tell no order
+        order = "operation_id" if isinstance(path, (list, tuple)) else "id"  # ids of several logs have no common order
         sql = f"SELECT {', '.join(LOG_COLUMNS)} FROM operations WHERE {where} ORDER BY {order} DESC LIMIT ?"
         rows = cls.query(sql, [*(v for _, v in given), -1 if limit is None else limit], path=path)
         return Operations(rows, LOG_COLUMNS)
 
     @classmethod
     def polars_from_db(cls, path: LogTargets = None, **filters: Any) -> Any:
-        """Return from_db's rows as a polars.DataFrame, or where there is no polars as Operations."""
+        """Return the rows of from_db as a polars.DataFrame, or as Operations if polars is not installed."""
         operations = cls.from_db(path, **filters)
         try:
             return operations.to_polars()
@@ -3027,12 +3020,12 @@ class LlmOperationCollector:
         until: Moment | None = None,
         path: LogTargets = None,
     ) -> Operations:
-        """Return calls, errors, tokens, USD and times per group, dearest first.
+        """Return calls, errors, tokens, USD and times per group, the most expensive first.
 
-        ``by``: a column such as model, day, served_model, upstream_provider, status or
-        session_id, or several. ``unpriced`` counts successful calls of unknown cost. The times
-        are of successful calls: p50_ms and p95_ms of the whole answer, first_p50_ms until the
-        first text, tokens_per_s of output. A day is a local day.
+        ``by`` is a column such as model, day, served_model, upstream_provider, status or
+        session_id, or a list of them. A day is a local day. ``unpriced`` counts successful calls
+        of unknown cost. The times are those of successful calls: p50_ms and p95_ms of the whole
+        answer, first_p50_ms until the first text, tokens_per_s of output.
         """
         names = [by] if isinstance(by, str) else list(dict.fromkeys(by))
         for name in names or [""]:
@@ -3060,10 +3053,10 @@ class LlmOperationCollector:
 
     @classmethod
     def query(cls, sql: str, params: Sequence[Any] = (), *, path: LogTargets = None) -> Operations:
-        """Run one read-only SQL statement over the table ``operations``.
+        """Run one read-only SQL statement on the table ``operations``.
 
-        ``path`` may be a list of logs, which are read as one. The function ``holds(text, column,
-        ..., messages)`` finds a text in any letter case. Raises ConfigError for what SQLite refuses.
+        ``path`` may be a list of logs, which are read as one. In SQL, ``holds(text, column, ...,
+        messages)`` finds a text in any letter case. Raises ConfigError if SQLite refuses it.
         """
         import sqlite3
         from pathlib import Path
@@ -3082,7 +3075,7 @@ class LlmOperationCollector:
                 if len(uris) > 1:
                     for log, uri in zip(logs, uris):
                         connection.execute(f"ATTACH ? AS {log}", [uri])
-                # Another process may be about to make its table: such a log is empty.
+                # A log without a table is empty: another process is just making it.
                 logs = [log for log in logs if connection.execute(f"SELECT 1 FROM {log}.sqlite_master").fetchone()]
                 if not logs:
                     return Operations()
@@ -3090,9 +3083,9 @@ class LlmOperationCollector:
                     each = (f"SELECT id, {', '.join(LOG_COLUMNS)} FROM {log}.operations" for log in logs)
                     connection.execute(f"CREATE TEMP VIEW operations AS {' UNION ALL '.join(each)}")
                 connection.execute("PRAGMA query_only = ON")
-                connection.execute("PRAGMA threads = 2")  # which may sort what GROUP BY takes in
+                connection.execute("PRAGMA threads = 2")  # for the sorting of GROUP BY
                 connection.create_function("holds", -1, _holds)
-                # ATTACH would make a file where there is none.
+                # Refuse (1) ATTACH, which would make a file that does not exist.
                 connection.set_authorizer(lambda action, *_: int(action == _SQLITE_ATTACH))
                 cursor = connection.execute(sql, list(params))
                 names = [d[0] for d in cursor.description or ()]
@@ -3103,11 +3096,11 @@ class LlmOperationCollector:
 
     @classmethod
     def purge(cls, *, before: Moment, path: LogTarget = None) -> int:
-        """Delete the operations from before that moment, shrink the file, return how many they were."""
+        """Delete the operations before a moment, shrink the file, and return the number of deleted rows."""
 
         def delete(connection: sqlite3.Connection) -> int:
             count = connection.execute("DELETE FROM operations WHERE timestamp < ?", [_moment(before)]).rowcount
-            connection.executescript("PRAGMA incremental_vacuum")  # execute() would free a single page
+            connection.executescript("PRAGMA incremental_vacuum")  # execute() would free only one page
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             return count
 
@@ -3116,12 +3109,12 @@ class LlmOperationCollector:
 
     @classmethod
     def reconcile(cls, llm: Any, *, since: Moment | None = None, path: LogTarget = None) -> int:
-        """Ask GET /generation for costs that are unknown, write what is learned, return how many rows that were.
+        """Ask GET /generation for unknown costs, write them to the log, and return the number of rows.
 
-        Takes the operations with a generation id and no cost, such as cancelled streams, one
-        after the other, as fast as ``llm`` is answered. The service may know an answer only after
-        some minutes; what stays unknown stays so. Without ``path`` it is the log of ``llm``. Raises
-        what the key or the network gives reason for.
+        Asks for each operation with a generation id and without a cost, such as a cancelled
+        stream, one after the other. The service may know a generation only some minutes later;
+        until then its cost stays unknown. ``path`` is by default the log of ``llm``. Raises the
+        errors of ``llm.generation``; costs that were learned before are written.
         """
         sql = (
             "SELECT operation_id, generation_id FROM operations WHERE cost IS NULL AND generation_id IS NOT NULL"
@@ -3133,7 +3126,7 @@ class LlmOperationCollector:
         )
         learned: list[tuple[Any, ...]] = []
         path = llm.config.log if path is None else path
-        if isinstance(path, (list, tuple)):  # before anything is asked
+        if isinstance(path, (list, tuple)):
             raise ConfigError("reconcile() writes to one log", hint="call it once for each")
 
         def update(connection: sqlite3.Connection) -> int:
@@ -3144,21 +3137,21 @@ class LlmOperationCollector:
             for row in cls.query(sql, [_moment(since) or ""], path=path):
                 try:
                     about = llm.generation(row["generation_id"])
-                except (ModelNotFoundError, APIResponseError):  # not there yet, or no longer
+                except (ModelNotFoundError, APIResponseError):  # not known yet, or no longer
                     continue
                 cost = _amount(about.get("total_cost", about.get("usage")))
                 if cost is not None:
                     tokens = [_int_or_none(about.get(f"native_tokens_{name}")) for name in ("prompt", "completion")]
                     learned.append((cost, *tokens, row["operation_id"]))
-        finally:  # what was learned before an error is written too
+        finally:  # also after an error
             count = cls._change(update, path) if learned else 0
         return count
 
     @classmethod
     def report(cls, file: Any, *, since: Moment | None = None, path: LogTargets = None) -> int:
-        """Write a self-contained HTML page about spending, speed and failures; return the number of operations.
+        """Write an HTML page about spending, speed and failures; return the number of operations.
 
-        ``file`` is the path of the page, ``path`` the log, or a list of logs.
+        ``file`` is the path of the page, ``path`` the log or a list of logs.
         """
         if os.path.abspath(file) in log_paths(path):
             raise ConfigError(f"{file} is the log itself", hint="name another file for the page")
@@ -3169,7 +3162,7 @@ class LlmOperationCollector:
 
     @classmethod
     def _change(cls, change: Callable[[sqlite3.Connection], int], path: LogTarget) -> int:
-        """Change a log that exists; return what the change returns."""
+        """Apply a change to a log and return its result; 0 if there is no log."""
         import sqlite3
 
         file = log_path(path)
@@ -3183,44 +3176,44 @@ class LlmOperationCollector:
 
 
 # --- Transport ------------------------------------------------------------------------------
-# The only place that knows sockets, TLS and proxies. http.client reads heads and bodies; the clock of
-# the call watches every wait. This section knows nothing of models, prompts and logs.
+# The only section that uses sockets, TLS and proxies. http.client reads heads and bodies, and every wait runs
+# under the clock of the call. This section knows nothing of models, prompts and logs.
 
 
 class _Cancelled(Exception):
-    """The call was cancelled from outside while a thread worked for it."""
+    """Another thread has cancelled the call."""
 
 
 def shut_down(sock: socket.socket) -> None:
-    """Wake up the thread that is blocked on a socket."""
+    """Wake up a thread that is blocked on the socket."""
     import socket as sockets
 
-    with contextlib.suppress(OSError):  # not connected yet, or gone: nobody is blocked on it
-        # Not SSLSocket.shutdown, which would turn the rest of the stream into plain reads.
+    with contextlib.suppress(OSError):  # not connected yet, or closed: no thread is blocked on it
+        # Not SSLSocket.shutdown, after which reads would return encrypted bytes.
         sockets.socket.shutdown(sock, sockets.SHUT_RDWR)
 
 
 class _Call:
-    """The clock and the cancel switch of one operation, shared by the threads it concerns."""
+    """The clock and the cancel switch of one operation; several threads use them."""
 
     def __init__(self, config: LlmConfig) -> None:
         self.config = config
         self.started = time.monotonic()
         self.ends = math.inf
-        self.is_cancelled = False  # read at each receive, where an Event would cost a call
-        self._patience = self._left = config.timeout  # s that the call may wait for data; what of it is left
+        self.is_cancelled = False  # a plain attribute, because it is read at each receive
+        self._patience = self._left = config.timeout  # s that the call may wait for data, and how many are left
         self._cancelled = threading.Event()
         self._lock = threading.RLock()
         self._sock: socket.socket | None = None
 
     def begin(self) -> None:
-        """Start the clock of an operation; the deadline runs from the first one that shares the call."""
+        """Start the clock of an operation; the deadline counts from the first operation of the call."""
         self.started = time.monotonic()
         self.ends = min(self.ends, self.started + (self.config.deadline or math.inf))
         self._patience = self.config.timeout
 
     def progress(self) -> None:
-        """Take note that data came or was taken: the clock of ``timeout`` starts anew."""
+        """Start the clock of ``timeout`` again, because data was received or sent."""
         self._left = self._patience
 
     def connecting(self) -> None:
@@ -3228,15 +3221,15 @@ class _Call:
         self._left = self.config.connect_timeout
 
     def hurry(self, seconds: float) -> None:
-        """Wait no more than this for all that is still to come."""
+        """Wait at most this long for the rest."""
         self._patience = self._left = min(self._left, seconds)
 
     def elapsed_ms(self) -> int:
-        """Milliseconds since the operation began."""
+        """Return the milliseconds since the operation began."""
         return round((time.monotonic() - self.started) * 1000)
 
     def time_left(self) -> float:
-        """Seconds until the deadline, infinite without one."""
+        """Return the seconds until the deadline; infinite without one."""
         return self.ends - time.monotonic()
 
     def connect_time_left(self) -> float:
@@ -3244,10 +3237,10 @@ class _Call:
         return min(self._left, self.time_left())
 
     def wait(self, sock: socket.socket | None, limit: float, function: Callable[..., Any], *args: Any) -> Any:
-        """Call what may block on the socket, for at most ``limit`` seconds, and count the time that it took.
+        """Call a function that may block on the socket, for at most ``limit`` seconds.
 
-        Only such waits count for ``timeout``: the pauses of a caller between two events do not.
-        Raises APITimeoutError if no time is left, and what the function raises.
+        Only the time in here counts for ``timeout``, not the pauses of the caller between two
+        events. Raises APITimeoutError if no time is left, and the errors of the function.
         """
         self.check()
         began = time.monotonic()
@@ -3255,13 +3248,13 @@ class _Call:
             self.check_deadline()
         if self._left <= 0:
             raise APITimeoutError(
-                f"no data for {self.config.timeout:g} s (keep-alive comments are no data)",
+                f"no data for {self.config.timeout:g} s (keep-alive comments don't count)",
                 hint="raise timeout, ask for a shorter answer, or name a faster model",
                 sent=True,
             )
         if sock is not None:
             limit = min(limit, self.ends - began, self._left)
-            if sock.gettimeout() != limit:  # to set it is a system call, and gives other threads the GIL
+            if sock.gettimeout() != limit:  # setting it is a system call, and releases the GIL
                 sock.settimeout(limit)
         try:
             return function(*args)
@@ -3280,19 +3273,19 @@ class _Call:
             raise _Cancelled
 
     def sleep(self, seconds: float) -> None:
-        """Wait; a cancel ends the wait at once."""
+        """Wait; a cancel ends the wait immediately."""
         if self._cancelled.wait(seconds):
             raise _Cancelled
 
     def attach(self, sock: socket.socket | None) -> None:
-        """Name the socket that a cancel has to shut down."""
+        """Set the socket that a cancel shuts down."""
         with self._lock:
             self._sock = sock
         if sock is not None:
             self.check()
 
     def cancel(self) -> None:
-        """End the call from any thread: a blocked receive wakes up at once."""
+        """End the call, from any thread: a blocked receive wakes up immediately."""
         self.is_cancelled = True
         self._cancelled.set()
         with self._lock:
@@ -3301,27 +3294,27 @@ class _Call:
 
 
 class LimitError(Exception):
-    """The other side sent more than a named limit allows. No ValueError, which http.client would swallow."""
+    """The server sent more than a limit allows. Not a ValueError, because http.client would swallow it."""
 
 
 def is_timeout(error: BaseException) -> bool:
-    """Whether a wait on a socket took too long; TimeoutError is that only from Python 3.10 on."""
+    """Return whether a wait on a socket took too long; before Python 3.10 that is not a TimeoutError."""
     return type(error).__name__ in ("timeout", "TimeoutError") or isinstance(error, APITimeoutError)
 
 
 class _Receiver(io.RawIOBase):
-    """The raw side of a connection's reader: every receive within the call's clock and the size limits."""
+    """The raw input of a connection: every receive runs under the clock of the call and a size limit."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self.call: _Call | None = None  # None: between calls, nothing may be received
+        self.call: _Call | None = None  # None between calls, when nothing is received
         self.received = 0
-        self.is_over = False  # whether the other side has closed
+        self.is_over = False  # whether the server has closed the connection
         self._left = 0
         self._limit_error = ""
 
     def limit(self, size: int, message: str) -> None:
-        """Allow this many bytes more; a further one raises LimitError with the message."""
+        """Allow this many bytes more; after them LimitError is raised with this message."""
         self._left, self._limit_error = size, message
 
     def readable(self) -> bool:
@@ -3349,14 +3342,14 @@ class _Receiver(io.RawIOBase):
 
 class _Reader(io.BufferedReader):
     def close(self) -> None:
-        """Stay open: http.client closes its file after each answer, but the connection is kept."""
+        """Do nothing: http.client closes its file after each answer, but the connection is kept."""
 
     def flush(self) -> None:
-        """Do nothing: Python 3.13 flushes the file of an answer that is freed, when all may be closed."""
+        """Do nothing: Python 3.13 flushes the file when it frees an answer, and then it may be closed."""
 
 
 class _Connection:
-    """A connected socket and its reader; http.client takes it for a socket."""
+    """A connected socket and its reader; for http.client it looks like a socket."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -3365,11 +3358,11 @@ class _Connection:
         self.idle_since = 0.0
 
     def makefile(self, mode: str) -> Any:
-        """Return the one reader, as http.client.HTTPResponse asks of a socket."""
+        """Return the reader; http.client.HTTPResponse calls this on a socket."""
         return self.reader
 
     def send(self, call: _Call, data: bytes) -> None:
-        """Send all; each piece that is taken starts the clock of ``timeout`` anew."""
+        """Send all of the data; each piece that is accepted starts the clock of ``timeout`` again."""
         at, view = 0, memoryview(data)
         while at < len(data):
             try:
@@ -3380,7 +3373,7 @@ class _Connection:
                     raise
 
     def receive_head(self, method: str) -> http.client.HTTPResponse:
-        """Return the final head; informational ones (1xx) are skipped, all within one size limit."""
+        """Return status line and headers; 1xx answers are skipped. One size limit covers them all."""
         import http.client
 
         self.receiver.limit(MAX_HEAD, f"status line and headers of more than {MAX_HEAD:,} bytes")
@@ -3389,38 +3382,38 @@ class _Connection:
             try:
                 head.begin()
             except http.client.HTTPException as error:
-                if isinstance(error, OSError):  # closed before a byte came
+                if isinstance(error, OSError):  # closed before the first byte
                     raise
-                raise OSError(f"what came is no HTTP answer: {error!r}") from error
-            if self.receiver.is_over:  # http.client takes the end of the connection for the end of the head
+                raise OSError(f"the answer is not HTTP: {error!r}") from error
+            if self.receiver.is_over:  # http.client treats the end of the connection as the end of the head
                 raise ConnectionError("closed in the middle of the head")
             if not 100 <= head.status <= 199 or head.status == 101:
                 self.receiver.limit(MAX_BODY, f"an answer of more than {MAX_BODY:,} bytes")
                 return head
 
     def is_reusable(self) -> bool:
-        """Whether the idle connection is still there, and silent as it should be."""
+        """Return whether the idle connection is still open, and no unexpected data has arrived."""
         import select
 
         if time.monotonic() - self.idle_since > IDLE_LIMIT or self.reader.peek(1):
             return False
         try:
             return not select.select([self.sock], [], [], 0)[0]
-        except (OSError, ValueError):  # closed, or a number too high for select
+        except (OSError, ValueError):  # closed, or its number is too high for select
             return False
 
     def close(self) -> None:
-        """Close at once."""
+        """Close immediately."""
         self.receiver.call = None
         self.sock.close()
 
 
-# What sockets, TLS and the decoders raise for a bad network or a bad peer.
+# What sockets, TLS and decoders raise because of the network or the server.
 FAULTS = (OSError, ValueError, EOFError, LimitError)
 
 
 class _Answer:
-    """Status, headers and body of one exchange; give it back with finish() or close()."""
+    """Status, headers and body of one answer; finish() or close() must end it."""
 
     def __init__(
         self,
@@ -3431,7 +3424,7 @@ class _Answer:
     ) -> None:
         self.status: int = response.status
         self.headers = Headers(response.headers.items())
-        # Without a length or chunks only the end of the connection says that the body is over.
+        # Without a length or chunks only the end of the connection marks the end of the body.
         self.has_proof = response.chunked or response.length is not None
         self._connection = connection
         self._response = response
@@ -3440,38 +3433,38 @@ class _Answer:
 
     @property
     def is_cut(self) -> bool:
-        """Whether the connection ended before the length that was announced."""
+        """Whether the connection ended before the announced length."""
         return bool(self._response.length) and self._response.isclosed()
 
     def read(self) -> bytes:
-        """Return the next piece of the body, b"" at its end; raise EOFError for an end that comes too soon."""
+        """Return the next piece of the body, b"" at its end; raise EOFError if the body is cut."""
         try:
             data = self._response.read1(READ_SIZE)
         except Exception as error:
             import http.client
 
-            if not isinstance(error, http.client.HTTPException):  # which is no OSError
+            if not isinstance(error, http.client.HTTPException):
                 raise
             raise EOFError("the chunks of its body are broken or cut") from error
         if not data and self.is_cut:
-            raise EOFError("closed before the answer was whole")
+            raise EOFError("closed before the answer was complete")
         return data
 
     def finish(self) -> None:
-        """Keep the connection for the next call if the body is read to its end, else close it."""
+        """Keep the connection for the next call if the body has been read to its end, else close it."""
         import select
 
         connection, call = self._connection, self._call
-        connection.receiver.call = None  # from here on peek() looks at what is here, and does not wait
+        connection.receiver.call = None  # now peek() does not wait
         if self._keep and not self._is_whole():
-            try:  # the framing bytes that follow [DONE], if they are here or about to be
+            try:  # to read the last framing bytes after [DONE]
                 is_here = connection.reader.peek(1) or getattr(connection.sock, "pending", int)()
                 if is_here or select.select([connection.sock], [], [], END_GRACE)[0]:
                     call.hurry(END_GRACE)
                     connection.receiver.call = call
                     self.read()
             except (*FAULTS, OpenRouterError):
-                self._keep = None  # it can't be used again, which is no error after [DONE]
+                self._keep = None  # the connection can't be used again; after [DONE] that is not an error
             connection.receiver.call = None
         call.attach(None)
         if self._keep and self._is_whole() and not connection.reader.peek(1):
@@ -3483,7 +3476,7 @@ class _Answer:
         return self._response.length == 0 or self._response.isclosed() and not self.is_cut
 
     def close(self) -> None:
-        """Close the connection, whatever is still to come on it."""
+        """Close the connection, even if the body has not been read to its end."""
         self._call.attach(None)
         self._connection.close()
 
@@ -3493,7 +3486,7 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, eq=False, repr=False)
 class _Proxy:
-    """An HTTP proxy: where it is, what named it, and the value of Proxy-Authorization."""
+    """An HTTP proxy: its address, the variable that names it, and the value of Proxy-Authorization."""
 
     host: str
     port: int
@@ -3502,33 +3495,33 @@ class _Proxy:
 
 
 def _is_direct(host: str, port: int) -> bool:
-    """Say whether NO_PROXY or the system's settings except a host: names, .name, *.name, host:port, networks."""
+    """Return whether NO_PROXY or the system excludes a host: by name, .name, *.name, host:port or network."""
     import ipaddress
     import urllib.request
 
     if urllib.request.proxy_bypass(f"{host}:{port}"):
         return True
     name = host.strip("[]").lower()
-    # urllib knows neither networks nor stars.
+    # urllib handles neither networks nor stars.
     for entry in re.split(r"[\s,]+", urllib.request.getproxies().get("no", "").lower()):
         tail = entry[1:] if entry.startswith("*.") else ""
         if tail and (name.endswith(tail) or name == tail[1:]):
             return True
-        with contextlib.suppress(ValueError):  # a name is no address
+        with contextlib.suppress(ValueError):  # it is a name, not an address
             if ipaddress.ip_address(name) in ipaddress.ip_network(entry.strip("[]"), strict=False):
                 return True
     return False
 
 
 def find_proxy(scheme: str, host: str, port: int) -> _Proxy | None:
-    """Return the proxy for a target; raise ConfigError for one of a kind that is not supported.
+    """Return the proxy for a target; raise ConfigError for a kind of proxy that is not supported.
 
-    The rules are urllib's: HTTPS_PROXY, HTTP_PROXY and ALL_PROXY in the environment, in either
-    case, or the settings of macOS and Windows. A loopback target never has one.
+    The rules are urllib's: HTTPS_PROXY, HTTP_PROXY and ALL_PROXY in the environment, in upper or
+    lower case, or the settings of macOS and Windows. A loopback target never uses a proxy.
     """
     may_have_one = os.name == "nt" or sys.platform == "darwin" or any(n.lower().endswith("_proxy") for n in os.environ)
     if re.fullmatch(_LOOPBACK, host) or not may_have_one:
-        return None  # so that most programs need not load urllib.request, which takes 4 ms
+        return None  # most programs end here, and need not import urllib.request, which takes 4 ms
     import urllib.request
     from urllib.parse import unquote, urlsplit
 
@@ -3542,7 +3535,7 @@ def find_proxy(scheme: str, host: str, port: int) -> _Proxy | None:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         proxy_port = parts.port or 80
     except ValueError as error:
-        raise ConfigError(f"{source} is no URL: {error}", hint=f"{source}=http://host:port") from None
+        raise ConfigError(f"{source} is not a URL: {error}", hint=f"{source}=http://host:port") from None
     if parts.scheme.lower() != "http" or not parts.hostname:
         where = f"{parts.scheme}://{parts.hostname or ''}"
         hint = f"name an HTTP proxy, {source}=http://host:port; https:// and socks proxies are not supported"
@@ -3556,27 +3549,16 @@ def find_proxy(scheme: str, host: str, port: int) -> _Proxy | None:
     return _Proxy(parts.hostname, proxy_port, source, login)
 
 
+# One for each pair of SSL_CERT_FILE and SSL_CERT_DIR, because making one takes 17 ms.
 _TLS_CONTEXTS: dict[tuple[str | None, ...], ssl.SSLContext] = {}
 
 
-def _tls_context() -> ssl.SSLContext:
-    """Return the verifying context: one for each value of SSL_CERT_FILE and SSL_CERT_DIR, as to make it takes 17 ms."""
-    import ssl
-
-    names = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
-    if names not in _TLS_CONTEXTS:
-        context = ssl.create_default_context()
-        context.set_alpn_protocols(["http/1.1"])
-        _TLS_CONTEXTS[names] = context
-    return _TLS_CONTEXTS[names]
-
-
 class _ProxyRefusal(OSError):
-    """The proxy answered, and opened no tunnel."""
+    """The proxy refused to open a tunnel."""
 
 
 def _connect_error(error: BaseException, target: str, proxy: _Proxy | None, call: _Call) -> APIConnectionError:
-    """Name why there is no connection: time, name, port, proxy and certificate are told apart."""
+    """Return the error that says why there is no connection: timeout, proxy, name, certificate or port."""
     import ssl
 
     where = f"the proxy {proxy.host}:{proxy.port} (of {proxy.source})" if proxy else target
@@ -3584,7 +3566,7 @@ def _connect_error(error: BaseException, target: str, proxy: _Proxy | None, call
         name = "deadline" if call.time_left() <= 0 else "connect_timeout"
         limit = getattr(call.config, name)
         return APITimeoutError(f"no connection to {where} within {limit:g} s",
-                               hint=f"is the network up? else raise {name}")  # fmt: skip
+                               hint=f"is the network up? if so, raise {name}")  # fmt: skip
     if isinstance(error, _ProxyRefusal):
         hint = f"set {proxy.source if proxy else 'HTTPS_PROXY'}=http://user:password@host:port, or NO_PROXY"
         return APIConnectionError(f"{where} {error}", hint=hint, retryable=False)
@@ -3593,22 +3575,22 @@ def _connect_error(error: BaseException, target: str, proxy: _Proxy | None, call
         hint = f"is the network up, and {proxy.source if proxy else 'base_url'} right?"
         return APIConnectionError(f"the name {name} can't be looked up: {error}", hint=hint)
     if isinstance(error, ssl.SSLCertVerificationError):
-        _TLS_CONTEXTS.clear()  # what the files of CAs hold may change before the next call
+        _TLS_CONTEXTS.clear()  # the user may correct the CA files before the next call
         file = os.environ.get("SSL_CERT_FILE")
         hint = (
             "behind an inspecting proxy set SSL_CERT_FILE to its CA bundle; with Python from python.org on macOS run"
             " 'Install Certificates.command'"
         )
         if file and not os.path.isfile(file):
-            hint = f"SSL_CERT_FILE names {file}, which is no file: correct it"
+            hint = f"SSL_CERT_FILE names {file}, which is not a file: correct it"
         message = f"the certificate of {target.rpartition(':')[0]} can't be verified: {error.verify_message}"
         return APIConnectionError(message, hint=hint, retryable=False)
-    hint = f"check {proxy.source} and NO_PROXY" if proxy else "is base_url right, and the network up?"
+    hint = f"check {proxy.source} and NO_PROXY" if proxy else "check base_url and the network"
     return APIConnectionError(f"no connection to {where}: {error}", hint=hint)
 
 
 def request_head(method: str, target: str, netloc: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
-    """Return request line and headers as bytes; the values were checked when they were set."""
+    """Return request line and headers as bytes; the values have been checked before."""
     lines = [f"{method} {target} HTTP/1.1", f"Host: {netloc}", "Accept-Encoding: identity"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     if body is not None:
@@ -3622,9 +3604,9 @@ def _close_all(connections: list[_Connection]) -> None:
 
 
 def connection_error(error: BaseException, *, sent: bool) -> APIConnectionError:
-    """Name what ended an exchange; if ``sent``, the request may have been worked on and billed."""
+    """Return the error for a broken connection; if ``sent``, the request may have been billed."""
     if isinstance(error, LimitError):
-        return APIConnectionError(f"the server sent {error}", hint="is base_url right?", sent=sent)
+        return APIConnectionError(f"the server sent {error}", hint="check base_url", sent=sent)
     what = str(error) or type(error).__name__
     hint = "" if sent else "try again"
     return APIConnectionError(f"the connection broke: {what}", hint=hint, sent=sent)
@@ -3642,33 +3624,33 @@ class _Transport:
         self._idle: list[_Connection] = []
         self._is_closed = False
         self.after_fork()
-        # For an Llm that nobody closes: its sockets go with it.
+        # If nobody closes the Llm, its connections are closed when it is freed.
         weakref.finalize(self, _close_all, self._idle)
 
     def after_fork(self) -> None:
-        """Start with no connection, as a forked child must: its parent uses the old ones."""
+        """Start without connections; a forked child must not use those of its parent."""
         self._idle.clear()
         self._lock = threading.RLock()
         _FORK_SENSITIVE.add(self)
 
     def close(self) -> None:
-        """Close the idle connections, and keep none from now on."""
+        """Close the idle connections, and keep no connection from now on."""
         with self._lock:
             self._is_closed = True
             _close_all(self._idle)
 
     @functools.cached_property
     def proxy(self) -> _Proxy | None:
-        """The way to base_url, looked up once."""
+        """The proxy for base_url, looked up once."""
         return find_proxy(self._scheme, self._host, self._port)
 
     def send(self, call: _Call, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> _Answer:
-        """Send one request and return its answer, of whatever status; redirects are not followed.
+        """Send one request and return its answer, whatever its status; redirects are not followed.
 
-        Raises APIConnectionError (with ``sent`` if the request had left whole) or _Cancelled.
+        Raises APIConnectionError (with ``sent`` if the whole request had left) or _Cancelled.
         """
         target = url[len(f"{self._scheme}://{self._netloc}") :]
-        if self.proxy and self._scheme == "http":  # such a proxy is asked for the whole URL
+        if self.proxy and self._scheme == "http":  # the proxy gets the whole URL
             target = url
             headers = {**headers, **({"Proxy-Authorization": self.proxy.login} if self.proxy.login else {})}
         data = request_head(method, target, self._netloc, headers, body) + (body or b"")
@@ -3680,11 +3662,11 @@ class _Transport:
             except APIConnectionError as error:
                 if kept.receiver.received > before or isinstance(error, APITimeoutError):
                     raise
-                call.check()  # it had died unseen, before a byte came back: once more on a fresh one
+                call.check()  # the kept connection was dead: no byte came back, so send again on a new one
         return self._exchange(self._connect(call), call, method, data)
 
     def _exchange(self, connection: _Connection, call: _Call, method: str, data: bytes) -> _Answer:
-        """Send on one connection, which is closed if no head of an answer comes."""
+        """Send on one connection; close it if there is no answer."""
         sent = False
         try:
             call.progress()
@@ -3694,7 +3676,7 @@ class _Transport:
                 connection.send(call, data)
                 sent = True
             except ConnectionError:
-                call.check()  # else: an early answer, such as 413, may be waiting
+                call.check()  # else there may be an early answer, such as 413
             head = connection.receive_head(method)
             return _Answer(connection, head, call, self._keep if sent else None)
         except BaseException as error:
@@ -3703,7 +3685,7 @@ class _Transport:
             call.check()
             if isinstance(error, APIConnectionError):
                 if not sent and call.time_left() > 0:
-                    error.message = f"the server took no more of the request for {call.config.timeout:g} s"
+                    error.message = f"the server accepted no more of the request for {call.config.timeout:g} s"
                 error.sent = sent
             if isinstance(error, FAULTS):
                 raise connection_error(error, sent=sent) from error
@@ -3718,22 +3700,26 @@ class _Transport:
             connection.close()
 
     def _keep(self, connection: _Connection) -> None:
-        """Take a connection back; those that nobody took for long, the first of the list, go."""
+        """Keep a connection for the next call, and close those that have been idle for too long."""
         now = connection.idle_since = time.monotonic()
         with self._lock:
             self._idle.append(connection)
             while self._idle and (self._is_closed or now - self._idle[0].idle_since > IDLE_LIMIT):
                 self._idle.pop(0).close()
 
-    def _connect(self, call: _Call) -> _Connection:
-        proxy = self.proxy
+    def _connect(self, call: _Call, report: Callable[[str, str], None] = lambda step, result: None) -> _Connection:
+        """Connect, through the proxy if there is one; ``report`` gets each step before it, with "", and after it."""
+        proxy, target = self.proxy, f"{self._host}:{self._port}"
         call.connecting()
         sock = None
         try:
-            sock = self._dial(call)
+            sock = self._dial(call, report)
             if self._scheme == "https":
                 if proxy:
+                    report("tunnel", "")
                     self._open_tunnel(sock, proxy, call)
+                    report("tunnel", f"to {target}")
+                report("TLS", "")
                 sock = self._secure(sock, call)
             return _Connection(sock)
         except BaseException as error:
@@ -3742,58 +3728,33 @@ class _Transport:
                 sock.close()
             call.check()
             if isinstance(error, (APITimeoutError, *FAULTS)):
-                raise _connect_error(error, f"{self._host}:{self._port}", proxy, call) from error
+                raise _connect_error(error, target, proxy, call) from error
             raise
 
-    def probe(self, config: LlmConfig) -> Iterator[tuple[str, str]]:
-        """Go the way to base_url; yield (step, "") before each step and (step, what was found) after it.
-
-        Raises ConfigError or APIConnectionError in the step that fails.
-        """
-        import socket as sockets
-
-        call, proxy, target = _Call(config), self.proxy, f"{self._host}:{self._port}"
-        call.begin()
-        call.connecting()
+    def probe(self, config: LlmConfig, report: Callable[[str, str], None]) -> None:
+        """Connect once and report each step; raises ConfigError or APIConnectionError in the step that fails."""
+        proxy, call = self.proxy, _Call(config)
         names = [name for name in os.environ if name.lower().endswith("_proxy") and os.environ[name]]
         why = f"though {', '.join(sorted(names))} is set" if names else "no proxy is set"
-        yield "proxy", f"{proxy.host}:{proxy.port}, by {proxy.source}" if proxy else f"none for {target}, {why}"
-        host, port = (proxy.host, proxy.port) if proxy else (self._host.strip("[]"), self._port)
-        sock = None
-        began = time.monotonic()
-
-        def took() -> str:
-            nonlocal began
-            before, began = began, time.monotonic()
-            return f"({(began - before) * 1000:.0f} ms)"
-
-        try:
-            yield "look-up", ""
-            addresses = sockets.getaddrinfo(host, port, 0, sockets.SOCK_STREAM)
-            yield "look-up", f"{host} is {addresses[0][4][0]} {took()}"
-            yield "connect", ""
-            sock = self._dial(call)
-            yield "connect", f"{host}:{port} {took()}"
-            if self._scheme == "https":
-                if proxy:
-                    yield "tunnel", ""
-                    self._open_tunnel(sock, proxy, call)
-                    yield "tunnel", f"to {target} {took()}"
-                yield "TLS", ""
-                sock = self._secure(sock, call)
-                issuer = {key: value for pairs in _dict(sock.getpeercert()).get("issuer", ()) for key, value in pairs}
-                name = issuer.get("organizationName") or issuer.get("commonName")
-                yield "TLS", f"{sock.version()}, the certificate of {self._host} is issued by {name} {took()}"
-        except (APITimeoutError, *FAULTS) as error:
-            raise _connect_error(error, target, proxy, call) from error
-        finally:
-            call.attach(None)
-            if sock is not None:
-                sock.close()
+        report("proxy", f"{proxy.host}:{proxy.port}, by {proxy.source}" if proxy else f"none for {self._netloc}, {why}")
+        call.begin()
+        connection: Any = self._connect(call, report)
+        if self._scheme == "https":
+            cells = connection.sock.getpeercert().get("issuer", ())
+            issuer = {key: value for pairs in cells for key, value in pairs}
+            name = issuer.get("organizationName") or issuer.get("commonName")
+            report("TLS", f"{connection.sock.version()}, the certificate of {self._host} is issued by {name}")
+        connection.close()
 
     def _secure(self, sock: socket.socket, call: _Call) -> ssl.SSLSocket:
-        """Wrap the socket in TLS with certificate and host name verified."""
-        context, name = _tls_context(), self._host.strip("[]")
+        """Wrap the socket in TLS, and verify certificate and host name."""
+        import ssl
+
+        name, places = self._host.strip("[]"), (os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+        context = _TLS_CONTEXTS.get(places)
+        if context is None:
+            context = _TLS_CONTEXTS[places] = ssl.create_default_context()
+            context.set_alpn_protocols(["http/1.1"])
         secured = context.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
         try:
             call.attach(secured)
@@ -3803,16 +3764,19 @@ class _Transport:
             raise
         return secured
 
-    def _dial(self, call: _Call) -> socket.socket:
-        """Connect to the first address that answers; the DNS look-up itself can't be bounded or cancelled.
+    def _dial(self, call: _Call, report: Callable[[str, str], None]) -> socket.socket:
+        """Connect to the first address that answers; the DNS look-up itself can't be limited or cancelled.
 
-        Each address gets its share of the time that is left: a dead IPv6 must not use up IPv4's.
+        The addresses share the time that is left, so that a dead IPv6 address leaves time for IPv4.
         """
         import socket as sockets
 
         host, port = (self.proxy.host, self.proxy.port) if self.proxy else (self._host.strip("[]"), self._port)
         failure: OSError | None = None
+        report("look-up", "")
         addresses = call.wait(None, math.inf, sockets.getaddrinfo, host, port, 0, sockets.SOCK_STREAM)
+        report("look-up", f"{host} is {addresses[0][4][0]}" if addresses else f"{host} has no address")
+        report("connect", "")
         for tried, (family, kind, protocol, _, address) in enumerate(addresses):
             sock = sockets.socket(family, kind, protocol)
             try:
@@ -3820,6 +3784,7 @@ class _Transport:
                 share = call.connect_time_left() / (len(addresses) - tried)
                 call.wait(sock, share, sock.connect, address)
                 sock.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
+                report("connect", f"{host}:{port}")
                 return sock
             except BaseException as error:
                 sock.close()
@@ -3830,7 +3795,7 @@ class _Transport:
         raise failure or OSError(f"no address for {host}")
 
     def _open_tunnel(self, sock: socket.socket, proxy: _Proxy, call: _Call) -> None:
-        """Ask the proxy for a tunnel (CONNECT); the key is not in what it gets to see."""
+        """Ask the proxy for a tunnel (CONNECT); the proxy does not see the key."""
         netloc = f"{self._host}:{self._port}"
         headers = {"Proxy-Authorization": proxy.login} if proxy.login else {}
         plain = _Connection(sock)
@@ -4277,7 +4242,7 @@ class _Operation(_Question):
             **opened_row(self.config, self._path, self.body or {}, self.requested_model),
         }
         self._row = {k: log_cell(v, self.config.api_key) for k, v in row.items() if v is not None}
-        self._log.open(self._row)
+        self._log.write(self._row)
 
     def _close_row(self, failure: BaseException | None) -> None:
         """Count what it cost and fill the row, however it ended."""
@@ -4300,7 +4265,7 @@ class _Operation(_Question):
         row["latency_ms"] = self.call.elapsed_ms()
         if self._lost_cost:
             row["cost"] = (row["cost"] or 0) + self._lost_cost
-        self._log.close(self._row, {k: log_cell(v, self.config.api_key) for k, v in row.items()})
+        self._log.write(self._row, {k: log_cell(v, self.config.api_key) for k, v in row.items()})
 
 
 # Threads for asyncio. Our own and daemons: the default executor has few workers, and holds
@@ -7140,8 +7105,8 @@ def _batch(options: Any, llm: Llm, history: list[Json]) -> int:
 # Views.
 
 
-def _key_facts(llm: Llm) -> Iterator[tuple[str, str]]:
-    """Yield what GET /key tells, as (name, text); the key itself is not shown."""
+def _report_key(llm: Llm, report: Callable[[str, str], None]) -> None:
+    """Report what GET /key says, as (name, text); the key itself is not shown."""
 
     def money(value: object) -> str:
         number = _amount(value)
@@ -7150,27 +7115,28 @@ def _key_facts(llm: Llm) -> Iterator[tuple[str, str]]:
     about = llm.key()
     key, limit, left = llm.config.api_key or "", about.get("limit"), about.get("limit_remaining")
     mask = f"{'sk-or-' if key.startswith('sk-or-') else ''}...{key[-4:]}" if len(key) >= 20 else "(hidden)"
-    yield "key", f"{mask}, from {llm.config.key_source}"
-    yield "label", redact(_str(about.get("label")), key)
+    report("key", f"{mask}, from {llm.config.key_source}")
+    report("label", redact(_str(about.get("label")) or "-", key))
     resets = f", resets {about['limit_reset']}" if about.get("limit_reset") else ""
-    yield "limit", "none" if limit is None else f"{money(limit)}{resets}"
-    yield "left", "no limit of the key's own; the account's balance is not told here" if left is None else money(left)
+    report("limit", "none" if limit is None else f"{money(limit)}{resets}")
+    report(
+        "left", "the key has no limit; this does not show the balance of the account" if left is None else money(left)
+    )
     periods = (("daily", "today"), ("weekly", "this week"), ("monthly", "this month"))
     used = [f"{money(about.get(f'usage_{period}'))} {name}" for period, name in periods]
-    yield "used", ", ".join([*used, f"{money(about.get('usage'))} in all"])
+    report("used", ", ".join([*used, f"{money(about.get('usage'))} in all"]))
     free = _dict(about.get("free_model_daily_requests"))
     if free:
         counts = f"{free.get('remaining', '?')} of {free.get('limit', '?')}"
-        yield "free", f"{counts} requests to free models left today (UTC)"
+        report("free", f"{counts} requests to free models left today (UTC)")
     for budget in _dicts(about.get("budgets")):
         until = f", resets {budget['resets_at']}" if budget.get("resets_at") else ""
         text = f"{money(budget.get('remaining_usd'))} left of {money(budget.get('limit_usd'))}{until}"
-        yield f"budget {_str(budget.get('scope')).replace('_', ' ')}".strip(), text
+        report(f"budget {_str(budget.get('scope')).replace('_', ' ')}".strip(), text)
 
 
 def _show_key(options: Any, llm: Llm, history: list[Json]) -> int:
-    for name, text in _key_facts(llm):
-        _print(f"{name:6} {text}")
+    _report_key(llm, lambda name, text: _print(f"{name:6} {text}"))
     return 0
 
 
@@ -7341,72 +7307,82 @@ def _purge(options: Any) -> int:
     return 0
 
 
-def _ca_facts() -> Iterator[tuple[str, str]]:
-    """Yield which CA certificates are trusted; raise ConfigError if there are none."""
+def _report_cas(report: Callable[[str, str], None]) -> None:
+    """Report which CA certificates are trusted; raise ConfigError if there are none."""
     import ssl
 
-    yield "python", f"{sys.version.split()[0]} on {sys.platform}, {ssl.OPENSSL_VERSION}"
+    report("python", f"{sys.version.split()[0]} on {sys.platform}, {ssl.OPENSSL_VERSION}")
+    report("CAs", "")
     paths, named = ssl.get_default_verify_paths(), os.environ.get("SSL_CERT_FILE")
     places = named or paths.openssl_cafile, os.environ.get("SSL_CERT_DIR") or paths.openssl_capath
     found = [place for place in places if place and os.path.exists(place)]
-    yield "CAs", ""
-    hint = "let SSL_CERT_FILE name a file of CA certificates"
+    hint = "set SSL_CERT_FILE to a file of CA certificates"
     if not found or named and named not in found:
         raise ConfigError(f"{places[0]} is not there", hint=hint)
     try:
         ssl.create_default_context(cafile=named)
     except OSError as error:  # SSLError is one
         raise ConfigError(f"{named} holds no CA certificates: {error}", hint=hint) from None
-    yield "CAs", f"{' and '.join(found)} ({'SSL_CERT_FILE' if named else 'the default of OpenSSL'})"
+    report("CAs", f"{' and '.join(found)} ({'SSL_CERT_FILE' if named else 'the default of OpenSSL'})")
 
 
-def _log_facts(path: str) -> Iterator[tuple[str, str]]:
-    """Yield what there is of a log; raise ConfigError if it can't be read or written."""
+def _report_log(path: str, report: Callable[[str, str], None]) -> None:
+    """Report place and size of a log; raise ConfigError if it can't be read or written."""
     rows = LlmOperationCollector.query("SELECT count(*) AS n FROM operations", path=path)
     place = path
     while not os.path.exists(place):
         place = os.path.dirname(place)
     if not os.access(place, os.W_OK) or place != path and not os.path.isdir(place):
-        raise ConfigError(f"{path} can't be written", hint=f"name another with --db or {LOG_ENV}")
+        raise ConfigError(f"{path} can't be written", hint=f"name another file with --db or {LOG_ENV}")
     size = os.path.getsize(path) if place == path else 0
-    yield "log", f"{path}: {rows[0]['n'] if rows else 0:,} operations, {size:,} bytes, writable"
+    report("log", f"{path}: {rows[0]['n'] if rows else 0:,} operations, {size:,} bytes, writable")
 
 
 def _check(options: Any, llm: Llm, history: list[Json]) -> int:
-    """Print a line per step of what a call needs: ok, FAIL with the reason and the fix, or - if it was not tried."""
+    """Print a line for each step that a call needs: ok, FAIL with reason and fix, or - if it was not tried."""
     config, path = llm.config, log_path(llm.config.log)
+    failures: list[OpenRouterError] = []
+    current, began = "", 0.0  # the step that is being tried, and since when
 
-    def http() -> Iterator[tuple[str, str]]:
-        began, answer = time.monotonic(), "answers"
+    def report(step: str, result: str) -> None:
+        nonlocal current, began
+        if not result:
+            current, began = step, time.monotonic()
+            return
+        took = f" ({(time.monotonic() - began) * 1000:.0f} ms)" if began else ""
+        _print(f"{'ok':5} {step:8} {result}{took}")
+        began = 0.0
+
+    def ask(report: Callable[[str, str], None]) -> None:
+        answer = "answers"
+        report("HTTP", "")
         try:
             llm.request("GET", "/models/count")
         except APIStatusError as error:
             answer = f"answers with status {error.status}"
-        yield "HTTP", f"{config.base_url} {answer} ({(time.monotonic() - began) * 1000:.0f} ms)"
+        report("HTTP", f"{config.base_url} {answer}")
 
-    prices = f"of {METADATA.as_of}, {len(METADATA)} models; --models --live asks for the present ones"
+    prices = f"of {METADATA.as_of}, {len(METADATA)} models; --models --live shows the current ones"
     no_key = f"there is none: make one at {KEYS_URL}, then set {KEY_ENV}"
-    failures: list[OpenRouterError] = []
-    for step, facts, missing in (
-        ("python", _ca_facts(), ""),
-        ("proxy", llm._session.transport.probe(config), ""),
-        ("HTTP", http(), ""),
-        ("key", _key_facts(llm), "" if config.api_key else no_key),
-        ("log", _log_facts(path or ""), "" if path else "it is switched off"),
-        ("prices", iter([("prices", prices)]), ""),
-    ):
-        reason = missing or (failures and step in ("HTTP", "key") and "not tried, since a step before it failed")
+    steps: list[tuple[str, Callable[[Callable[[str, str], None]], None], str]] = [
+        ("python", _report_cas, ""),
+        ("proxy", functools.partial(llm._session.transport.probe, config), ""),
+        ("HTTP", ask, ""),
+        ("key", functools.partial(_report_key, llm), "" if config.api_key else no_key),
+        ("log", functools.partial(_report_log, path or ""), "" if path else "it is switched off"),
+        ("prices", lambda report: report("prices", prices), ""),
+    ]
+    for step, run, missing in steps:
+        reason = missing or (failures and step in ("HTTP", "key") and "not tried, because a step before it failed")
         if reason:
             _print(f"{'-':5} {step:8} {reason}")
             continue
-        name = step
+        current, began = step, 0.0
         try:
-            for name, text in facts:
-                if text:  # else the step is about to be tried
-                    _print(f"{'ok':5} {name:8} {text}")
+            run(report)
         except OpenRouterError as error:
             failures.append(error)
-            _print(f"{'FAIL':5} {name:8} {error.message}\n{'':15}{error.hint}")
+            _print(f"{'FAIL':5} {current:8} {error.message}\n{'':15}{error.hint}")
     return _exit_code(failures[0]) if failures else 0
 
 

@@ -797,7 +797,7 @@ class PolicyTests(Case):
         self.assertEqual(self.step(error, retries=0, chance=1.0).wait, 0.25)
         step = self.step(decode(error_body("m", 429), 429, {"Retry-After": "3600"}))
         self.assertIsNone(step.models)
-        self.assertIn("3,600 s, more than retry_wait_max", step.note)
+        self.assertIn("3,600 s, later than retry_wait_max", step.note)
         self.assertIn("deadline", self.step(decode(error_body("m", 429), 429, {"Retry-After": "9"}), time_left=5).note)
 
     def test_while_models_are_left_it_hops_without_a_wait(self):
@@ -956,8 +956,8 @@ class ConfigTests(Case):
             ({"params": ["x"]}, "params"),
             *(({"params": params}, words) for params, words in [  # they let pass what the settings refuse
                 ({"max_token": 5}, "max_tokens"), ({"top_p": 7}, "top_p"), ({"temperature": 9}, "temperature=9 is out"),
-                ({"max_tokens": -3}, "max_tokens"), ({"model": "a/b"}, "a setting of its own"),
-                ({"timeout": 5}, "a setting of its own"), ({"messages": []}, "messages is no option"),
+                ({"max_tokens": -3}, "max_tokens"), ({"model": "a/b"}, "is a setting"),
+                ({"timeout": 5}, "is a setting"), ({"messages": []}, "messages is no option"),
                 ({"modle": "a/b"}, "did you mean model")]),
             ({"temprature": 1}, "did you mean temperature"), ({"maxTokens": 1}, "did you mean max_tokens"),
             ({"galaxy": 1}, "params="),
@@ -1209,7 +1209,7 @@ class LogTests(Case):
         with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()) as said:
             warnings.simplefilter("error")
             self.ask("fine")
-        self.assertIn("going on without it", said.getvalue())
+        self.assertIn("continuing without it", said.getvalue())
 
     def test_where_the_log_is(self):
         self.assertEqual([orm.log_path(None), orm.log_path(False)], [None, None])  # the environment says off
@@ -1252,7 +1252,7 @@ class LogFaultTests(Case):
         for moment in ("30 days ago", "yesterday", "25.11.2026", 5):
             for use in (lambda m: LlmOperationCollector.purge(before=m, path=path),
                         lambda m: LlmOperationCollector.from_db(path, since=m)):  # fmt: skip
-                with self.assertRaisesRegex(ConfigError, "is no moment"):
+                with self.assertRaisesRegex(ConfigError, "is not a date or time"):
                     use(moment)
         self.assertEqual(len(self.rows(path)), 1)
 
@@ -3305,7 +3305,7 @@ class ClockTests(Case):
         self.assertIn(len(server.requests), (2, 3, 4))
         server = self.serve(json_answer(error_body("busy", 429), 429, headers=["Retry-After: 9"]))
         error = self.timed(self.llm(server, max_retries=9, deadline=0.5).complete, 0.0, 0.4)
-        self.assertIn("9 s, more than deadline allows", str(error))
+        self.assertIn("9 s, later than deadline allows", str(error))
 
     def test_limits_bound_an_upload_a_connect_a_handshake_and_a_tunnel(self):
         listener = socket.create_server(("127.0.0.1", 0))  # accepts by its backlog and never reads
@@ -3362,7 +3362,7 @@ class RetryTests(Case):
             server = self.serve(json_answer(error_body("busy", 503), 503, headers=[f"Retry-After: {value}"]))
             llm = self.llm(server, max_retries=3)
             waits = instant(llm)
-            with self.assertRaisesRegex(ProviderError, "the next try would be in .* s, more than retry_wait_max"):
+            with self.assertRaisesRegex(ProviderError, "the next try would be in .* s, later than retry_wait_max"):
                 llm.complete("hi")
             self.assertEqual((waits, len(server.requests)), ([], 1))
 
@@ -3821,7 +3821,7 @@ class LogStressTests(Case):
             with self.subTest(symptom):
                 self.assertEqual((job.returncode, out.split()), (0, [b"Hello"] * 3), err)
                 self.assertEqual(err.count(b"RuntimeWarning"), 1, err)
-                self.assertIn(b"going on without it", err)
+                self.assertIn(b"continuing without it", err)
                 self.assertEqual(rows, len(LlmOperationCollector.from_db(path)) if rows is not None else None)
             with self.subTest(symptom, later="the disk is well again"), warnings.catch_warnings():
                 warnings.simplefilter("error")
@@ -6332,7 +6332,7 @@ class LogReadingTests(ViewCase):
             self.assertIn(f"{count} operations", self.expect_success("--report", page, "--since", since)[1])
         for text in ("yesterday", "-1d"):
             for argv in ("--log", f"--since={text}"), (f"--report={page}", f"--since={text}"), (f"--purge={text}",):
-                self.assertIn("is no moment", self.expect_failure(2, *argv), argv)
+                self.assertIn("is not a date or time", self.expect_failure(2, *argv), argv)
         for age, count in [("20d", 0), ("7d", 1), ("168h", 0), ("2999-01-01", 2)]:
             self.assertRegex(self.expect_success("--purge", age)[0], rf"^{count} operations from before 2")
 

@@ -957,7 +957,7 @@ class ConfigTests(Case):
             *(({"params": params}, words) for params, words in [  # they let pass what the settings refuse
                 ({"max_token": 5}, "max_tokens"), ({"top_p": 7}, "top_p"), ({"temperature": 9}, "temperature=9 is out"),
                 ({"max_tokens": -3}, "max_tokens"), ({"model": "a/b"}, "is a setting"),
-                ({"timeout": 5}, "is a setting"), ({"messages": []}, "messages is no option"),
+                ({"timeout": 5}, "is a setting"), ({"messages": []}, "messages is not an option"),
                 ({"modle": "a/b"}, "did you mean model")]),
             ({"temprature": 1}, "did you mean temperature"), ({"maxTokens": 1}, "did you mean max_tokens"),
             ({"galaxy": 1}, "params="),
@@ -3730,8 +3730,8 @@ WRITER = """if True:
     for n in range(int(sys.argv[3])):
         row = {"operation_id": orm.new_operation_id(), "timestamp": orm.utc_timestamp(), "status": "running"}
         row.update(agent_id=sys.argv[2], user_prompt="p" * 200)
-        log.open(row)
-        log.close(row, {"status": "ok", "response": f"{sys.argv[2]} {n}"})
+        log.write(row)
+        log.write(row, {"status": "ok", "response": f"{sys.argv[2]} {n}"})
     """
 ASKER = """if True:
     import os, sys, warnings, openrouter_min as orm, http.client, sqlite3, urllib.request, email.parser
@@ -3792,8 +3792,8 @@ class LogStressTests(Case):
         """Write a row to a log of this process, as WRITER does in another."""
         row = {"operation_id": orm.new_operation_id(), "timestamp": orm.utc_timestamp(), "status": "running"}
         log = orm.log_for(path)
-        log.open(row)
-        log.close(row, {"status": "ok"})
+        log.write(row)
+        log.write(row, {"status": "ok"})
 
     @unittest.skipUnless(importlib.util.find_spec("resource"), "no such modes and limits here")
     def test_a_bad_disk_costs_one_warning_and_no_answer(self):

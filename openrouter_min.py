@@ -68,7 +68,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 if sys.version_info < (3, 8):  # noqa: UP036 - a sentence instead of a traceback
@@ -3809,35 +3809,35 @@ class _Transport:
 
 
 # --- Operation ------------------------------------------------------------------------------
-# One question from request to result: attempts, clock, log row. Stream reads it, and the bridge carries it
-# to asyncio. This section does not know functions, schemas and files; complete, chat, stream, request and
-# their async forms are all one path, the events() of an operation.
+# One question from request to result: attempts, clock, log row. Stream iterates over its events; the bridge to
+# asyncio does so in a thread. complete, chat, stream, request and their async forms all run the events() of an
+# operation. This section does not know functions, schemas and files.
 
-_CLOSED = "the call was closed before its answer was whole"
-_MAY_BE_BILLED = "the request had been sent whole, so it may have been billed: it was not sent again"
+_CLOSED = "the call was closed before its answer was complete"
+_MAY_BE_BILLED = "the whole request had been sent and may have been billed, so it was not sent again"
 
-# The asyncio loop in which somebody awaits the call, if any.
+# The asyncio loop that awaits the call, if there is one.
 CALLERS_LOOP: contextvars.ContextVar[Any] = contextvars.ContextVar("openrouter_min_loop", default=None)
 
-# Called before each wait with its seconds and the reason; the command line shows them.
+# Called before each wait with its seconds and the reason; the command line prints them.
 ON_WAIT: contextvars.ContextVar[Callable[[float, str], None]] = contextvars.ContextVar("openrouter_min_on_wait")
 
 
 class _Question:
-    """What a caller waits for: one operation, or the several of a tool loop."""
+    """What a caller waits for: one operation, or the operations of a tool loop."""
 
     call: _Call
     result: Any = None
     _has_begun = False
 
     def begin(self) -> None:
-        """Take note that the events are read; raises ConfigError at a second reading."""
+        """Mark the events as being read; raise ConfigError if they have been read before."""
         if self._has_begun:
             raise ConfigError("a stream can be read once", hint="its text is stream.completion.content")
         self._has_begun = True
 
     def events(self) -> Generator[Event, None, None]:
-        """Send, and yield each event; then ``result`` is set."""
+        """Send the request and yield each event; then set ``result``."""
         raise NotImplementedError
 
     def partial(self) -> Completion:
@@ -3851,15 +3851,15 @@ class _Question:
         return self.completion()
 
     def completion(self) -> Completion:
-        """Return the whole answer; raises StreamInterruptedError before its end."""
+        """Return the whole answer; raise StreamInterruptedError before its end."""
         if isinstance(self.result, Completion):
             return self.result
-        hint = "read it to the end first; what there is stands in .partial"
-        raise StreamInterruptedError("the stream has not come to its end", hint=hint, partial=self.partial())
+        hint = "read it to the end first; the answer so far is in .partial"
+        raise StreamInterruptedError("the stream is not at its end", hint=hint, partial=self.partial())
 
 
 class _Session:
-    """What all operations of one client share: connections, log, running questions, the sum of usage."""
+    """What all operations of a client share: connections, log, running questions, the sum of usage."""
 
     def __init__(self, config: LlmConfig) -> None:
         self.transport = _Transport(config.base_url or "")
@@ -3876,24 +3876,24 @@ class _Session:
         self.after_fork()
 
     def after_fork(self) -> None:
-        """Hold what a forked child can use: no lock that a thread of its parent may have taken, nothing that runs."""
+        """Start with a new lock and nothing running; in a forked child a thread of the parent may hold the old lock."""
         self._lock = threading.RLock()
         self.running: set[_Question] = set()
         _FORK_SENSITIVE.add(self)
 
     def enter(self, question: _Question) -> None:
-        """Take note that a question runs; raises ConfigError after close()."""
+        """Add a running question; raise ConfigError after close()."""
         with self._lock:
             if self._is_closed:
                 raise ConfigError("this Llm is closed", hint="make a new one")
             self.running.add(question)
 
     def check_budget(self) -> None:
-        """Raise BudgetError if what may be spent is used up; what is still in flight is not known."""
+        """Raise BudgetError if a limit of cost is used up; the cost of running calls is not known yet."""
         spent = self.usage.cost or 0.0
         if self._max_cost is not None and spent >= self._max_cost:
-            message = f"max_cost of ${number_text(self._max_cost)} is used up: ${number_text(spent)} were spent here"
-            raise BudgetError(message, hint="raise max_cost, or make a new Llm, which begins at 0")
+            message = f"max_cost of ${number_text(self._max_cost)} is used up: ${number_text(spent)} were spent"
+            raise BudgetError(message, hint="raise max_cost, or make a new Llm, which starts at 0")
         if self._max_cost_per_day is not None and self.log is not None:
             spent = self.log.spent_today()
             if spent >= self._max_cost_per_day:
@@ -3902,12 +3902,12 @@ class _Session:
                 raise BudgetError(message, hint=f"it resets at midnight, local time; raise it or {DAY_LIMIT_ENV}")
 
     def leave(self, question: _Question) -> None:
-        """Take note that a question has ended."""
+        """Remove a question that has ended."""
         with self._lock:
             self.running.discard(question)
 
     def add_usage(self, usage: Usage) -> None:
-        """Add what an answer used to the sum."""
+        """Add the usage of an answer to the sum."""
         with self._lock:
             self.usage += usage
 
@@ -3931,7 +3931,7 @@ def require_key(config: LlmConfig) -> None:
 
 
 class _Operation(_Question):
-    """One thing asked of the service: its log row, its attempts, its answer."""
+    """One request to the service with its attempts, its answer and its row in the log."""
 
     def __init__(
         self,
@@ -3977,7 +3977,7 @@ class _Operation(_Question):
         return None if self.body is None else encode_body(with_models(self.body, models[:MODELS_PER_REQUEST]))
 
     def first_body(self) -> Json:
-        """Return the body of the first request, as it goes out."""
+        """Return the body of the first request, as it is sent."""
         return _dict(decode_json((self._payload or b"{}").decode()))
 
     def _new_reader(self, content_type: str) -> AnswerReader:
@@ -4002,9 +4002,10 @@ class _Operation(_Question):
     # The path of every operation.
 
     def events(self) -> Generator[Event, None, None]:
-        """Send, and yield each event (of a plain answer one, its body); then ``result`` is set.
+        """Send the request and yield each event; a plain answer is one event, its body. Then set ``result``.
 
-        The row is opened before and closed after, whatever ends this: also a caller who stops.
+        The row of the log is inserted before, and completed after any end: success, an error, or a
+        caller who stops early.
         """
         self.begin()
         self._session.enter(self)
@@ -4015,7 +4016,16 @@ class _Operation(_Question):
             self._session.leave(self)
             raise
         self.call.begin()
-        self._open_row()
+        if self._log is not None:
+            row = {
+                "operation_id": new_operation_id(),
+                "timestamp": utc_timestamp(),
+                "action_id": self._action_id,
+                "status": "running",
+                **opened_row(self.config, self._path, self.body or {}, self.requested_model),
+            }
+            self._row = {k: log_cell(v, self.config.api_key) for k, v in row.items() if v is not None}
+            self._log.write(self._row)
         failure: BaseException | None = None
         try:
             yield from self._attempts_until_done()
@@ -4032,6 +4042,9 @@ class _Operation(_Question):
             self._close_row(failure)
 
     def _attempts_until_done(self) -> Iterator[Event]:
+        """Send requests as the policy decides, until there is an answer or the last error."""
+        import random
+
         models, retries = self._models, 0
         while True:
             self.call.check()
@@ -4042,11 +4055,17 @@ class _Operation(_Question):
             except OpenRouterError as error:
                 if isinstance(error, StreamInterruptedError) and error.partial is None:
                     error.partial = self.partial()
-                step = self._next_step(error, models, retries)
+                left, chance = self.call.time_left(), random.random()
+                step = next_step(error, models, retries=retries, config=self.config, time_left=left, chance=chance)
+                status = getattr(error, "status", None)
+                self._attempts.append(self._attempt_of(models, status, error.message, step.wait))
+                error.attempts = list(self._attempts)
+                billed = _MAY_BE_BILLED if isinstance(error, APIConnectionError) and error.sent else ""
+                error.hint = "; ".join(filter(None, [step.note, error.hint, billed]))
                 if step.models is None:
                     raise
                 message, lost = error.message, self.partial()
-                if lost.raw.get("usage"):  # it was billed, though it is asked again
+                if lost.raw.get("usage"):  # the failed answer was billed
                     self._session.add_usage(dataclasses.replace(lost.usage, cost=lost.cost))
                     self._lost_cost += lost.cost or 0
             retries += step.models == models
@@ -4058,28 +4077,26 @@ class _Operation(_Question):
                 on_wait(step.wait, message)
             self.call.sleep(step.wait)
 
-    def _next_step(self, error: OpenRouterError, models: tuple[str, ...], retries: int) -> Step:
-        """Decide what to do after a failed request, and note it in the error."""
-        import random
-
-        left, chance = self.call.time_left(), random.random()
-        step = next_step(error, models, retries=retries, config=self.config, time_left=left, chance=chance)
-        self._attempts.append(self._attempt_of(models, getattr(error, "status", None), error.message, step.wait))
-        error.attempts = list(self._attempts)
-        billed = _MAY_BE_BILLED if isinstance(error, APIConnectionError) and error.sent else ""
-        error.hint = "; ".join(filter(None, [step.note, error.hint, billed]))
-        return step
-
     def _attempt_of(self, models: Sequence[str], status: int | None, error: str | None, wait: float) -> Attempt:
-        """Return the record of a request; the key may stand in any of it, by mistake or by an echo."""
+        """Return the record of a request, without the key: a user may pass it as a model, a server may echo it."""
         key = self.config.api_key
         asked = tuple(redact(model, key) for model in models[:MODELS_PER_REQUEST])
         return Attempt(asked, status, error and redact(error, key), wait)
 
     def _attempt(self) -> Iterator[Event]:
-        """Make one request and yield what it answers; raises the error that it is."""
+        """Send one request and yield the events of its answer, or raise its error."""
+        own = {
+            "User-Agent": f"openrouter_min/{__version__}",
+            "Accept": "text/event-stream" if (self.body or {}).get("stream") is True else "application/json",
+            **({} if self._payload is None else {"Content-Type": "application/json"}),
+        }
+        given = self.config.headers or {}
+        names = {name.lower() for name in given}
+        headers = {**{k: v for k, v in own.items() if k.lower() not in names}, **given}
+        if self.config.api_key:
+            headers["Authorization"] = f"Bearer {self.config.api_key}"
         url = f"{self.config.base_url}{self._path}"
-        answer = self._session.transport.send(self.call, self._method, url, self._headers(), self._payload)
+        answer = self._session.transport.send(self.call, self._method, url, headers, self._payload)
         self._answer_headers = answer.headers
         self._reader = self._new_reader(answer.headers.get("Content-Type", ""))
         failure: OpenRouterError | None = None
@@ -4089,7 +4106,7 @@ class _Operation(_Question):
                 failure = self._status_error(answer, encoding)
             elif encoding not in ("identity", ""):
                 problem = f"the answer is encoded as {encoding}, though identity was asked for"
-                raise APIResponseError(problem, hint="a proxy or gateway does this: switch its compression off")
+                raise APIResponseError(problem, hint="switch off the compression of your proxy or gateway")
             else:
                 yield from self._read(answer)
         except BaseException:
@@ -4097,25 +4114,12 @@ class _Operation(_Question):
             raise
         answer.finish()
         if self._reader.error is not None and failure is None:
-            failure = self._told_error(self._reader.error)
+            failure = self._error_in_answer(self._reader.error)
         if failure is not None:
             raise failure
 
-    def _headers(self) -> dict[str, str]:
-        headers = {
-            "User-Agent": f"openrouter_min/{__version__}",
-            "Accept": "text/event-stream" if (self.body or {}).get("stream") is True else "application/json",
-            **({} if self._payload is None else {"Content-Type": "application/json"}),
-        }
-        given = self.config.headers or {}
-        names = {name.lower() for name in given}
-        headers = {**{k: v for k, v in headers.items() if k.lower() not in names}, **given}
-        if self.config.api_key:
-            headers["Authorization"] = f"Bearer {self.config.api_key}"
-        return headers
-
     def _read(self, answer: _Answer) -> Iterator[Event]:
-        """Yield the events of an answer; return only with proof that it is whole, or after an error in it."""
+        """Yield the events of an answer; return only if it is proven to be complete, or contains an error."""
         reader, call = self._reader, self.call
         try:
             while not reader.is_done:
@@ -4127,7 +4131,7 @@ class _Operation(_Question):
                         self._first_token_ms = call.elapsed_ms()
                     yield event
                 if reader.error is not None:
-                    call.hurry(ERROR_GRACE)  # its usage may follow
+                    call.hurry(ERROR_GRACE)  # the usage may follow
                 elif reader.has_data:
                     call.progress()
         except (APIConnectionError, *FAULTS) as error:
@@ -4137,7 +4141,7 @@ class _Operation(_Question):
             elif isinstance(error, LimitError):
                 raise self._while_reading(APIResponseError(f"the server sent {error}", hint="ask for less")) from error
             elif isinstance(error, EOFError):
-                yield from reader.end(is_cut=True)  # which raises, unless the cut came after the end
+                yield from reader.end(is_cut=True)  # raises, unless the answer was complete before the cut
             elif isinstance(error, APIConnectionError):
                 broken = self._while_reading(error)
                 raise broken from (None if broken is error else error)
@@ -4149,11 +4153,11 @@ class _Operation(_Question):
         yield from reader.end(has_proof=answer.has_proof)
 
     def _while_reading(self, error: OpenRouterError) -> OpenRouterError:
-        """Return the error, or after any output the interruption that it is."""
+        """Return the error before any output, and a StreamInterruptedError after it."""
         return StreamInterruptedError(error.message) if self._reader.has_output else error
 
     def _finish(self, models: Sequence[str]) -> None:
-        """Turn what came into the result, and refuse what is no answer."""
+        """Set the result from the answer, or raise if the answer is not usable."""
         attempt = self._attempt_of(models, 200, None, 0.0)
         result = self._reader.result
         if self._is_completion:
@@ -4168,7 +4172,7 @@ class _Operation(_Question):
     # Errors of one attempt.
 
     def _status_error(self, answer: _Answer, encoding: str) -> APIStatusError:
-        """Read the body of an error answer; whatever is wrong with it, the status alone tells enough."""
+        """Return the error of an error answer; if its body can't be read, the status is enough."""
         reader = self._reader = AnswerReader("application/json", is_completion=False)
         body: Any = ""
         try:
@@ -4182,13 +4186,13 @@ class _Operation(_Question):
             body = redact(reader.text(), self.config.api_key)
         except (APIConnectionError, *FAULTS) as error:
             self.call.check()
-            body = f"(its body did not come: {getattr(error, 'message', None) or error})"
+            body = f"(its body did not arrive: {getattr(error, 'message', None) or error})"
         if encoding not in ("identity", ""):
             body = f"(its body is encoded as {encoding}, though identity was asked for)"
         return self._decode_error(body, answer.status, answer.headers)
 
-    def _told_error(self, body: Json) -> OpenRouterError:
-        """Return what an ``error`` inside a 200 means: before any output by its code, else an interruption."""
+    def _error_in_answer(self, body: Json) -> OpenRouterError:
+        """Return the exception for an ``error`` inside a 200: the one of its code, after output an interruption."""
         whole = self._reader.body()
         failure = self._decode_error(body, 200, Headers([("X-Generation-Id", str(whole.get("id") or ""))]))
         if self._reader.is_error_late:
@@ -4218,7 +4222,7 @@ class _Operation(_Question):
         return error
 
     def _scrub(self, error: OpenRouterError) -> None:
-        """Take the key out of an error and of what caused it."""
+        """Remove the key from an error and from its causes."""
         key = self.config.api_key
         error.hint = redact(error.hint, key)
         error.message = redact(error.message, key)
@@ -4231,21 +4235,8 @@ class _Operation(_Question):
 
     # The row of the log, and the sum of usage.
 
-    def _open_row(self) -> None:
-        if self._log is None:
-            return
-        row = {
-            "operation_id": new_operation_id(),
-            "timestamp": utc_timestamp(),
-            "action_id": self._action_id,
-            "status": "running",
-            **opened_row(self.config, self._path, self.body or {}, self.requested_model),
-        }
-        self._row = {k: log_cell(v, self.config.api_key) for k, v in row.items() if v is not None}
-        self._log.write(self._row)
-
     def _close_row(self, failure: BaseException | None) -> None:
-        """Count what it cost and fill the row, however it ended."""
+        """Add the cost to the sum and complete the row, after any end."""
         completion = self.result if isinstance(self.result, Completion) else self.partial()
         if completion.raw.get("usage") or self.result is not None or self._reader.has_output:
             usage = dataclasses.replace(completion.usage, cost=completion.cost)
@@ -4268,12 +4259,12 @@ class _Operation(_Question):
         self._log.write(self._row, {k: log_cell(v, self.config.api_key) for k, v in row.items()})
 
 
-# Threads for asyncio. Our own and daemons: the default executor has few workers, and holds
-# asyncio.run until the last of them is done.
+# Threads for asyncio. They are our own daemon threads, because the default executor has few workers, and makes
+# asyncio.run wait until the last one is done.
 
 
 def start_thread(target: Callable[..., Any], *args: Any) -> threading.Thread:
-    """Start a daemon thread that sees the context variables of its maker."""
+    """Start a daemon thread with the context variables of the caller."""
     work = contextvars.copy_context().run
     thread = threading.Thread(target=work, args=(target, *args), name="openrouter_min", daemon=True)
     thread.start()
@@ -4281,9 +4272,9 @@ def start_thread(target: Callable[..., Any], *args: Any) -> threading.Thread:
 
 
 async def iterate_in_thread(items: Iterator[Any], cancel: Callable[[], None]) -> AsyncIterator[Any]:
-    """Yield what the iterator gives in a thread of its own; to stop early calls ``cancel``.
+    """Run an iterator in a thread and yield its items; a caller who stops early causes a call of ``cancel``.
 
-    At most ASYNC_BACKLOG items wait for a slow consumer. What the iterator raises is raised here.
+    At most ASYNC_BACKLOG items wait for a slow caller. Errors of the iterator are raised here.
     """
     import asyncio
 
@@ -4303,7 +4294,7 @@ async def iterate_in_thread(items: Iterator[Any], cancel: Callable[[], None]) ->
         if future is not None:
             try:
                 loop.call_soon_threadsafe(wake_up, future)
-            except RuntimeError:  # the loop is closed, and nobody waits any more
+            except RuntimeError:  # the loop is closed, so nobody waits for the items
                 cancel()
 
     def pump() -> None:
@@ -4315,7 +4306,7 @@ async def iterate_in_thread(items: Iterator[Any], cancel: Callable[[], None]) ->
                 wake()
                 while len(ready) >= ASYNC_BACKLOG and not (is_left or loop.is_closed()):
                     time.sleep(BACKLOG_SLICE)
-        except BaseException as raised:  # it belongs to the one who iterates
+        except BaseException as raised:  # raised again for the caller
             error = raised
         is_over = True
         wake()
@@ -4328,32 +4319,32 @@ async def iterate_in_thread(items: Iterator[Any], cancel: Callable[[], None]) ->
             if is_over and not ready:
                 break
             future = sleeper = loop.create_future()
-            if not ready and not is_over:  # else they came before the thread could see the sleeper
+            if not ready and not is_over:  # else the thread added something before it could see the sleeper
                 await future
         if error is not None:
             raise error
     finally:
         is_left = True
         cancel()
-        until = time.monotonic() + CANCEL_GRACE  # for the thread of a cancelled call to write its row
+        until = time.monotonic() + CANCEL_GRACE  # so that the thread of a cancelled call can write its row
         while not is_over and time.monotonic() < until:
             await asyncio.sleep(0.005)
 
 
 async def run_in_thread(question: _Question) -> Completion:
-    """Await the answer of a question, in a thread of its own."""
+    """Await the answer of a question, which runs in a thread."""
     async for _ in iterate_in_thread((question.run() for _ in range(1)), question.call.cancel):
         continue
     return question.completion()
 
 
 class _StreamView:
-    """What a stream yields, for ``for`` and for ``async for``, through one conversion of its events."""
+    """The events of a question, converted, for ``for`` and for ``async for``."""
 
     def __init__(self, question: _Question, convert: Callable[[Event], Any]) -> None:
         self._question = question
         self._convert = convert
-        # Weak: if the caller abandons the loop, the generator must be freed so that its finally runs.
+        # A weak reference: if the caller abandons the loop, the generator must be freed so that its finally runs.
         self._reader: weakref.ref[Any] | None = None
 
     def _read(self) -> Iterator[Any]:
@@ -4369,20 +4360,20 @@ class _StreamView:
         return iterate_in_thread(self._read(), self._question.call.cancel)
 
     def close(self) -> None:
-        """End it, from any thread: the connection is closed, the row says cancelled."""
+        """End the stream, from any thread: close the connection, and log the call as cancelled."""
         self._question.call.cancel()
         reader = self._reader() if self._reader else None
         if reader is not None:
-            with contextlib.suppress(ValueError):  # another thread is inside; the closed connection ends it
+            with contextlib.suppress(ValueError):  # another thread is running it, and is ended by the cancel
                 reader.close()
 
 
 class Stream(_StreamView):
-    """An answer as it comes: iterate for text, with ``for`` or ``async for``, once.
+    """An answer as it arrives: iterate over its text once, with ``for`` or ``async for``.
 
-    Nothing is sent before the first iteration. To break out of the loop or to leave ``with``
-    closes the connection, which ends the billing at the providers that support it. Raises
-    StreamInterruptedError, with the partial answer, where the answer is not whole.
+    Nothing is sent before the first iteration. Leaving the loop or the ``with`` block closes the
+    connection, which ends the billing at providers that support it. If the answer breaks off,
+    StreamInterruptedError is raised; its ``partial`` is the answer so far.
     """
 
     def __init__(self, question: _Question) -> None:
@@ -4390,11 +4381,11 @@ class Stream(_StreamView):
         self._chunks = _StreamView(question, decode_chunk)
 
     def chunks(self) -> Iterable[Chunk]:
-        """Return an iterable (``for`` or ``async for``) of decoded chunks instead of text."""
+        """Return an iterable, for ``for`` or ``async for``, of Chunk objects instead of text."""
         return self._chunks
 
     def close(self) -> None:
-        """End it, from any thread: the connection is closed, the row says cancelled."""
+        """End the stream, from any thread: close the connection, and log the call as cancelled."""
         self._chunks.close()
         super().close()
 
@@ -4405,7 +4396,7 @@ class Stream(_StreamView):
 
     @property
     def completion(self) -> Completion:
-        """The whole answer, after the end; before it, or without one, StreamInterruptedError."""
+        """The whole answer, after the end of the stream; raises StreamInterruptedError before it."""
         return self._question.completion()
 
     def __enter__(self) -> Stream:
@@ -4423,7 +4414,7 @@ class Stream(_StreamView):
 
 # --- Tools and schemas ----------------------------------------------------------------------
 # Type hints to JSON Schema and back, checking JSON against a schema, and the tool loop.
-# Optional: the core does not know it. But for the loop's threads this section is pure.
+# Optional: the core does not use it. This section is pure, except that the loop runs functions in threads.
 
 _JSON_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
 
@@ -4438,7 +4429,7 @@ def _is_json_type(value: Any, name: str) -> bool:
 
 
 def referred(schema: Json, root: Any) -> Any:
-    """Return the part of the root schema that a $ref names."""
+    """Return the part of the root schema that a $ref points to."""
     target = root
     for step in filter(None, schema["$ref"].lstrip("#").split("/")):
         target = _dict(target).get(step.replace("~1", "/").replace("~0", "~"), {})
@@ -4446,10 +4437,10 @@ def referred(schema: Json, root: Any) -> Any:
 
 
 def schema_problem(value: Any, schema: Any, root: Any = None, where: str = "") -> str:
-    """Say where decoded JSON does not fit a JSON Schema, '' where it does.
+    """Return where decoded JSON does not fit a JSON Schema; '' if it fits.
 
-    Judges $ref, anyOf, oneOf, allOf, type, enum, const, properties, required, additionalProperties,
-    items, minItems and maxItems; other keywords are left to the model.
+    Checks $ref, anyOf, oneOf, allOf, type, enum, const, properties, required, additionalProperties,
+    items, minItems and maxItems. Other keywords are ignored.
     """
     if not isinstance(schema, dict):
         return f"{where or 'the answer'} is not allowed" if schema is False else ""
@@ -4470,7 +4461,7 @@ def schema_problem(value: Any, schema: Any, root: Any = None, where: str = "") -
     if isinstance(value, dict):
         parts += [f"{place} lacks {name!r}" for name in schema.get("required", ()) if name not in value]
         known, other = schema.get("properties", {}), schema.get("additionalProperties", True)
-        other = True if "patternProperties" in schema else other  # patterns are not judged
+        other = True if "patternProperties" in schema else other  # patterns are not checked
         parts += [schema_problem(v, known.get(k, other), root, f"{where}.{k}".lstrip(".")) for k, v in value.items()]
     if isinstance(value, list):
         if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)):
@@ -4481,20 +4472,20 @@ def schema_problem(value: Any, schema: Any, root: Any = None, where: str = "") -
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Shape:
-    """What a type hint means as JSON: its schema, and how to make the hint's own object from decoded JSON."""
+    """A type hint as JSON: its schema, and a function that builds the hint's object from decoded JSON."""
 
     schema: Json
     build: Callable[[Any], Any] = lambda value: value
 
     def described(self, description: str | None) -> Shape:
-        """Return the shape with a description, unless it has one."""
+        """Return the shape with a description, unless it already has one."""
         if not description or "description" in self.schema:
             return self
         return dataclasses.replace(self, schema={**self.schema, "description": description})
 
 
 def _text_shapes() -> dict[Any, Shape]:
-    """Return the types that travel as text. Their modules are loaded only where a hint may name them."""
+    """Return the shapes of types that JSON carries as text."""
     import datetime
     import decimal
     import pathlib
@@ -4507,7 +4498,7 @@ def _text_shapes() -> dict[Any, Shape]:
         try:
             return decimal.Decimal(str(text))
         except ArithmeticError:
-            raise ValueError(f"{text!r} is no decimal number") from None
+            raise ValueError(f"{text!r} is not a decimal number") from None
 
     return {
         datetime.datetime: Shape({"type": "string", "format": "date-time"}, moment),
@@ -4521,9 +4512,9 @@ def _text_shapes() -> dict[Any, Shape]:
 
 
 def _with_definitions_on_top(schema: Json) -> Json:
-    """Move the $defs of inner schemas to the root, where their $ref looks for them.
+    """Move the $defs of inner schemas to the root, because a $ref starts there.
 
-    Of two that share a name but differ, the second gets a number.
+    If two definitions have the same name and differ, the second gets a number.
     """
     found: Json = {}
 
@@ -4571,17 +4562,17 @@ def _object_shape(origin: Any, fields: dict[str, tuple[Shape, bool]], *, strict:
 
 
 def _choice_shape(choices: dict[Any, Any]) -> Shape:
-    """Return the shape of a choice from {value in JSON: what it stands for}."""
+    """Return the shape of a choice from {value in JSON: value in Python}."""
     for value in choices:
         if not isinstance(value, tuple(_JSON_TYPES)):
-            raise ConfigError(f"JSON can't carry the choice {value!r}", hint="choices are strings and numbers")
+            raise ConfigError(f"JSON can't carry the choice {value!r}", hint="use strings and numbers as choices")
     types = list(dict.fromkeys(_JSON_TYPES.get(type(v), "string") for v in choices))
     schema = {"type": types[0] if len(types) == 1 else types, "enum": list(choices)}
     return Shape(schema, lambda value: choices.get(value, value))
 
 
 def _hints_of(thing: Any) -> Json:
-    """Return the evaluated hints of a class or function, Annotated ones whole."""
+    """Return the evaluated type hints of a class or function, including Annotated."""
     import typing
 
     try:
@@ -4590,12 +4581,12 @@ def _hints_of(thing: Any) -> Json:
         return typing.get_type_hints(thing)
     except Exception as error:  # a hint may be any expression
         name = getattr(thing, "__name__", repr(thing))
-        hint = "define its types at module level"
+        hint = "define its types at the top level of the module"
         raise ConfigError(f"the hints of {name} can't be read: {error}", hint=hint) from None
 
 
 def _fields_of(origin: Any, inner_shape: Callable[[Any], Shape]) -> dict[str, tuple[Shape, bool]]:
-    """Return {name: (shape, whether it has a default)} of a dataclass or TypedDict."""
+    """Return {name: (shape, whether it has a default)} for a dataclass or TypedDict."""
     import typing
 
     hints = _hints_of(origin)
@@ -4612,7 +4603,7 @@ def _fields_of(origin: Any, inner_shape: Callable[[Any], Shape]) -> dict[str, tu
     optional = getattr(origin, "__optional_keys__", frozenset() if origin.__total__ else frozenset(hints))
     fields = {}
     for name, hint in hints.items():
-        mark = str(typing.get_origin(hint)).rpartition(".")[2]  # where hints are text, it alone tells
+        mark = str(typing.get_origin(hint)).rpartition(".")[2]  # __optional_keys__ is wrong if hints are strings
         is_marked = mark in ("Required", "NotRequired")
         shape = inner_shape(typing.get_args(hint)[0] if is_marked else hint)
         fields[name] = shape, mark == "NotRequired" if is_marked else name in optional
@@ -4620,25 +4611,19 @@ def _fields_of(origin: Any, inner_shape: Callable[[Any], Shape]) -> dict[str, tu
 
 
 def _collection_shape(origin: Any, args: tuple[Any, ...], inner_shape: Callable[[Any], Shape]) -> Shape:
-    """Return the shape of a container; a tuple of fixed length holds items of one kind."""
-    kinds = [a for a in args if a is not ...]
-    if any(a != kinds[0] for a in kinds):
+    """Return the shape of a collection; the items of a tuple must all have the same type."""
+    types = [a for a in args if a is not ...]
+    if any(a != types[0] for a in types):
         raise ConfigError(f"a {origin.__name__} of {args!r} has no schema here", hint="make it a dataclass")
-    items = inner_shape(kinds[0]) if kinds else Shape({})
-    size = {"minItems": len(args), "maxItems": len(args)} if origin is tuple and kinds == list(args) != [] else {}
+    items = inner_shape(types[0]) if types else Shape({})
+    size = {"minItems": len(args), "maxItems": len(args)} if origin is tuple and types == list(args) != [] else {}
     make = list if origin.__module__ == "collections.abc" else origin
     return Shape({"type": "array", "items": items.schema, **size}, lambda value: make([items.build(v) for v in value]))
 
 
-def _is_collection(origin: Any) -> bool:
-    from collections.abc import Collection
-
-    return issubclass(origin, Collection) and not issubclass(origin, (bytes, str)) and not hasattr(origin, "_fields")
-
-
 def _union_shape(shapes: Sequence[Shape]) -> Shape:
     def build(value: Any) -> Any:
-        problem = ValueError("it fits none of the alternatives")
+        problem = ValueError("it matches none of the alternatives")
         for shape in shapes:
             if not schema_problem(value, shape.schema):
                 try:
@@ -4651,10 +4636,10 @@ def _union_shape(shapes: Sequence[Shape]) -> Shape:
 
 
 def shape_of_hint(hint: Any, *, strict: bool = False, inside: tuple[Any, ...] = ()) -> Shape:
-    """Return the shape of a type hint; raise ConfigError for what JSON can't carry.
+    """Return the shape of a type hint; raise ConfigError if JSON can't carry it.
 
-    ``strict``: every property is required, as structured output wants it (API page, section 8).
-    ``inside``: the hints around this one.
+    ``strict``: all properties are required, as structured outputs demand (API page, section 8).
+    ``inside``: the hints that contain this one.
     """
     import typing
 
@@ -4672,7 +4657,7 @@ def shape_of_hint(hint: Any, *, strict: bool = False, inside: tuple[Any, ...] = 
     if origin is typing.Literal:
         return _choice_shape({getattr(a, "value", a): a for a in args})
     if isinstance(origin, type) and hint not in inside:
-        if hasattr(origin, "model_json_schema"):  # a pydantic model, which is not imported here
+        if hasattr(origin, "model_json_schema"):  # a pydantic model
             model: Any = origin
             return Shape(model.model_json_schema(), lambda value: model.model_validate_json(json.dumps(value)))
         if origin in _JSON_TYPES:
@@ -4687,7 +4672,8 @@ def shape_of_hint(hint: Any, *, strict: bool = False, inside: tuple[Any, ...] = 
             names = inner_shape(args[0]) if args else Shape({})
             schema = _with_definitions_on_top({"type": "object", "additionalProperties": values.schema or True})
             return Shape(schema, lambda value: {names.build(k): values.build(v) for k, v in value.items()})
-        if _is_collection(origin):
+        is_text_or_tuple = issubclass(origin, (bytes, str)) or hasattr(origin, "_fields")  # a NamedTuple
+        if issubclass(origin, Collection) and not is_text_or_tuple:
             return _collection_shape(origin, args, inner_shape)
         text_shape = _text_shapes().get(origin)
         if text_shape is not None:
@@ -4707,9 +4693,9 @@ _OTHER_SECTIONS = (
 def parse_docstring(text: str, names: Iterable[str]) -> tuple[str, dict[str, str]]:
     """Return the description of a function and of its parameters.
 
-    Reads the styles of Google (``Args:``), NumPy (``Parameters`` over a rule) and Sphinx
-    (``:param name: text``), and lines ``name: text``. Text goes on over indented lines; sections
-    that are not about parameters describe none.
+    Understands the styles of Google (``Args:``), NumPy (``Parameters`` above a line of dashes) and
+    Sphinx (``:param name: text``), and lines ``name: text``. A description continues on indented
+    lines. Sections about other things, such as Returns, are skipped.
     """
     known = "|".join(map(re.escape, names)) or "(?!)"
     about: list[str] = []
@@ -4751,14 +4737,14 @@ def parse_docstring(text: str, names: Iterable[str]) -> tuple[str, dict[str, str
 
 
 def function_name(function: Any) -> str:
-    """Return the name of a function, of what a functools.partial binds, or of a callable's class."""
+    """Return the name of a function, of the function in a functools.partial, or of a callable's class."""
     inner = function.func if isinstance(function, functools.partial) else function
     return str(getattr(inner, "__name__", type(function).__name__))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Tool:
-    """A function that a model may call: what goes out, and how its arguments are made."""
+    """A function that a model may call: its definition in the request, and the shapes of its arguments."""
 
     name: str
     function: Callable[..., Any]
@@ -4767,9 +4753,9 @@ class Tool:
 
     @classmethod
     def of(cls, function: Any) -> Tool:
-        """Read a function's name, docstring and hints; raise ConfigError for one that can't be a tool.
+        """Make a tool from a function's name, docstring and hints; raise ConfigError if it can't be one.
 
-        A parameter is described by Annotated[..., "text"] or in the docstring.
+        The description of a parameter comes from Annotated[..., "text"] or the docstring.
         """
         import inspect
         import typing
@@ -4778,11 +4764,13 @@ class Tool:
         bound = function.keywords if isinstance(function, functools.partial) else {}
         name = function_name(function)
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
-            raise ConfigError(f"tools: {name!r} is no function name", hint="def a function, with a docstring and hints")
+            raise ConfigError(
+                f"tools: {name!r} is not a function name", hint="use a function with a name, a docstring and type hints"
+            )
         try:
             parameters = [p for p in inspect.signature(function).parameters.values() if p.name not in bound]
-        except ValueError as error:  # of some that are written in C
-            raise ConfigError(f"tools: {error}", hint="def a function around it") from None
+        except ValueError as error:  # some functions written in C have no signature
+            raise ConfigError(f"tools: {error}", hint="write a function around it") from None
         parameters = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
         hints = _hints_of(inner if hasattr(inner, "__name__") else type(inner).__call__)
         description, descriptions = parse_docstring(inspect.getdoc(inner) or "", [p.name for p in parameters])
@@ -4793,7 +4781,7 @@ class Tool:
             hint = hints.get(parameter.name, object)
             shape = shape_of_hint(hint)
             if parameter.default is None and schema_problem(None, shape.schema):
-                shape = shape_of_hint(typing.Optional[hint])  # as Python itself read it until 3.10
+                shape = shape_of_hint(typing.Optional[hint])  # get_type_hints does this only before Python 3.11
             shape = shape.described(descriptions.get(parameter.name))
             if type(parameter.default) in (str, bool, int, float):
                 shape = dataclasses.replace(shape, schema={**shape.schema, "default": parameter.default})
@@ -4803,7 +4791,7 @@ class Tool:
         return cls(name, function, {"type": "function", "function": about}, shapes)
 
     def arguments(self, call: ToolCall) -> Json:
-        """Return the arguments of a call as the hints want them; raise ValueError that says what is wrong."""
+        """Return the arguments of a call, of the types in the hints; raise ValueError if they don't fit."""
         is_empty = call.arguments.strip(" \t\r\n") in ("", "null")
         values = {} if is_empty else decode_json(call.arguments)
         problem = schema_problem(values, self.definition["function"]["parameters"])
@@ -4813,19 +4801,19 @@ class Tool:
 
 
 def tools_of(tools: Sequence[Any]) -> dict[str, Tool]:
-    """Return the functions among tools by name; raise ConfigError for what is neither function nor dict."""
+    """Return the functions among tools by name; raise ConfigError for an item that is no function or dict."""
     named: dict[str, Any] = {}
     for i, tool in enumerate(tools):
         if not callable(tool) and not isinstance(tool, dict):
             raise ConfigError(f"tools[{i}] is {type_name(tool)}", hint="a function, or {'type': 'function', ...}")
         name = function_name(tool) if callable(tool) else _str(_dict(tool.get("function")).get("name"))
         if name and named.setdefault(name, tool) is not tool:
-            raise ConfigError(f"tools: two are called {name}", hint="rename one")
+            raise ConfigError(f"tools: two have the name {name}", hint="rename one")
     return {name: Tool.of(tool) for name, tool in named.items() if callable(tool)}
 
 
 def tool_text(value: Any) -> str:
-    """Return what a function gave back as the text of a tool message: a str as it is, all else as JSON."""
+    """Return the result of a function as text for a tool message: a str unchanged, other values as JSON."""
 
     def plain(value: Any) -> Any:
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -4839,14 +4827,15 @@ def tool_text(value: Any) -> str:
 
 
 def find_json(text: str, fits: Callable[[Any], bool] = lambda value: True) -> Any:
-    """Return the JSON in an answer of a model; raise ValueError where there is none.
+    """Return the JSON in the answer of a model; raise ValueError if there is none.
 
-    A model may think first, put it into a Markdown fence, write words around it, or break lines
-    inside strings. Of several values the last that ``fits`` is taken, else the last.
+    A model may write its thoughts first, put the JSON into a code block, write words around it, or
+    break lines inside strings. Of several values, the last one that ``fits`` is returned, else the
+    last one.
     """
     decoder = json.JSONDecoder(parse_constant=lambda name: None, strict=False)
     answer = re.sub(r"(?s)^.*</(think|thinking|thought|reasoning)>", "", text)
-    problem = "it is not JSON but empty"
+    problem = "it is not JSON: it is empty"
     found: list[Any] = []
     for candidate in (answer, *re.findall(r"```[\w-]*\s(.*?)```", answer, re.S)):
         try:
@@ -4873,7 +4862,7 @@ def find_json(text: str, fits: Callable[[Any], bool] = lambda value: True) -> An
 
 
 def _is_strict(schema: Any) -> bool:
-    """Whether the strict mode takes a part: every object is closed, and requires all its properties."""
+    """Return whether strict mode accepts a schema: each object allows and requires exactly its properties."""
     if isinstance(schema, list):
         return all(map(_is_strict, schema))
     if not isinstance(schema, dict):
@@ -4889,29 +4878,29 @@ def _is_strict(schema: Any) -> bool:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Structure:
-    """What ``schema=`` asks for: the JSON Schema that goes out, and what is made of an answer.
+    """What ``schema=`` asks for: the schema in the request, and the shape that an answer must have.
 
-    ``key``: the hint is no object, as the root of a schema must be, so it goes inside one.
+    The root of a schema must be an object. Any other type is put into one, under ``key``.
     """
 
     name: str
-    schema: Json  # that goes out
-    shape: Shape  # that an answer must fit
+    schema: Json  # in the request
+    shape: Shape  # of the answer
     key: str | None = None
 
     @classmethod
     def of(cls, wanted: Any) -> Structure:
-        """Read a type hint, a pydantic model or a JSON Schema dict; raise ConfigError for anything else."""
+        """Make it from a type hint, a pydantic model or a JSON Schema; raise ConfigError for anything else."""
         if isinstance(wanted, dict):
             if wanted.get("type") == "json_schema" or "json_schema" in wanted:
-                raise ConfigError("schema is a whole response_format", hint="response_format={...} takes it as it is")
+                raise ConfigError("schema is a whole response_format", hint="pass it as response_format={...}")
             encode_body(wanted)
             try:
                 samples: tuple[Any, ...] = ({}, [None])
-                for sample in samples:  # a broken schema must not be noticed when the answer is paid
+                for sample in samples:  # a broken schema must be found before the answer is paid for
                     schema_problem(sample, wanted)
             except (AttributeError, TypeError, RecursionError) as error:
-                raise ConfigError(f"schema is no JSON Schema: {error}", hint="{'type': 'object', ...}") from None
+                raise ConfigError(f"schema is not a JSON Schema: {error}", hint="{'type': 'object', ...}") from None
             return cls(str(wanted.get("title") or "answer"), wanted, Shape(wanted))
         if not isinstance(wanted, type) and not hasattr(wanted, "__args__"):
             raise ConfigError(f"schema={wanted!r}", hint="a dataclass (the class itself), list[...] or a JSON Schema")
@@ -4926,30 +4915,30 @@ class Structure:
         return cls(name, inside(strict.schema), Shape(inside(shape.schema), lambda v: shape.build(v["value"])), "value")
 
     def response_format(self) -> Json:
-        """Return the body field that asks for it."""
+        """Return the field of the request body that asks for it."""
         name = re.sub(r"[^A-Za-z0-9_-]", "_", self.name)[:64]
         is_strict = self.schema.get("type") == "object" and _is_strict(self.schema)
         about = {"name": name, "strict": is_strict, "schema": self.schema}
         return {"type": "json_schema", "json_schema": about}
 
     def value(self, text: str) -> Any:
-        """Return what an answer's text says; raise ValueError, or what the class itself raises."""
+        """Return the value in the text of an answer; raise ValueError, or an error of the class itself."""
         schema = self.shape.schema
         value = find_json(text, lambda found: not schema_problem(found, schema))
         if self.key and not (isinstance(value, dict) and self.key in value):
-            value = {self.key: value}  # a model may answer without the object around it
+            value = {self.key: value}  # some models answer without the object around it
         problem = schema_problem(value, schema)
         if problem:
             raise ValueError(problem)
         return self.shape.build(value)
 
     def parse(self, completion: Completion) -> Completion:
-        """Return the completion with ``parsed``; raise APIResponseError, with the text kept, where it does not fit."""
+        """Return the completion with ``parsed``; raise APIResponseError with ``partial`` if it does not fit."""
         try:
             return dataclasses.replace(completion, parsed=self.value(completion.content))
-        except Exception as error:  # of the class's own __post_init__: anything
+        except Exception as error:  # __post_init__ of the class may raise anything
             problem = f"the answer does not fit the schema: {error}"
-        hint = "the text is in .partial.content; try again, or a model with structured outputs"
+        hint = "the text is in .partial.content; try again, or use a model with structured outputs"
         if completion.truncated:
             hint = "the token limit cut it: raise max_tokens"
         elif completion.refusal:
@@ -4961,7 +4950,7 @@ class Structure:
 
 
 def sum_of_rounds(completions: Sequence[Completion], rounds: list[Json]) -> Completion:
-    """Return the last answer with usage, cost, time and attempts of all; an unknown cost makes the sum unknown."""
+    """Return the last answer with the sums of usage, cost, time and attempts; if one cost is unknown, so is the sum."""
     costs = [c.cost for c in completions if c.cost is not None]
     unpriced = len(completions) - len(costs)
     sources = {c.cost_source for c in completions}
@@ -4979,10 +4968,10 @@ def sum_of_rounds(completions: Sequence[Completion], rounds: list[Json]) -> Comp
 
 
 class _Rounds(_Question):
-    """Rounds of one question: the model asks for functions, they run, what they return goes back.
+    """A question in rounds: the model asks for functions, they run, and their results go back to it.
 
-    An answer that does not fit the schema goes back too, ``repairs`` times. Each round is an
-    operation with a row of its own; ``action_id`` ties them together.
+    An answer that does not fit the schema goes back too, at most ``repairs`` times. Each round is
+    an operation with its own row in the log; all have the same ``action_id``.
     """
 
     def __init__(
@@ -5010,11 +4999,11 @@ class _Rounds(_Question):
 
     @property
     def body(self) -> Json | None:
-        """The body of the present round."""
+        """The body of the current round."""
         return self._operation.body
 
     def first_body(self) -> Json:
-        """Return the body of the present round's first request, as it goes out."""
+        """Return the body of the current round's first request, as it is sent."""
         return self._operation.first_body()
 
     @property
@@ -5023,24 +5012,24 @@ class _Rounds(_Question):
         return self._operation.config
 
     def partial(self) -> Completion:
-        """Return the answer so far: the present round's, with what the earlier ones cost and said."""
+        """Return the answer so far: that of the current round, with the sums of all rounds."""
         if isinstance(self.result, Completion):
             return self.result
-        is_done = self._operation.result is not None  # then it is among the completions, and its functions run
+        is_done = self._operation.result is not None  # then it is in the completions, and its functions run
         return self._sum() if is_done and self._completions else self._sum(self._operation.partial())
 
     def _sum(self, *last: Completion) -> Completion:
         return sum_of_rounds([*self._completions, *last], self._rounds_so_far)
 
     def events(self) -> Generator[Event, None, None]:
-        """Yield the events of every round; then ``result`` is the last answer with the sums of all."""
+        """Yield the events of all rounds; then set ``result`` to the last answer with the sums of all."""
         self.begin()
-        self._session.enter(self)  # a close of the client ends it between the rounds too
+        self._session.enter(self)  # so that Llm.close() also ends it between two rounds
         try:
             while self.result is None:
                 try:
                     yield from self._operation.events()
-                except APIResponseError as error:  # with a partial: the whole answer, which does not fit
+                except APIResponseError as error:  # its partial is the whole answer, which does not fit
                     answer = error.partial
                     if not self._repairs or answer is None or answer.refusal or answer.truncated:  # no repair helps
                         raise
@@ -5054,12 +5043,12 @@ class _Rounds(_Question):
                     self._run_functions(completion)
                 else:
                     self.result = self._sum(completion)
-        except OpenRouterError as error:  # what the rounds before have done is not lost
+        except OpenRouterError as error:  # keep the answers of the earlier rounds
             if error.partial:
                 error.partial = self._sum(error.partial) if self._completions else error.partial
             elif self._completions:
                 error.partial = self._sum()
-                if self._operation.result is None:  # the round that failed has no answer
+                if self._operation.result is None:  # the failed round has no answer
                     nothing: Json = {"content": "", "tool_calls": [], "reasoning": None, "reasoning_details": []}
                     error.partial = dataclasses.replace(error.partial, **nothing, raw={}, finish_reason=None)
             raise
@@ -5067,14 +5056,14 @@ class _Rounds(_Question):
             self._session.leave(self)
 
     def _is_for_us(self, completion: Completion) -> bool:
-        """Whether to run functions: not half-written calls, nor the caller's own, nor an echo of what a server ran."""
+        """Return whether to run functions: not for cut calls, the caller's own tools, or tools that the server ran."""
         named = {call.name for call in completion.tool_calls}
         if not named or completion.truncated or named & self._others:
             return False
         return completion.finish_reason == "tool_calls" or bool(named & set(self._tools))
 
     def _run_functions(self, completion: Completion) -> None:
-        """Run what was asked for, several at once, and begin the next round with what came out."""
+        """Run the functions that the answer asks for, in parallel, and begin the next round with their results."""
         self._completions.append(completion)
         self._function_rounds += 1
         if self._function_rounds > self._max_rounds:
@@ -5082,7 +5071,7 @@ class _Rounds(_Question):
             raise APIResponseError(problem, hint="raise max_tool_rounds, or tell the model when to stop")
         calls = completion.tool_calls
         answers = [""] * len(calls)
-        ends: list[BaseException] = []  # KeyboardInterrupt and SystemExit: not for the model, but for the caller
+        ends: list[BaseException] = []  # KeyboardInterrupt and SystemExit, which go to the caller, not to the model
 
         def work(i: int) -> None:
             try:
@@ -5091,7 +5080,7 @@ class _Rounds(_Question):
                 ends.append(error)
 
         if len(calls) == 1:
-            work(0)  # in the caller's own thread, which what the function uses may belong to
+            work(0)  # in the caller's thread, because the function may use objects that belong to it
         else:
             threads = [start_thread(work, i) for i in range(len(calls))]
             while threads and not ends and not self.call.is_cancelled:
@@ -5111,7 +5100,7 @@ class _Rounds(_Question):
         self._operation = self._begin([*self._messages, *self._rounds_so_far], self.call)
 
     def _answer(self, call: ToolCall) -> str:
-        """Run one function; what goes wrong is told to the model, which may do better next time."""
+        """Run one function and return the text for the model: its result, or the error, which the model may correct."""
         import inspect
 
         tool = self._tools.get(call.name)
@@ -5120,15 +5109,15 @@ class _Rounds(_Question):
         try:
             value = tool.function(**tool.arguments(call))
             return tool_text(self._await(value) if inspect.isawaitable(value) else value)
-        except Exception as error:  # of the caller's function: anything, also one that can't be shown
-            with contextlib.suppress(Exception):
+        except Exception as error:  # a function may raise anything
+            with contextlib.suppress(Exception):  # from the __str__ of the error
                 return f"Error: {type(error).__name__}: {error}"
             return f"Error: {type(error).__name__}"
 
     def _await(self, awaitable: Any) -> Any:
-        """Await in the loop of the caller, or by asyncio.run where nobody awaits the call.
+        """Await a coroutine in the caller's loop, or with asyncio.run if the call is synchronous.
 
-        A cancel of the call and its deadline end the awaitable.
+        A cancel of the call and its deadline end the coroutine.
         """
         import asyncio
         from concurrent.futures import CancelledError
@@ -5136,7 +5125,7 @@ class _Rounds(_Question):
         async def guarded() -> tuple[Any, BaseException | None]:
             try:
                 return await awaitable, None
-            except BaseException as error:  # a KeyboardInterrupt or SystemExit would end the loop before we are told
+            except BaseException as error:  # KeyboardInterrupt and SystemExit would end the loop itself
                 return None, error
 
         async def bounded() -> tuple[Any, BaseException | None]:
@@ -5153,22 +5142,22 @@ class _Rounds(_Question):
         loop = CALLERS_LOOP.get()
         if loop is not None:
             value, failure = asyncio.run_coroutine_threadsafe(bounded(), loop).result()
-        elif asyncio._get_running_loop():  # a plain call from inside a loop, as in a notebook
+        elif asyncio._get_running_loop():  # a synchronous call inside a loop, as in a notebook
             outcome: list[Any] = []
             start_thread(lambda: outcome.append(asyncio.run(bounded()))).join()
             value, failure = outcome[0]
         else:
             value, failure = asyncio.run(bounded())
         if isinstance(failure, asyncio.CancelledError):
-            raise CancelledError  # an Exception, which the model is told of
+            raise CancelledError  # an Exception, unlike asyncio's: the model gets it as a result
         if failure is not None:
             raise failure
         return value
 
 
 # --- Attachments ----------------------------------------------------------------------------
-# What a file is, by its first bytes or its name, and the content part that carries it.
-# Optional, and pure: files are read in the section Client.
+# Finds the type of a file by its first bytes or its name, and makes the content part that carries it.
+# Optional, and pure: the section Client reads the files.
 
 
 def _ending(name: str) -> str:
@@ -5182,14 +5171,14 @@ def _link_part(part: str, url: str, name: str) -> Json:
 
 
 def text_encoding(start: bytes) -> str:
-    """Return the encoding that the mark at the start of a text names, else UTF-8."""
+    """Return the encoding that the byte order mark of a text names, else UTF-8."""
     if start[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
         return "utf-32"
     return "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
 
 
 def text_in(data: bytes) -> str | None:
-    """Return the text that bytes hold, by their mark or as UTF-8; None if they hold none."""
+    """Return bytes decoded as text, by their byte order mark or as UTF-8; None if they are not text."""
     try:
         text = data.decode(text_encoding(data))
     except UnicodeDecodeError:
@@ -5198,7 +5187,7 @@ def text_in(data: bytes) -> str | None:
 
 
 def attachment_part(name: str, data: bytes) -> Json:
-    """Return the content part of a file: known media by content and name, else text."""
+    """Return the content part of a file: media if its content or name is known, else text."""
     fitting = media_rows(data)
     text = None if fitting else text_in(data)
     if text is not None:
@@ -5206,7 +5195,7 @@ def attachment_part(name: str, data: bytes) -> Json:
     rows = [row for row in fitting or MEDIA if _ending(name) in row[3].split()] or fitting
     if not rows:
         known = " ".join(dict.fromkeys(" ".join(row[3] for row in MEDIA).split()))
-        raise ConfigError(f"attachments: {name} is of no known kind", hint=f"known: {known}, and text in UTF-8")
+        raise ConfigError(f"attachments: the type of {name} is not known", hint=f"known: {known}, and text in UTF-8")
     import base64
 
     part, media_type, _, endings = rows[0]
@@ -5218,17 +5207,17 @@ def attachment_part(name: str, data: bytes) -> Json:
 
 
 def url_part(url: str) -> Json:
-    """Return the content part of an http(s) URL, by the ending of its path; an image where that tells nothing."""
+    """Return the content part of an http(s) URL, by the extension of its path; without a known one, an image."""
     name = re.split("[?#]", url)[0].rstrip("/").rpartition("/")[2]
     part = next((row[0] for row in MEDIA if _ending(name) in row[3].split()), "image")
     if part == "audio":
-        raise ConfigError(f"attachments: {url} is audio, which goes out as a file only", hint="download it first")
+        raise ConfigError(f"attachments: {url} is audio, which can't be sent as a URL", hint="download it first")
     is_film = re.match(r"https?://((www|m)\.)?(youtube\.com|youtu\.be)/", url, re.I)
     return _link_part("video" if is_film else part, url, name)
 
 
 def with_attachments(messages: list[Json], parts: list[Json]) -> list[Json]:
-    """Return the messages with the parts after the text of the last one, which must be the user's."""
+    """Return the messages with the parts added to the last one, which must be the user's."""
     *earlier, last = messages
     if last["role"] != "user":
         raise ConfigError("attachments: the last message is not the user's", hint="put the parts into its content")
@@ -5240,12 +5229,12 @@ def with_attachments(messages: list[Json], parts: list[Json]) -> list[Json]:
 
 
 # --- Many prompts ---------------------------------------------------------------------------
-# map and amap: a window of running questions, driven by the one who reads the results.
-# Optional: it knows only how to start a question, not what is asked.
+# map and amap: several questions run at once, and reading the results starts the next ones.
+# Optional: it can start a question, but does not know its contents.
 
 
 class _PromptMap:
-    """Asks many prompts, ``concurrency`` at a time, and gives the results in order."""
+    """Ask many prompts, ``concurrency`` at a time, and yield the results in order."""
 
     def __init__(
         self,
@@ -5261,17 +5250,17 @@ class _PromptMap:
         self._prompts = iter(prompts)
         self._ask = ask
         self._concurrency = concurrency
-        self._on_result = on_result  # called as each result comes, from its thread
+        self._on_result = on_result  # called with each result when it arrives, in the thread of its question
         self._changed = threading.Condition()
         self._running: dict[int, _Question | None] = {}  # by number; None: being prepared
         self._results: dict[int, Completion | Exception] = {}
-        self._end: BaseException | None = None  # what ends the program, such as SystemExit in a function
+        self._end: BaseException | None = None  # an exception that ends all, such as SystemExit in a function
         self.is_cancelled = False
 
     def results(self) -> Generator[Completion | Exception, None, None]:
-        """Yield the results in order; to leave it cancels what runs."""
+        """Yield the results in order; a caller who stops early cancels the running questions."""
         taken = given = 0
-        failure: BaseException | None = None  # of the iterable itself, or StopIteration
+        failure: BaseException | None = None  # an error of the iterable, or StopIteration
         threads: list[threading.Thread] = []
         try:
             while True:
@@ -5284,7 +5273,7 @@ class _PromptMap:
                 elif has_room and failure is None:
                     try:
                         prompt = next(self._prompts)
-                    except BaseException as error:  # of a generator: anything
+                    except BaseException as error:  # a generator may raise anything
                         failure = error
                         continue
                     self._running[taken] = None
@@ -5300,12 +5289,12 @@ class _PromptMap:
                 raise failure
         finally:
             self.cancel()
-            until = time.monotonic() + CANCEL_GRACE  # for the rows of the log
+            until = time.monotonic() + CANCEL_GRACE  # so that the threads can write their rows
             for thread in threads:
                 thread.join(max(0.0, until - time.monotonic()))
 
     def _wait(self, wanted: int, *, for_room: bool) -> None:
-        """Wait until the wanted result is there, or (``for_room``) fewer questions run than may."""
+        """Wait for the wanted result or, if ``for_room``, until another question may start."""
         with self._changed:
             while wanted not in self._results and self._end is None and not self.is_cancelled:
                 if for_room and len(self._running) < self._concurrency:
@@ -5321,7 +5310,7 @@ class _PromptMap:
             if self.is_cancelled:
                 question.call.cancel()
             result = question.run()
-        except Exception as error:  # it stands in the answer's place
+        except Exception as error:  # it is the result
             result = error
         except BaseException as error:
             with self._changed:
@@ -5336,15 +5325,15 @@ class _PromptMap:
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Take no more prompts; what runs comes to its end."""
+        """Start no more questions; the running ones continue."""
         self._prompts = iter(())
 
     def done_behind(self) -> list[tuple[int, Completion]]:
-        """Return (number, answer) of what was done out of turn when the results were left."""
+        """Return (number, answer) for answers that arrived but were not yielded."""
         return [(number, done) for number, done in sorted(self._results.items()) if isinstance(done, Completion)]
 
     def cancel(self) -> None:
-        """End all that run, and take no more."""
+        """End the running questions, and start no more."""
         with self._changed:
             self.is_cancelled = True
             running = [question for question in self._running.values() if question is not None]
@@ -5354,11 +5343,11 @@ class _PromptMap:
 
 
 # --- Client ---------------------------------------------------------------------------------
-# Llm: the only joiner of all of the above. It checks what a call carries, prepares it once, and asks.
+# Llm joins all sections above. It checks what a call carries, prepares it once, and asks.
 
 
 def read_attachment(thing: Any) -> Json:
-    """Return the content part of a path, bytes, (name, bytes) or a URL; raises ConfigError before anything is sent."""
+    """Return the content part of a path, bytes, (name, bytes) or a URL; raise ConfigError if it can't be read."""
     if isinstance(thing, str) and re.match("https?://", thing, re.I):
         return url_part(thing)
     try:
@@ -5380,23 +5369,23 @@ def read_attachment(thing: Any) -> Json:
 
 
 def split_prompt(prompt: Any) -> tuple[Any, Json]:
-    """Return what to ask and the parameters of its own; a dict holds both."""
+    """Return the prompt or the messages of a prompt for map, and its own parameters; a dict has both."""
     if not isinstance(prompt, dict):
         return prompt, {}
     if ("prompt" in prompt) == ("messages" in prompt):
-        raise ConfigError("a dict asks with prompt or with messages", hint="{'prompt': '...', 'temperature': 0}")
+        raise ConfigError("a dict needs either prompt or messages", hint="{'prompt': '...', 'temperature': 0}")
     return prompt.get("prompt", prompt.get("messages")), {
         k: v for k, v in prompt.items() if k not in ("prompt", "messages")
     }
 
 
 class _Plan:
-    """What one call or many carry, checked and prepared: settings, body fields, tools, schema, attachments."""
+    """The parameters of one call or many, checked and prepared: settings, body fields, tools, schema, attachments."""
 
     def __init__(self, session: _Session, config: LlmConfig, params: Json) -> None:
         check_params(params)
         settings = {k: v for k, v in params.items() if WHERE.get(k) in ("setting", "both")}
-        if settings.get("model", "") is None:  # None is "not given", as in the settings
+        if settings.get("model", "") is None:  # None means "not given", as in LlmConfig
             del settings["model"]
         if "headers" in settings:
             settings["headers"] = {**(config.headers or {}), **checked_headers(settings["headers"])}
@@ -5417,7 +5406,7 @@ class _Plan:
             self._fields["tools"] = [self._tools[function_name(t)].definition if callable(t) else t for t in tools]
 
     def ask(self, prompt: object, *, stream: bool = False) -> _Operation | _Rounds:
-        """Make the question of a prompt or a history; nothing is sent before its events are read."""
+        """Make the question for a prompt or a history; nothing is sent before its events are read."""
         if isinstance(prompt, str):
             if not prompt.strip() and not self._parts:
                 raise ConfigError("the prompt is empty", hint="pass some text")
@@ -5434,7 +5423,7 @@ class _Plan:
         def begin(messages: list[Json], call: _Call | None) -> _Operation:
             body = build_body(config, messages, self._fields, stream=stream)
             if call and body.get("tool_choice") not in ("auto", "none", None):
-                body["tool_choice"] = "auto"  # what had to be called has been
+                body["tool_choice"] = "auto"  # the forced call was made in the first round
             return _Operation(
                 self._session,
                 config,
@@ -5454,7 +5443,7 @@ class _Plan:
         )
 
     def send(self, path: str, body: Json, parse: Callable[[Any], Any]) -> Any:
-        """Send a body of another endpoint with these settings, and return what ``parse`` makes of the answer."""
+        """Send a body to another endpoint with these settings, and return the parsed answer."""
         fields = {k: v for k, v in self._fields.items() if WHERE.get(k) != "setting"}
         operation = _Operation(
             self._session, self.config, "POST", path, {**body, **fields}, action_id=self._action_id, parse=parse
@@ -5465,21 +5454,10 @@ class _Plan:
 
 
 class Llm:
-    """A client for one model or a list of them; safe to use from many threads.
+    """A client for one model or a list of models; many threads may use it at once.
 
-    ``Llm(config)``, ``Llm(config, model=...)`` or ``Llm(model=...)``; the names are those of
-    LlmConfig. Each call may carry:
-
-    model, fallbacks, headers, temperature, max_tokens, system_prompt, session_id, workspace,
-    agent_id, timeout, connect_timeout, deadline, max_retries, retry_wait_max, log_content
-                    the settings of the same name, for this call; headers are added to the client's
-    action_id       a name of yours for the row of the log
-    tools           functions, run for you until the model answers; dicts are yours to run
-    max_tool_rounds how often functions may run for one question (10)
-    schema          a dataclass, TypedDict, list[...], pydantic model or JSON Schema: completion.parsed fits it
-    schema_retries  how often an answer that does not fit is sent back to the model (0)
-    attachments     paths, URLs, bytes or (name, bytes) that go with the last message
-    anything else   a field of the request body, such as top_p=0.9 or reasoning={"effort": "low"}
+    ``Llm(config)``, ``Llm(config, model=...)`` or ``Llm(model=...)``; the settings are those of
+    LlmConfig. ``Llm.complete`` lists what each call may carry.
     """
 
     def __init__(self, config: LlmConfig | None = None, **overrides: Any) -> None:
@@ -5492,7 +5470,7 @@ class Llm:
         return f"Llm({self.config!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle as the settings; a key from the environment is taken from the worker's own."""
+        """Pickle the settings; a key from the environment is not pickled but read again by the receiver."""
         fields = dataclasses.fields(self.config)
         settings = {f.name: getattr(self.config, f.name) for f in fields}
         if self.config.api_key == _environment(KEY_ENV):
@@ -5511,34 +5489,58 @@ class Llm:
         return prompt
 
     def complete(self, prompt: str, **params: Any) -> Completion:
-        """Answer a prompt; blocks until the answer is whole.
+        """Answer a prompt; block until the answer is complete.
 
-        ``params`` are listed at Llm. Raises ConfigError before anything is sent, else an
-        OpenRouterError as the server or the network gives reason.
+        Each call, also of the other methods, may carry these settings for this call only:
+
+        model             such as "openai/gpt-4o-mini"
+        fallbacks         models to try next, in order
+        headers           request headers, added to those of the client
+        system_prompt     text of the system message; not used if the messages have one
+        temperature       0 to 2
+        max_tokens        limit of the answer, including reasoning
+        session_id        a conversation's name, for the service and the log
+        workspace, agent_id, action_id  your own names, for the log only
+        timeout           s of waiting without data; keep-alive comments and your own pauses don't count
+        connect_timeout   s for DNS, TCP and TLS
+        deadline          s for the whole call, with retries, waits and rounds of functions
+        max_retries       requests after the first
+        retry_wait_max    s of the longest wait between two requests
+        log_content       False keeps texts of prompt and answer out of the log
+        tools             functions, which run until the model answers; or dicts, whose calls you handle
+        max_tool_rounds   how often functions may run (10)
+        schema            a dataclass, TypedDict, list[...], pydantic model or JSON Schema for completion.parsed
+        schema_retries    how often an answer that does not fit is sent back to the model (0)
+        attachments       paths, URLs, bytes or (name, bytes), sent with the last message
+        any other name    a field of the request body, such as top_p=0.9 or reasoning={"effort": "low"}
+
+        Raises ConfigError before anything is sent, else the OpenRouterError that the server or the
+        network causes.
         """
         return self._plan(params).ask(self._checked_prompt(prompt)).run()
 
     def chat(self, messages: Sequence[Json], **params: Any) -> Completion:
-        """Answer a list of messages; append ``completion.message`` to it to go on. Raises as complete."""
+        """Answer a list of messages; append ``completion.message`` to continue. Else as complete."""
         return self._plan(params).ask(checked_messages(messages)).run()
 
     def stream(self, prompt_or_messages: str | Sequence[Json], **params: Any) -> Stream:
         """Return a Stream for ``for`` or ``async for``; nothing is sent before its first iteration.
 
-        Bad arguments raise ConfigError here, all else is raised while it is read.
+        Takes the parameters of complete. Bad ones raise ConfigError here; other errors are raised
+        by the iteration.
         """
         return Stream(self._plan(params).ask(prompt_or_messages, stream=True))
 
     async def acomplete(self, prompt: str, **params: Any) -> Completion:
-        """Await an answer to a prompt; as complete, in a thread of its own. Cancel ends it at once."""
+        """Await the answer to a prompt; as complete, in a thread. Cancelling the task ends the call immediately."""
         return await run_in_thread(self._plan(params).ask(self._checked_prompt(prompt)))
 
     async def achat(self, messages: Sequence[Json], **params: Any) -> Completion:
-        """Await an answer to a list of messages; as chat, in a thread of its own."""
+        """Await the answer to a list of messages; as chat, in a thread."""
         return await run_in_thread(self._plan(params).ask(checked_messages(messages)))
 
     def _question(self, prompt: Any) -> _Operation | _Rounds:
-        """Make the question of a prompt as map takes it; nothing is sent."""
+        """Make the question for a prompt of map; nothing is sent."""
         text_or_messages, own = split_prompt(prompt)
         return self._plan(own).ask(text_or_messages)
 
@@ -5549,8 +5551,8 @@ class Llm:
         params: Json,
         on_result: Callable[[Completion | Exception], None] | None = None,
     ) -> _PromptMap:
-        """Prepare what map and amap run; ``on_result`` is called as each result comes."""
-        plan = self._plan(params)  # what is wrong for all is said at once
+        """Prepare map and amap; ``on_result`` is called with each result when it arrives."""
+        plan = self._plan(params)  # errors that concern all prompts are raised here
         require_key(plan.config)
 
         def ask(prompt: Any) -> _Question:
@@ -5560,43 +5562,43 @@ class Llm:
         return _PromptMap(prompts, ask, concurrency, on_result)
 
     def map(self, prompts: Iterable[Any], *, concurrency: int = 8, **params: Any) -> Iterator[Completion | Exception]:
-        """Answer many prompts, ``concurrency`` at a time; yield the results in order, as they come.
+        """Answer many prompts, ``concurrency`` at a time; yield the results in the order of the prompts.
 
-        A prompt is a str, a list of messages, or a dict with ``prompt`` or ``messages`` and what
-        else holds for it alone. What one fails with stands in its place; the others go on. At
-        most 4 × ``concurrency`` answers are held for a slow reader. To stop early, also by
-        Ctrl-C, cancels what runs, and asks no more. The iterable is read in the reader's thread.
-        Raises ConfigError at once for what is wrong for all, and what the iterable itself raises,
-        after the answers before it.
+        A prompt is a str, a list of messages, or a dict with ``prompt`` or ``messages`` and
+        parameters for this prompt alone. If a prompt fails, its result is the exception; the
+        others continue. At most 4 × ``concurrency`` answers are held for a slow reader. Stopping
+        early, also by Ctrl-C, cancels the running calls. The iterable is read in your thread. A
+        parameter that is wrong for all prompts raises ConfigError immediately; an error of the
+        iterable is raised after the answers to the prompts before it.
         """
         return self._prompt_map(prompts, concurrency, params).results()
 
     def amap(
         self, prompts: Iterable[Any], *, concurrency: int = 8, **params: Any
     ) -> AsyncIterator[Completion | Exception]:
-        """Yield for ``async for`` what map yields."""
+        """Yield the results of map for ``async for``."""
         many = self._prompt_map(prompts, concurrency, params)
         return iterate_in_thread(many.results(), many.cancel)
 
     @property
     def usage(self) -> Usage:
-        """Tokens and USD of all that this client was billed for; estimated costs are in the sum.
+        """Tokens and USD of all answers to this client; the sum includes estimated costs.
 
-        ``usage.cost`` is the known part; ``usage.unpriced`` counts the answers whose cost is unknown.
+        ``usage.cost`` covers the answers of known cost; ``usage.unpriced`` counts the others.
         """
         return self._session.usage
 
     def models(self, query: str | None = None) -> list[ModelInfo]:
-        """Return the live catalogue; ``query``: words that id or name must hold. Needs no key."""
+        """Return the live catalogue; ``query``: words that must be in id or name. Needs no key."""
         words = str(query or "").lower().split()
         found: list[ModelInfo] = []
         path: str | None = "/models"
         base_path = "/" + (self.config.base_url or "").partition("://")[2].partition("/")[2]
-        for _ in range(100):  # pages of up to 1000; a server whose links go round must not hold us
+        for _ in range(100):  # pages of up to 1000; a limit, in case the links form a circle
             page = self.request("GET", path)
             entries = page.get("data") if isinstance(page, dict) else None
             if not isinstance(entries, list) or len(_dicts(entries)) < len(entries):
-                raise APIResponseError(f"the answer is no catalogue: {shown_body(json.dumps(page, default=str))}")
+                raise APIResponseError(f"the answer is not a catalogue: {shown_body(json.dumps(page, default=str))}")
             found += map(model_from_listing, _dicts(entries))
             path = _str_or_none(_dict(page.get("links")).get("next"))
             if path is None:
@@ -5607,7 +5609,7 @@ class Llm:
         return [m for m in found if all(w in f"{m.id} {m.name}".lower() for w in words)]
 
     def embed(self, texts: str | Sequence[Any], *, model: str, **params: Any) -> Embeddings:
-        """Return a vector per text, with usage and cost; ``params`` are as those of complete. Raises as it."""
+        """Return a vector for each text, with usage and cost. Parameters and errors as in complete."""
         if not texts or not isinstance(texts, (str, list, tuple)):
             hint = "embed(['a', 'b'], model=...)"
             raise ConfigError(f"embed: texts is {type_name(texts) if texts else 'empty'}", hint=hint)
@@ -5618,7 +5620,7 @@ class Llm:
         return vectors
 
     def key(self) -> Json:
-        """Return what OpenRouter knows of the key: limit, use by day, week and month, budgets."""
+        """Return the record of the key: its limit, its use by day, week and month, its budgets."""
         return self._data("/key")
 
     def credits(self) -> Json:
@@ -5626,7 +5628,7 @@ class Llm:
         return self._data("/credits")
 
     def generation(self, generation_id: str) -> Json:
-        """Return the record of a generation; for minutes after a completion it may still be a 404."""
+        """Return the record of a generation; in the first minutes the service may answer 404."""
         from urllib.parse import quote
 
         if not isinstance(generation_id, str) or not generation_id:
@@ -5641,16 +5643,16 @@ class Llm:
         return data
 
     def request(self, method: str, path: str | None, body: Json | None = None) -> Any:
-        """Send any request of the API; same errors, retries and log row (GETs leave none).
+        """Send any request of the API, with the same errors, retries and log row; a GET has no row.
 
-        ``path`` is relative to base_url ("/rerank"). Returns decoded JSON; bytes where the answer
-        is not JSON; an iterator of decoded events where it is SSE.
+        ``path`` is relative to base_url, such as "/rerank". Returns decoded JSON, an iterator of
+        decoded events if the answer is a stream, and bytes if it is neither.
         """
         method = method.upper() if isinstance(method, str) else ""
         if method not in ("GET", "POST", "PUT", "PATCH", "DELETE"):
             raise ConfigError(f"method={method!r}", hint="GET, POST, PUT, PATCH or DELETE")
         if not isinstance(path, str) or not re.fullmatch(r"[!-\"$-~]+", path) or "://" in path.split("?")[0]:
-            raise ConfigError(f"path={path!r} is no path", hint="relative to base_url, such as '/rerank'")
+            raise ConfigError(f"path={path!r} is not a path", hint="relative to base_url, such as '/rerank'")
         if not isinstance(body, (dict, type(None))):
             raise ConfigError(f"body is {type_name(body)}, not a dict", hint="request('POST', '/rerank', {...})")
         operation = _Operation(self._session, self.config, method, "/" + path.lstrip("/"), body)
@@ -5680,11 +5682,11 @@ class Llm:
 
 
 # --- Mock server ----------------------------------------------------------------------------
-# A loopback OpenRouter for tests and for --mock: real HTTP, the real shapes of stream and error.
-# Optional: nothing but the command line uses it.
+# A loopback OpenRouter for tests and for --mock: real HTTP, with streams and errors of the real form.
+# Optional: only the command line uses it.
 
-MOCK_PROVIDER = "Mock"  # on the log it tells mock calls from real ones
-MOCK_MODEL = "openai/gpt-4o-mini"  # what openrouter/auto is answered with
+MOCK_PROVIDER = "Mock"  # marks mock calls in the log
+MOCK_MODEL = "openai/gpt-4o-mini"  # the model that answers for openrouter/auto
 MOCK_STEPS = frozenset({"ok", "error", "cut", "stall", "empty", "reset"})
 _MOCK_COMMENT = b": OPENROUTER PROCESSING\n\n"
 _MOCK_ERROR = {
@@ -5696,7 +5698,7 @@ _MOCK_ERROR = {
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MockRequest:
-    """A request as it arrived; ``headers`` are looked up in any case, ``json`` is None without a body."""
+    """A request that arrived. The look-up of ``headers`` ignores letter case; ``json`` is None without a body."""
 
     method: str
     path: str
@@ -5707,11 +5709,11 @@ class MockRequest:
         return getattr(self, name)
 
 
-_SAMPLE_DEPTH = 8  # a schema that refers to itself would have no end
+_SAMPLE_DEPTH = 8  # limit for schemas that contain themselves
 
 
 def sample_of(schema: Any, root: Any = None, depth: int = 0) -> Any:
-    """Return JSON that fits a schema."""
+    """Return a value that fits a JSON Schema."""
     if depth > _SAMPLE_DEPTH:
         return None
     root, schema = schema if root is None else root, _dict(schema)
@@ -5726,25 +5728,25 @@ def sample_of(schema: Any, root: Any = None, depth: int = 0) -> Any:
     if "const" in schema or schema.get("enum"):
         return schema.get("const", (schema.get("enum") or [None])[0])
     types = schema.get("type", "object" if "properties" in schema else "string")
-    kind = types[0] if isinstance(types, list) else types
-    if kind == "object":
+    json_type = types[0] if isinstance(types, list) else types
+    if json_type == "object":
         return {name: sample_of(inner, root, depth + 1) for name, inner in _dict(schema.get("properties")).items()}
-    if kind == "array":
+    if json_type == "array":
         count = _int_or_none(schema.get("minItems")) or int(depth < 1 or "$ref" not in _dict(schema.get("items")))
         return [sample_of(schema.get("items", {}), root, depth + 1)] * count
     moments = {"date": "2026-01-01", "date-time": "2026-01-01T00:00:00+00:00", "time": "00:00:00",
                "uuid": "00000000-0000-4000-8000-000000000000"}  # fmt: skip
     plain = {"integer": 1, "number": 1.5, "boolean": True, "null": None}
-    return plain.get(kind, moments.get(schema.get("format", ""), "mock"))
+    return plain.get(json_type, moments.get(schema.get("format", ""), "mock"))
 
 
 def _words(text: object) -> list[str]:
-    """Cut a text as a model streams it: a word and its blank at a time."""
+    """Split a text into the pieces of a stream: each is a word with the blanks before it."""
     return re.findall(r"\s*\S+|\s+$", text_of(text))
 
 
 def _listing_of(model: ModelInfo) -> Json:
-    """Return the entry of GET /models that a row of the price table came from."""
+    """Return a model as an entry of GET /models."""
 
     def per_token(price: float | None) -> str:
         return "-1" if price is None else f"{price / 1e6:.12f}"
@@ -5775,7 +5777,7 @@ class _MockAnswer:
         self._number = number
 
     def send(self, step: Any) -> None:
-        """Answer as the step of the script says."""
+        """Send the answer for a step of the script."""
         handler = self._handler
         if step == "reset":
             import socket as sockets
@@ -5839,7 +5841,7 @@ class _MockAnswer:
         return status, [json.dumps({"error": {"code": status, "message": message}, "user_id": "user_mock"}).encode()]
 
     def _message(self, step: Any) -> tuple[Json, Json]:
-        """Return the message that a step answers with, and the fields of its choice and body."""
+        """Return the message for a step, and the fields that belong to its choice and body."""
         if isinstance(step, dict):
             outside = {k: step[k] for k in ("finish_reason", "native_finish_reason", "usage", "model") if k in step}
             message = {"content": "", **{k: v for k, v in step.items() if k not in outside}}
@@ -5858,7 +5860,7 @@ class _MockAnswer:
             wanted = _dict(_dict(self._body.get("response_format")).get("json_schema")).get("schema")
             text = (
                 f"This is a mock answer: no model was asked, and nothing was billed. {self._model} would have been"
-                f' asked: "{asked}". Set {KEY_ENV} and leave --mock out for a real one.'
+                f' asked: "{asked}". For a real answer set {KEY_ENV} and leave out --mock.'
             )
             if wanted is not None:
                 text = json.dumps(sample_of(wanted))
@@ -5914,19 +5916,19 @@ class _MockAnswer:
     def _usage(self, made: int) -> Json:
         texts = [text_of(_dict(m).get("content")) for m in self._messages]
         asked = sum(map(len, texts)) + len(str(self._body.get("input", "")))
-        sent = max(1, asked // 4)  # the usual guess: four characters a token
+        sent = max(1, asked // 4)  # the usual estimate: four characters per token
         usage: Json = {"prompt_tokens": sent, "completion_tokens": made, "total_tokens": sent + made}
         cost = estimate_cost(self._model, Usage.from_wire(usage))
         return {**usage, **({} if cost is None else {"cost": cost, "is_byok": False})}
 
 
 def _mock_server(mock: MockOpenRouter) -> Any:
-    """Return a server that answers for the mock; http.server's import is not for every start."""
+    """Return the HTTP server of a mock; http.server is slow to import."""
     import http.server
 
     class Server(http.server.ThreadingHTTPServer):
         def handle_error(self, request: Any, client_address: Any) -> None:
-            """Say nothing of clients that leave, which is their right; all else is a bug."""
+            """Ignore clients that close the connection; other errors are bugs."""
             if not isinstance(sys.exc_info()[1], OSError):
                 super().handle_error(request, client_address)
 
@@ -5955,7 +5957,7 @@ def _mock_server(mock: MockOpenRouter) -> Any:
         do_GET = do_POST
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing: stderr is the user's."""
+            """Print nothing; stderr belongs to the user."""
 
     return Server(("127.0.0.1", 0), Handler)
 
@@ -5967,20 +5969,28 @@ class MockOpenRouter:
             llm = Llm(base_url=mock.url, api_key="any", log=False)
             assert llm.complete("hi").content == "Hello there"
 
-    Each item answers one POST: "ok"; an int (that HTTP status); "error" (an error frame after
-    some text); "cut" (the connection closes after some text); "stall" (comments only, no data);
-    "empty"; "reset"; any other string is the text to answer; a dict holds fields of the message,
-    such as ``tool_calls``, and ``usage``, ``finish_reason`` or ``model``; a function gets the
-    MockRequest and returns one of these. Then "ok", which answers a ``schema`` with JSON that
-    fits it. ``delay``: seconds between the pieces of a stream. Costs are the price table's:
-    nothing is asked, nothing is billed.
+    Each item answers one POST, and "ok" answers all further ones:
+
+    "ok"        an answer; for a ``schema``, JSON that fits it
+    429         an int: this HTTP status
+    "error"     an error after half of the text
+    "cut"       the connection closes after half of the text
+    "stall"     only keep-alive comments, no data
+    "empty"     an answer without text
+    "reset"     the connection is reset
+    other text  an answer with this text
+    a dict      fields of the message, such as ``tool_calls``, and ``usage``, ``finish_reason`` or ``model``
+    a function  gets the MockRequest and returns one of these
+
+    ``delay``: seconds between the pieces of a stream. The costs in the answers are those of the
+    price table, but nothing is billed. ``requests`` lists what arrived.
     """
 
     def __init__(self, *script: Any, delay: float = 0.0) -> None:
         for step in script:
             if isinstance(step, bool) or not (isinstance(step, (str, int, dict)) or callable(step)):
                 hint = "a str, an HTTP status, a dict of a message, or a function of the request"
-                raise ConfigError(f"MockOpenRouter: {step!r} is no step", hint=hint)
+                raise ConfigError(f"MockOpenRouter: {step!r} is not a step of a script", hint=hint)
         self.requests: list[MockRequest] = []
         self.delay = delay
         self._script = list(script)
@@ -6010,7 +6020,7 @@ class MockOpenRouter:
             shut_down(sock)
 
     def take(self, request: MockRequest) -> tuple[Any, int]:
-        """Note a request; return the step that answers it, and its number."""
+        """Store a request, and return the step that answers it and its number."""
         with self._lock:
             self.requests.append(request)
             number = len(self.requests)
@@ -6019,8 +6029,8 @@ class MockOpenRouter:
 
 
 # --- Report ---------------------------------------------------------------------------------
-# One self-contained HTML page about a log: no scripts, no network, SVG inside.
-# Optional: it only reads what LlmOperationCollector gives.
+# An HTML page about a log in one file: no scripts, no network, SVG inside.
+# Optional: it reads the log only through LlmOperationCollector.
 
 _REPORT_STYLE = """
 :root { color-scheme: light dark; --ink: #1d2430; --soft: #667085; --paper: #fff; --line: #d8dde5; --bar: #4f7bd9; }
@@ -6044,12 +6054,12 @@ i.bar { display: block; height: 4px; border-radius: 2px; background: var(--bar);
 .key i { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 5px }
 """
 _REPORT_COLORS = ("#4f7bd9", "#e08a3c", "#3fa37a", "#b0578d", "#8a7fd1", "#c9b13a", "#5aa9c4", "#98a2b3")
-_REPORT_DEAREST = 20  # rows of the dearest calls
+_REPORT_DEAREST = 20  # rows of the most expensive calls
 _REPORT_TEXT = 180  # characters of a question or an error
 
 
 def _report_table(head: Sequence[str], rows: Sequence[Sequence[Any]], bars: Sequence[int] = (), text: int = -1) -> str:
-    """Return an HTML table; the columns of ``bars`` show their share of the largest value, ``text`` holds prose."""
+    """Return an HTML table. Columns in ``bars`` show bars relative to their largest value; ``text`` is prose."""
     from html import escape
 
     most = {i: max((row[i] or 0 for row in rows), default=0) for i in bars}
@@ -6069,7 +6079,7 @@ def _report_table(head: Sequence[str], rows: Sequence[Sequence[Any]], bars: Sequ
 
 
 def _report_days(rows: Sequence[Row]) -> str:
-    """Return the spending per local day as stacked bars in SVG; the dearest models have colours of their own."""
+    """Return the spending per local day as stacked bars in SVG; each of the most expensive models has a colour."""
     from html import escape
 
     sums: dict[str, float] = {}
@@ -6106,7 +6116,7 @@ def _report_days(rows: Sequence[Row]) -> str:
 
 
 def report_html(since: Moment | None, path: LogTargets) -> tuple[str, int]:
-    """Return the page about a log, and the number of operations that it covers."""
+    """Return the HTML page about a log, and the number of operations in it."""
     from html import escape
 
     def query(columns: str, more: str = "") -> Operations:
@@ -6155,19 +6165,19 @@ def report_html(since: Moment | None, path: LogTargets) -> tuple[str, int]:
         f'<div class="cards">{shown_cards}</div>',
         f'<h2>Spending per day, by model</h2><div class="wide">{_report_days(days)}</div>',
         "<h2>Models</h2>", _report_table(head, per_model, bars=range(1, 10)),
-        f"<h2>The dearest {len(dearest)} calls</h2>",
+        f"<h2>The {len(dearest)} most expensive calls</h2>",
         _report_table(["time (UTC)", "model", "USD", "tokens", "ms", "question"], calls_of, bars=[2], text=5),
         "<h2>Failures by type</h2>", _report_table(["type", "calls", "last (UTC)", "example"], failed, [1], text=3),
         "<h2>Interrupted and cancelled calls whose cost is unknown</h2>",
         _report_table(["status", "model", "calls", "output tokens"], [list(row.values()) for row in unknown], [2]),
-        "<p>--costs --reconcile asks the service for them.</p></body></html>",
+        "<p>To learn these costs from the service, run --costs --reconcile.</p></body></html>",
     ]  # fmt: skip
     return "".join(parts), calls
 
 
 # --- Command line ---------------------------------------------------------------------------
 # The only section that prints or reads stdin. The answer goes to stdout, everything else to stderr.
-# main() leaves the streams of its caller as they were.
+# main() does not close or replace the streams of its caller.
 
 _EXIT_CODES: list[tuple[type[OpenRouterError], int]] = [
     (ConfigError, 2),
@@ -6193,7 +6203,7 @@ OPENROUTER_MAX_COST_PER_DAY, OPENROUTER_MIN_LOG (a path, or off),
 OPENROUTER_MIN_LOG_CONTENT=0, OPENROUTER_ALLOW_PLAIN_HTTP=1,
 HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE"""
 
-# Names in the library's hints, and what replaces them on the command line.
+# Words in the library's hints, and their replacements on the command line.
 _OPTION_WORDS = (
     (r" or pass api_key=\.\.\.| or allow_plain_http=True", ""),
     (r"\bname (a fallback|fallbacks)(=\[\.\.\.\])?|\bfallbacks=(\[\.\.\.\])?", "name a fallback with -f"),
@@ -6208,10 +6218,10 @@ _OPTION_WORDS = (
     (r"\b(plugins|provider|params)=([\[{].*?[\]}])", r"-o '\1=\2'"),
     (r"\bbase_url\b=?", f"{BASE_URL_ENV} "),
     (r"\bapi_key\b=?", f"{KEY_ENV} "),
-    (r"the text( so far)? is in \.partial(\.content)?", "the text so far stands above"),
+    (r"the text( so far)? is in \.partial(\.content)?", "the text so far is above"),
     (r", or a datetime\b", ", or an age such as 7d or 12h"),
 )
-STDIN_PATIENCE = 2.0  # s of silence on an open pipe before a note says that input is awaited
+STDIN_PATIENCE = 2.0  # s without input on an open pipe, after which a note says that we wait for it
 _TTY_UNSAFE = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 
 
@@ -6224,7 +6234,7 @@ def _exit_code(error: OpenRouterError) -> int:
 
 @contextlib.contextmanager
 def _utf8_streams() -> Iterator[None]:
-    """Use UTF-8 for the standard streams, also on consoles that default to an older encoding."""
+    """Use UTF-8 for the standard streams, also if the console has an older encoding."""
     before = {name: getattr(sys, name) for name in ("stdin", "stdout", "stderr")}
     encodings = []
     for name, stream in before.items():
@@ -6245,23 +6255,23 @@ def _utf8_streams() -> Iterator[None]:
 
 
 def _width(stream: Any) -> int | None:
-    """Return the columns of the stream's terminal, or None if it is no terminal."""
+    """Return the width of the stream's terminal in columns, or None if it is not a terminal."""
     if not stream.isatty():
         return None
     try:
-        return os.get_terminal_size(stream.fileno()).columns or 80  # some terminals say 0
-    except (OSError, ValueError):  # no file behind it: a test's StringIO
+        return os.get_terminal_size(stream.fileno()).columns or 80  # some terminals report 0
+    except (OSError, ValueError):  # not a real file, such as the StringIO of a test
         return 80
 
 
 def _print(text: str, end: str = "\n") -> None:
-    if sys.stdout.isatty():  # control codes from the network could take over the terminal
+    if sys.stdout.isatty():  # control codes in an answer could take over the terminal
         text = re.sub(_TTY_UNSAFE, "", text)
     print(text, end=end, flush=True)
 
 
 def _say(text: str, end: str = "\n", *, is_dim: bool = False) -> None:
-    """Write to stderr: on a terminal dim, or wrapped at words."""
+    """Write to stderr; on a terminal dim, or wrapped at words."""
     width = _width(sys.stderr)
     if width:
         text = re.sub(_TTY_UNSAFE, "", text)
@@ -6272,13 +6282,13 @@ def _say(text: str, end: str = "\n", *, is_dim: bool = False) -> None:
 
             fill = functools.partial(textwrap.fill, break_long_words=False, break_on_hyphens=False)
             text = "\n".join(fill(line, max(width, 20), subsequent_indent="    ") for line in text.split("\n"))
-    with contextlib.suppress(OSError):  # nobody may be there to read it
+    with contextlib.suppress(OSError):  # stderr may be closed
         sys.stderr.write(text + end)
         sys.stderr.flush()
 
 
 def _say_error(error: OpenRouterError) -> None:
-    """Show an error and its hint, with options in place of parameters; a server's words stay unchanged."""
+    """Print an error and its hint, with options instead of parameters; the words of a server stay unchanged."""
     message, hint = error.message, error.hint
     for pattern, words in _OPTION_WORDS:
         hint = re.sub(pattern, words, hint)
@@ -6287,25 +6297,25 @@ def _say_error(error: OpenRouterError) -> None:
 
 
 def _is_stdin_given() -> bool:
-    """Return whether stdin is a pipe, file or socket; a terminal and /dev/null give no input."""
+    """Return whether stdin is a pipe, file or socket; a terminal and /dev/null are not input."""
     import stat
 
     try:
         return not stat.S_ISCHR(os.fstat(sys.stdin.fileno()).st_mode)
-    except (OSError, ValueError):  # no file behind it: a test's StringIO
+    except (OSError, ValueError):  # not a real file, such as the StringIO of a test
         return not sys.stdin.isatty()
 
 
 def _stdin_bytes() -> bytes:
-    """Read stdin to its end; after a while of silence say that input is awaited."""
-    note = "note: waiting for the end of the input on stdin (</dev/null: none)"
+    """Read stdin to its end; if nothing arrives for a while, print a note."""
+    note = "note: waiting for the end of the input on stdin (</dev/null if there is none)"
     timer = threading.Timer(STDIN_PATIENCE, _say, [note])
     timer.daemon = True
     timer.start()
     try:
         stream = getattr(sys.stdin, "buffer", None)
         return stream.read() if stream is not None else sys.stdin.read().encode("utf-8", "surrogateescape")
-    except OSError:  # a test runner that forbids reading it
+    except OSError:  # a test runner may forbid reading it
         return b""
     finally:
         timer.cancel()
@@ -6314,7 +6324,9 @@ def _stdin_bytes() -> bytes:
 def _decoded(data: bytes, source: str) -> str:
     text = text_in(data)
     if text is None:
-        raise ConfigError(f"{source} is no text in UTF-8 or UTF-16", hint="convert it, as by iconv -t utf-8")
+        raise ConfigError(
+            f"{source} is not text in UTF-8 or UTF-16", hint="convert it, for example with iconv -t utf-8"
+        )
     return text.lstrip("\ufeff")
 
 
@@ -6323,7 +6335,7 @@ def _file_text(path: str, option: str) -> str:
         with open(path, "rb") as file:
             data = file.read()
     except OSError as error:
-        raise ConfigError(f"{option}: {error}", hint="name a text file in UTF-8") from None
+        raise ConfigError(f"{option}: {error}", hint="use a text file in UTF-8") from None
     return _decoded(data, f"{option} {path}").replace("\r\n", "\n")
 
 
@@ -6331,7 +6343,7 @@ def _file_text(path: str, option: str) -> str:
 
 
 def _moment_of(text: str) -> Any:
-    """Return the moment that many hours or days ago ("12h", "90d"); leave other texts to the log."""
+    """Return the moment so many hours or days ago ("12h", "90d"); return any other text unchanged."""
     from datetime import datetime, timedelta, timezone
 
     match = re.fullmatch(r"(\d+)([hd])", text)
@@ -6339,7 +6351,7 @@ def _moment_of(text: str) -> Any:
         return text
     hours = int(match.group(1)) * (24 if match.group(2) == "d" else 1)
     now = datetime.now(timezone.utc).replace(microsecond=0)
-    return now - timedelta(hours=min(hours, 24 * 36500))  # a century: more would overflow
+    return now - timedelta(hours=min(hours, 24 * 36500))  # at most a century, because more could overflow
 
 
 def _argument_parser() -> Any:
@@ -6350,7 +6362,7 @@ def _argument_parser() -> Any:
         usage="%(prog)s [options] [prompt ...]",
         description="Ask a language model through OpenRouter. Piped input is added under the prompt.",
         epilog=_EPILOG,
-        # Without a width each option would ask for that of the terminal, by a module that is slow to import.
+        # Without a width, argparse would ask for that of the terminal, which imports a slow module.
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=80, max_help_position=25),
     )
     many: Json = {"action": "append", "default": []}
@@ -6377,26 +6389,26 @@ def _argument_parser() -> Any:
     add("--dry-run", **flag, help="print what would be sent, and what it may cost")
     add = parser.add_argument_group("talk").add_argument
     add("--chat", **flag, help="talk; /help lists the commands")
-    add("-c", "--continue", **flag, dest="goes_on", help="go on from this terminal's last conversation")
-    add("--conversation", metavar="ID", help="go on from that conversation")
+    add("-c", "--continue", **flag, dest="goes_on", help="continue the last conversation of this terminal")
+    add("--conversation", metavar="ID", help="continue this conversation")
     add = parser.add_argument_group("many").add_argument
-    add("--batch", metavar="FILE", help="a prompt or JSON object a line; JSONL comes out")
-    add("--concurrency", metavar="N", type=int, help="how many of a batch at once (8)")
+    add("--batch", metavar="FILE", help="a prompt or JSON object on each line; prints JSONL")
+    add("--concurrency", metavar="N", type=int, help="lines of a batch at once (8)")
     add = parser.add_argument_group("look").add_argument
-    add("--models", metavar="WORDS", nargs="?", const="", help="models with their prices; WORDS: to find")
-    add("--live", **flag, help="with --models: ask for the live list")
-    add("--log", metavar="N|ID|WORDS", nargs="?", const="", help="the last N, one in full, those with WORDS")
-    add("--costs", metavar="BY", nargs="?", const="model", help="by model,day,status,provider,served_model,session_id")
-    add("--reconcile", **flag, help="with --costs: ask for costs that are unknown")
-    add("--report", metavar="FILE", help="write spending and failures as an HTML page")
-    add("--purge", metavar="AGE", type=_moment_of, help="delete operations older than 90d (or 12h)")
-    add("--since", metavar="DATE", type=_moment_of, help="limit a view to a date on, or to the last 7d or 12h")
+    add("--models", metavar="WORDS", nargs="?", const="", help="models and prices; WORDS to search for")
+    add("--live", **flag, help="with --models: the live list")
+    add("--log", metavar="N|ID|WORDS", nargs="?", const="", help="the last N, one in full, or those with WORDS")
+    add("--costs", metavar="BY", nargs="?", const="model", help="per model,day,status,provider,served_model,session_id")
+    add("--reconcile", **flag, help="with --costs: ask the service for unknown costs")
+    add("--report", metavar="FILE", help="write an HTML page about spending and failures")
+    add("--purge", metavar="AGE", type=_moment_of, help="delete operations older than AGE, such as 90d or 12h")
+    add("--since", metavar="DATE", type=_moment_of, help="only from this date on, or only the last 7d or 12h")
     add("--csv", **flag, help="print a view as CSV")
-    add("--check", **flag, help="what works here: TLS, proxy, network, key, log")
-    add("--key", **flag, help="limit, use and source of the key")
+    add("--check", **flag, help="test TLS, proxy, network, key and log")
+    add("--key", **flag, help="show limit, use and source of the key")
     add = parser.add_argument_group("where").add_argument
     add("--mock", **flag, help="a mock server on this machine: no key, no network")
-    add("--db", metavar="PATH", **many, help="the log file; views take several")
+    add("--db", metavar="PATH", **many, help="the log file; views read several")
     add("--no-log", **flag, help="write no log")
     add("--version", action="version", version=f"openrouter_min {__version__}")
     return parser
@@ -6404,7 +6416,7 @@ def _argument_parser() -> Any:
 
 _ASKING = "model fallback system temperature max_tokens option header timeout mock db no_log save attach max_cost"
 
-# (mode, the options that have an effect in it besides itself); the last fits if none else is given
+# (mode, the options that have an effect in it); the last mode is used if no other is given
 _MODES = (
     ("models", "prompt live json"),
     ("log", "prompt db json csv since extract model"),
@@ -6422,7 +6434,7 @@ _EXCLUSIVE = (("goes_on", "conversation"), ("json", "csv"), ("json", "extract"),
 
 
 def _check_options(options: Any) -> str:
-    """Return the mode that the options ask for; raise ConfigError for an option that would have no effect."""
+    """Return the mode of the command; raise ConfigError for an option that would have no effect in it."""
 
     def shown(name: str) -> str:
         return {"goes_on": "--continue", "prompt": "words of a prompt"}.get(name, "--" + name.replace("_", "-"))
@@ -6431,26 +6443,26 @@ def _check_options(options: Any) -> str:
     for name in sorted(given - {"models", "log", "prompt"}):
         value = getattr(options, name)
         if value == "" or isinstance(value, list) and "" in value:
-            raise ConfigError(f"{shown(name)} is empty", hint="is a variable of the shell not set?")
+            raise ConfigError(f"{shown(name)} is empty", hint="maybe a shell variable is not set")
     mode, useful = next((row for row in _MODES if row[0] in given), _MODES[-1])
     for name in sorted(given - {mode, *useful.split()}):
         needed = _ONLY_WITH.get(name)
-        problem = f"goes with {needed} only" if needed else f"can't go with {shown(mode)}"
+        problem = f"works only with {needed}" if needed else f"can't be used with {shown(mode)}"
         raise ConfigError(f"{shown(name)} {problem}", hint="--help lists the options")
     for one, other in _EXCLUSIVE:
         if {one, other} <= given:
-            raise ConfigError(f"{shown(one)} can't go with {shown(other)}", hint="give one of them")
+            raise ConfigError(f"{shown(one)} can't be used with {shown(other)}", hint="use one of them")
     if len(options.db) > 1 and (mode not in ("log", "costs", "report") or options.reconcile):
-        raise ConfigError("--db is given twice", hint="several logs are for --log, --costs and --report")
+        raise ConfigError("--db is given twice", hint="only --log, --costs and --report read several logs")
     return mode
 
 
 def _terminal() -> str:
-    """Return a name for this terminal: --continue must not go on with the conversation of another one."""
+    """Return a name for this terminal, so that --continue does not continue a conversation of another one."""
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         try:
             return f"cli {os.ttyname(stream.fileno())}"
-        except (AttributeError, OSError, ValueError):  # no terminal; or Windows, which has no names for them
+        except (AttributeError, OSError, ValueError):  # not a terminal, or Windows, where they have no names
             continue
     return f"cli {os.environ.get('WT_SESSION', '')}".strip()
 
@@ -6496,26 +6508,26 @@ def _schema_of_option(text: str) -> Json:
         try:
             return {**decode_json(source)}
         except (TypeError, ValueError) as error:
-            raise ConfigError(f"--schema {text} is no JSON Schema: {error}", hint="a JSON object") from None
+            raise ConfigError(f"--schema {text} is not a JSON Schema: {error}", hint="use a JSON object") from None
     properties = {}
     for part in text.split(","):
         match = re.fullmatch(rf"\s*(\w+)(?:\s+({'|'.join(_FIELD_TYPES)}))?\s*", part)
         if not match:
-            hint = f"a file, a JSON object, or 'name, age int, tags list' (types: {', '.join(_FIELD_TYPES)})"
-            raise ConfigError(f"--schema {text}: there is no such file, and {part!r} is no field", hint=hint)
+            hint = f"use a file, a JSON object, or 'name, age int, tags list' (types: {', '.join(_FIELD_TYPES)})"
+            raise ConfigError(f"--schema {text}: there is no such file, and {part!r} is not a field", hint=hint)
         properties[match.group(1)] = _FIELD_TYPES[match.group(2) or "str"]
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
 def _fields(options: Any) -> Json:
-    """Return what each call carries besides attachments: body fields and schema."""
+    """Return the parameters of each call, without attachments: body fields and schema."""
     fields: Json = {"schema": _schema_of_option(options.schema)} if options.schema else {}
     for pair in options.option:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            raise ConfigError(f"-o {pair!r} is no KEY=VALUE", hint='-o top_p=0.9 -o \'reasoning={"effort": "low"}\'')
+            raise ConfigError(f"-o {pair!r} is not KEY=VALUE", hint='-o top_p=0.9 -o \'reasoning={"effort": "low"}\'')
         try:
-            fields[name] = json.loads(value, parse_constant=str)  # NaN is no JSON, but may be a text
+            fields[name] = json.loads(value, parse_constant=str)  # NaN is not JSON, so it is a text
         except ValueError:
             fields[name] = value
     return fields
@@ -6530,18 +6542,18 @@ def _print_code(text: str) -> int:
     if match is None:
         _say(f"note: there is no code block in the answer:\n{text}")
         return EXIT_OTHER_ERROR
-    _print(re.sub(f"(?m)^ {{0,{len(match.group(1))}}}", "", match.group(3)), end="")  # in a list it stands indented
+    _print(re.sub(f"(?m)^ {{0,{len(match.group(1))}}}", "", match.group(3)), end="")  # a block in a list is indented
     return 0
 
 
 def _estimate(bodies: Sequence[Json]) -> str:
-    """Return about how many tokens the bodies are, and at most how much money; nothing is counted exactly."""
+    """Return an estimate of tokens and the highest possible cost of these bodies."""
     tokens_in, tokens_out, cost, unknown, is_bounded = 0, 0, 0.0, 0, True
     for body in bodies:
         sent = len(json.dumps(without_media(body.get("messages")), ensure_ascii=False)) // 4
         own_limit = _int_or_none(body.get("max_tokens") or body.get("max_completion_tokens"))
         costs, limits = [], []
-        for name in _list(body.get("models")) or [body.get("model")]:  # any of them may answer
+        for name in _list(body.get("models")) or [body.get("model")]:  # any of these may answer
             model = METADATA.get(str(name))
             limit = own_limit or (model.max_completion_tokens if model else None) or 0
             limits.append(limit * (_int_or_none(body.get("n")) or 1))
@@ -6553,9 +6565,9 @@ def _estimate(bodies: Sequence[Json]) -> str:
         is_bounded = is_bounded and all(limits)
         unknown += len(costs) < len(limits)
         cost += max(costs) if len(costs) == len(limits) else 0
-    money = f"at most ${number_text(cost)}" + (f", {unknown} of unknown price not included" if unknown else "")
+    money = f"at most ${number_text(cost)}" + (f", without {unknown} of unknown price" if unknown else "")
     if unknown == len(bodies):
-        money = "the price of the model is not known here"
+        money = "the price of the model is unknown"
     out = f"at most {tokens_out:,} out" if is_bounded else "no known limit out"
     return f"estimate: about {tokens_in:,} tokens in, {out}; {money} (attached files not counted)"
 
@@ -6567,33 +6579,33 @@ def _tokens_and_cost(usage: Usage, cost: float | None) -> str:
 
 
 def _usage_facts(completion: Completion) -> dict[str, str]:
-    """Return which model answered, tokens with cost, and times: for --usage, and for one operation of --log."""
+    """Return the model, tokens with cost, and times of an answer, for --usage and --log ID."""
     served, asked, first = completion.model, completion.requested_model, completion.first_token_ms
     model = f"{served or asked}" + (f" ({completion.provider})" if completion.provider else "")
     source = f" {completion.cost_source}" if completion.cost_source else ""
     times = "-" if completion.latency_ms is None else f"{completion.latency_ms / 1000:.2f} s"
     return {
-        "model": model + (f", asked for {asked}" if served and asked != served else ""),
+        "model": model + (f", {asked} was asked" if served and asked != served else ""),
         "usage": _tokens_and_cost(completion.usage, completion.cost) + source,
         "times": times + ("" if first is None else f", first text after {first / 1000:.2f} s"),
     }
 
 
 def _save_media(completion: Completion, folder: str | None) -> list[str]:
-    """Write the images and sound of an answer into files; return their paths, and the URLs of linked files."""
+    """Write images and sound of an answer into files; return their paths, or the URLs of linked files."""
     import tempfile
 
     if not any(url.startswith("data:") for url in completion.files):
         return completion.files
-    try:  # it was paid for: without --save it still has to go somewhere
+    try:  # the files were paid for, so they are saved even without --save
         return completion.save(folder or tempfile.mkdtemp(prefix="openrouter_min-"))
     except ValueError as error:
-        _say(f"note: a file that came back is torn ({error}); --json shows all that came")
+        _say(f"note: a file in the answer is damaged ({error}); --json shows the whole answer")
         return []
 
 
 def _add_to_answer(options: Any, completion: Completion) -> None:
-    """Show what else came: files as their paths, what the text does not tell, usage."""
+    """Print the rest of an answer: paths of its files, notes on an unusual end, usage."""
     for path in _save_media(completion, options.save):
         (_say if options.json or options.schema else _print)(path)
     reason, native = completion.finish_reason, completion.native_finish_reason
@@ -6616,7 +6628,7 @@ def _add_to_answer(options: Any, completion: Completion) -> None:
 
 
 def _stream_answer(options: Any, stream: Stream) -> Completion:
-    """Print the text as it comes; whatever ends it, what was printed stays and ends its line."""
+    """Print the text as it arrives; after any end, the printed text ends with a line break."""
     last, is_thinking = "", False
     try:
         for chunk in stream.chunks():
@@ -6664,7 +6676,7 @@ def _ask(options: Any, llm: Llm, history: list[Json]) -> int:
         return 0
     try:
         completion = llm.chat(messages, **fields)
-    except APIResponseError as error:  # an answer that does not fit was paid for all the same
+    except APIResponseError as error:  # an answer that does not fit the schema was paid for too
         if error.partial:
             _say(error.partial.content)
         raise
@@ -6684,7 +6696,7 @@ def _ask(options: Any, llm: Llm, history: list[Json]) -> int:
 
 
 def _earlier(options: Any, settings: Json) -> tuple[list[Json], Json]:
-    """Return the history to go on from, and the settings with the conversation's id, model and options."""
+    """Return the history to continue, and the settings with the conversation's id, model and options."""
     wanted, value = "agent_id = ?", settings["agent_id"]
     if options.conversation:
         wanted, value = "? IN (session_id, operation_id)", options.conversation
@@ -6697,12 +6709,12 @@ def _earlier(options: Any, settings: Json) -> tuple[list[Json], Json]:
     )
     if not rows:
         name = options.conversation or "to continue in this terminal"
-        hint = "--log shows what it knows; --no-log keeps none"
-        raise ConfigError(f"the log knows no conversation {name}", hint=hint)
+        hint = "--log lists the operations; calls with --no-log are not in it"
+        raise ConfigError(f"the log has no conversation {name}", hint=hint)
     row = rows[0]
     if row["messages"] is None:
-        hint = f"it ran with {LOG_CONTENT_ENV}=0; --conversation ID goes on from another one"
-        raise ConfigError("the last conversation was logged without content: there is nothing to go on from", hint=hint)
+        hint = f"it ran with {LOG_CONTENT_ENV}=0; --conversation ID continues another one"
+        raise ConfigError("the last conversation was logged without content, so it can't be continued", hint=hint)
     history = history_of(row)
     if options.system:
         history = [m for m in history if m["role"] not in ("system", "developer")]
@@ -6715,7 +6727,7 @@ def _earlier(options: Any, settings: Json) -> tuple[list[Json], Json]:
     settings = {**kept, **settings, "session_id": session_id}
     _say(f"conversation {session_id}\nmodel {settings['model']}")
     if re.search(r"bytes, sha256 [0-9a-f]{16}\]", row["messages"]):
-        _say("note: its files are not in the log; attach them again with -a if they are needed")
+        _say("note: its files are not in the log; attach them again with -a if needed")
     return history, settings
 
 
@@ -6727,7 +6739,9 @@ def _line(prompt: str) -> str:
     try:
         return input(prompt if is_edited else "").rstrip("\r")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"stdin is no text in UTF-8: {error}", hint="convert it, as by iconv -t utf-8") from None
+        raise ConfigError(
+            f"stdin is not text in UTF-8: {error}", hint="convert it, for example with iconv -t utf-8"
+        ) from None
 
 
 def _question_lines() -> str:
@@ -6738,7 +6752,7 @@ def _question_lines() -> str:
     try:
         while not lines[-1].rstrip().endswith('"""') if is_block else lines[-1].endswith("\\"):
             lines.append(_line(". "))
-    except EOFError:  # the end of the input ends the question too
+    except EOFError:  # the end of the input also ends the question
         lines.append("")
     if is_block:
         return re.sub(r'"""\s*$', "", "\n".join(lines)).strip("\n")
@@ -6746,26 +6760,26 @@ def _question_lines() -> str:
 
 
 class _Talk:
-    """A conversation on the terminal: its messages, and the commands that begin with a slash."""
+    """A conversation on the terminal: its messages, and the commands that start with a slash."""
 
     HELP = """\
-/model NAME   ask another model from now on; without a name: which is asked
-/system TEXT  give another system prompt from now on (- for none); without a text: which is given
-/attach FILE  a path or URL that goes with the next question
-/retry        ask the last question again; its answer is forgotten
-/usage        tokens and cost of this conversation so far
-/save FILE    write the conversation: as JSON if FILE ends in .json, else as text
-/quit         leave (or exit, quit, Ctrl-D); Ctrl-C stops an answer
-a line that ends in \\ goes on in the next; \""" begins and ends a text of many lines"""
+/model NAME   ask another model from now on; without NAME: show the model
+/system TEXT  use another system prompt from now on (- for none); without TEXT: show it
+/attach FILE  send this file or URL with the next question
+/retry        ask the last question again and forget its answer
+/usage        show tokens and cost of this conversation
+/save FILE    write the conversation, as JSON if FILE ends in .json, else as text
+/quit         leave (also: exit, quit, Ctrl-D); Ctrl-C stops an answer
+a line that ends in \\ continues on the next; \""" starts and ends a text of many lines"""
 
     def __init__(self, options: Any, llm: Llm, history: list[Json]) -> None:
         self._options = options
         self._llm = llm
         self._messages = history
         self._fields = _fields(options)
-        check_params(self._fields)  # a fault of the options should show before the first question
+        check_params(self._fields)  # report bad options before the first question
         self._parts = [read_attachment(a) for a in options.attach]  # of the next question
-        self._last: tuple[list[Json], Json] | None = None  # what was asked last, and what stood before it
+        self._last: tuple[list[Json], Json] | None = None  # the last question, and the messages before it
 
     def run(self) -> int:
         """Read and answer until /quit or the end of the input; return the exit code."""
@@ -6787,16 +6801,16 @@ a line that ends in \\ goes on in the next; \""" begins and ends a text of many 
             except KeyboardInterrupt:
                 if not is_typed:
                     raise
-                _say("\n(stopped) /quit or Ctrl-D leaves")
+                _say("\n(stopped; leave with /quit or Ctrl-D)")
             except OpenRouterError as error:
-                if isinstance(error, ConfigError) and not is_typed:  # nobody is there to correct it
+                if isinstance(error, ConfigError) and not is_typed:  # nobody can correct it
                     raise
                 _say_error(error)
                 code = 0 if is_typed else _exit_code(error)
             text = ""
 
     def _ask(self, history: list[Json], question: Json) -> None:
-        """Ask, show the answer and keep both; half an answer is kept too, and its error raised."""
+        """Ask, print the answer, and add both to the conversation; of a broken answer the part that arrived."""
         self._last = history, question
         stream = self._llm.stream([*history, question], **self._fields)
         failure: BaseException | None = None
@@ -6807,13 +6821,13 @@ a line that ends in \\ goes on in the next; \""" begins and ends a text of many 
         if completion.content and not completion.tool_calls:
             self._messages = [*history, question, *completion.messages]
             self._parts = [part for part in self._parts if part not in _list(question["content"])]
-        else:  # a call that nobody answers would spoil what follows
-            _say("note: this exchange is not kept in the conversation")
+        else:  # a tool call without a result would make the next question fail
+            _say("note: this question and its answer are not kept in the conversation")
         if failure is not None:
             raise failure
 
     def _command(self, name: str, rest: str) -> None:
-        """Do what a /command asks for, and say what came of it."""
+        """Run a /command and print its result."""
         fields, config, messages = self._fields, self._llm.config, self._messages
         own = last_text(messages, ("system", "developer"))
         system = own or _str_or_none(fields.get("system_prompt", config.system_prompt))
@@ -6821,7 +6835,7 @@ a line that ends in \\ goes on in the next; \""" begins and ends a text of many 
             if rest:
                 fields["model"] = checked_model("/model", rest)
             near = ", ".join(METADATA.near(rest)) if rest and rest not in METADATA else ""
-            note = f" (not in the price table; near: {near})" if near else ""
+            note = f" (not in the price table; similar: {near})" if near else ""
             _say(f"model: {fields.get('model') or config.model}{note}")
         elif name == "system":
             if rest:
@@ -6839,10 +6853,10 @@ a line that ends in \\ goes on in the next; \""" begins and ends a text of many 
         elif name == "usage":
             _say(_tokens_and_cost(self._llm.usage, self._llm.usage.cost))
         elif name in ("attach", "save") and not rest:
-            _say(f"/{name} needs the name of a file")
+            _say(f"/{name} needs a file name")
         elif name == "attach":
             self._parts.append(read_attachment(rest if "://" in rest else os.path.expanduser(rest)))
-            _say(f"{rest} goes with the next question")
+            _say(f"{rest} will be sent with the next question")
         elif name == "save":
             head = [{"role": "system", "content": system}] if system and messages and not own else []
             saved = [*head, *messages]
@@ -6857,7 +6871,7 @@ a line that ends in \\ goes on in the next; \""" begins and ends a text of many 
                 _say(f"error: {error}")
         else:
             if name not in ("", "help"):
-                _say(f"there is no /{name}; a question that begins with a slash goes after a blank")
+                _say(f"there is no command /{name}; put a blank before a question that starts with a slash")
             _say(self.HELP)
 
 
@@ -6866,27 +6880,27 @@ def _talk(options: Any, llm: Llm, history: list[Json]) -> int:
         with contextlib.suppress(ImportError):  # Windows has none
             import readline  # input() uses it
 
-            readline.parse_and_bind("set enable-bracketed-paste on")  # a pasted text is one question, not many
+            readline.parse_and_bind("set enable-bracketed-paste on")  # a pasted text is one question, not one per line
     elif isinstance(sys.stdin, io.TextIOWrapper):
         start = sys.stdin.buffer.peek(4)[:64]
         if media_rows(start):
-            raise ConfigError("stdin is no text", hint="attach a file with -a")
+            raise ConfigError("stdin is not text", hint="attach a file with -a")
         sys.stdin.reconfigure(encoding=text_encoding(start), errors="strict")
     talk = _Talk(options, llm, history)
     if not history:
         _say(f"conversation {llm.config.session_id}")
     _say("/help lists the commands")
-    for message in history[-2:]:  # where an earlier conversation had come to
+    for message in history[-2:]:  # the end of the earlier conversation
         _say(f"{message['role']}: {text_of(message.get('content'))}", is_dim=True)
     return talk.run()
 
 
-# Batches. The log knows which lines have been answered.
+# Batches. The log shows which lines have been answered.
 
 
 @dataclass
 class _BatchLine:
-    """A line of a batch: its name, the hash of all that goes out, and what it asks."""
+    """A line of a batch: its id, the hash of its whole request, and the parameters of the question."""
 
     id: Any
     key: str
@@ -6894,19 +6908,19 @@ class _BatchLine:
 
 
 def _batch_item(line: str, template: str) -> Json:
-    """Return the prompt of a line, or of the template with the {fields} of the line's object filled in."""
+    """Return the prompt of a line; with a template, the template with the {fields} of the line filled in."""
     try:
         value = decode_json(line) if line[0] in '{"' else line
     except ValueError as error:
-        hint = "a prompt that begins with { or a quote goes in as JSON"
-        raise ConfigError(f"it is no JSON: {error}", hint=hint) from None
+        hint = "write a prompt that starts with { or a quote as a JSON string"
+        raise ConfigError(f"it is not JSON: {error}", hint=hint) from None
     item = value if isinstance(value, dict) else {"prompt": value}
     if not template:
         return item
 
     def fill(match: re.Match[str]) -> str:
         if match.group(1) not in item:
-            raise ConfigError(f"it has no field {match.group(1)!r}, as the prompt names", hint="add it to the object")
+            raise ConfigError(f"it has no field {match.group(1)!r}, which the prompt uses", hint="add it to the object")
         cell = item[match.group(1)]
         return cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False)
 
@@ -6915,7 +6929,7 @@ def _batch_item(line: str, template: str) -> Json:
 
 
 def _batch_lines(options: Any, llm: Llm) -> list[_BatchLine]:
-    """Read all lines and check that each can be sent. Equal lines are separate samples: their keys get a number."""
+    """Read all lines and check that each can be sent. Equal lines are separate samples: their keys are numbered."""
     import hashlib
 
     source = "stdin" if options.batch == "-" else options.batch
@@ -6923,7 +6937,7 @@ def _batch_lines(options: Any, llm: Llm) -> list[_BatchLine]:
     shared = {**_fields(options), **({"attachments": options.attach} if options.attach else {})}
     template = " ".join(options.prompt)
     if template and not re.search(r"\{\w+\}", template):
-        raise ConfigError("the words of the prompt name no field", hint="such as {prompt}, which is the line")
+        raise ConfigError("the prompt contains no {field}", hint="write {prompt} where the line belongs")
     lines: list[_BatchLine] = []
     counts: dict[str, int] = {}
     for number, line in enumerate(text.split("\n"), 1):
@@ -6933,7 +6947,7 @@ def _batch_lines(options: Any, llm: Llm) -> list[_BatchLine]:
             asked = {**shared, **_batch_item(line.strip(), template)}
             name = asked.pop("id", number)
             if "action_id" in asked:
-                raise ConfigError("action_id is taken by the batch", hint="use id")
+                raise ConfigError("a batch uses action_id itself", hint="use id")
             question = llm._question(asked)
         except ConfigError as error:
             raise ConfigError(f"{source} line {number}: {error.message}", hint=error.hint) from None
@@ -6946,7 +6960,7 @@ def _batch_lines(options: Any, llm: Llm) -> list[_BatchLine]:
 
 
 def _answered(config: LlmConfig, keys: set[str]) -> dict[str, Completion]:
-    """Return the answers to these keys that the log holds of earlier batches."""
+    """Return the answers of earlier batches to these keys, from the log."""
     query = functools.partial(LlmOperationCollector.query, path=config.log)
     found = query(
         "SELECT id, action_id FROM operations WHERE action_id LIKE 'batch-%' AND success AND messages NOT NULL"
@@ -6954,14 +6968,14 @@ def _answered(config: LlmConfig, keys: set[str]) -> dict[str, Completion]:
     ids = [str(row["id"]) for row in found if row["action_id"][len("batch-") :] in keys]
     answers = {}
     names = ", ".join(c for c in LOG_COLUMNS if c not in ("messages", "system_prompt", "user_prompt"))
-    for at in range(0, len(ids), 500):  # SQLite takes some thousands
+    for at in range(0, len(ids), 500):  # SQLite limits the length of a statement
         for row in query(f"SELECT {names} FROM operations WHERE id IN ({', '.join(ids[at : at + 500])})"):
             answers[row["action_id"][len("batch-") :]] = completion_of(row)
     return answers
 
 
 def _batch_cells(line: _BatchLine, answer: Completion | Exception, folder: str | None) -> Json:
-    """Return what is written for a line: the question, and its answer or error."""
+    """Return the output for a line: the question, and its answer or error."""
     cells: Json = {"id": line.id, "key": line.key}
     cells.update((k, line.asked[k]) for k in ("prompt", "messages") if k in line.asked)
     if not isinstance(answer, Completion):
@@ -6986,17 +7000,17 @@ def _batch_cells(line: _BatchLine, answer: Completion | Exception, folder: str |
     return cells
 
 
-BAR_WIDTH = 10  # characters of a whole bar
+BAR_WIDTH = 10  # characters of a full bar
 
 
 def _bar(value: float, most: float) -> str:
-    """Draw a share as a bar of eighths of a block."""
+    """Return a bar of block characters; its smallest step is an eighth of a block."""
     eighths = round(value / most * BAR_WIDTH * 8) if most else 0
     return "\u2588" * (eighths // 8) + " \u258f\u258e\u258d\u258c\u258b\u258a\u2589"[eighths % 8].strip()
 
 
 class _Progress:
-    """The count of a batch: a bar on a terminal while it runs, and the line that sums it up."""
+    """The progress of a batch: a bar on a terminal while it runs, and a summary at its end."""
 
     def __init__(self, total: int, known: int) -> None:
         self.failures: dict[str, list[str]] = {}  # messages by class
@@ -7007,11 +7021,11 @@ class _Progress:
         self._unpriced = 0
         self._began = time.monotonic()
         self._has_bar = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._lock = threading.Lock()  # answers come from many threads
+        self._lock = threading.Lock()  # answers arrive in many threads
         self._draw()
 
     def count(self, answer: Completion | Exception) -> None:
-        """Count an answer that has come, from whatever thread."""
+        """Count an answer that has arrived; any thread may call this."""
         with self._lock:
             self._new += 1
             if isinstance(answer, Exception):
@@ -7022,21 +7036,21 @@ class _Progress:
             self._draw()
 
     def write(self, cells: Json) -> None:
-        """Print a line of answers where the bar was, and draw the bar again below it."""
+        """Print the output for a line, and draw the bar again below it."""
         with self._lock:
             self._put("")
             _print(json.dumps(cells, ensure_ascii=False))
             self._draw()
 
     def end(self, how: str) -> None:
-        """Take the bar away and say how it ended."""
+        """Remove the bar and print the summary."""
         with self._lock:
             self._put("")
             self._has_bar = False
         seconds = time.monotonic() - self._began
         for kind, messages in self.failures.items():
             _say(f"{len(messages)} x {kind}, such as: {messages[0]}")
-        _say(f"{how}: {self._counts()}, {self._known} of them known before, {seconds:.1f} s")
+        _say(f"{how}: {self._counts()}, {self._known} of them answered before, {seconds:.1f} s")
 
     def _counts(self) -> str:
         failed = sum(map(len, self.failures.values()))
@@ -7051,12 +7065,12 @@ class _Progress:
 
     def _put(self, text: str) -> None:
         if self._has_bar:
-            with contextlib.suppress(OSError):  # the terminal is gone, the batch goes on
+            with contextlib.suppress(OSError):  # without a terminal the batch continues
                 sys.stderr.write("\r\x1b[K" + text[: (_width(sys.stderr) or 80) - 1])
                 sys.stderr.flush()
 
 
-def _batch(options: Any, llm: Llm, history: list[Json]) -> int:
+def _batch(options: Any, llm: Llm) -> int:
     lines = _batch_lines(options, llm)
     known = _answered(llm.config, {line.key for line in lines})
     todo = [line for line in lines if line.key not in known]
@@ -7070,7 +7084,9 @@ def _batch(options: Any, llm: Llm, history: list[Json]) -> int:
 
     def landed(answer: Completion | Exception) -> None:
         progress.count(answer)
-        if isinstance(answer, (AuthenticationError, InsufficientCreditsError, BudgetError)):  # all that follow meet it
+        if isinstance(
+            answer, (AuthenticationError, InsufficientCreditsError, BudgetError)
+        ):  # all others would fail too
             refusals.append(answer)
             many.stop()
 
@@ -7090,13 +7106,13 @@ def _batch(options: Any, llm: Llm, history: list[Json]) -> int:
             raise refusals[0]
     except BaseException as error:
         results.close()
-        for number, answer in many.done_behind():  # paid for, though not in turn
+        for number, answer in many.done_behind():  # paid for, but not printed yet
             with contextlib.suppress(OSError):
                 progress.write(_batch_cells(todo[number], answer, options.save))
                 written += 1
-        if not isinstance(error, BrokenPipeError):  # `| head` has seen enough
+        if not isinstance(error, BrokenPipeError):  # `| head` has enough
             left = len(todo) - written
-            progress.end(f"stopped, {left} lines are left: the same command again asks for them only")
+            progress.end(f"stopped, {left} lines are left: the same command asks only for these")
         raise
     progress.end("done")
     return EXIT_OTHER_ERROR if progress.failures else 0
@@ -7135,13 +7151,8 @@ def _report_key(llm: Llm, report: Callable[[str, str], None]) -> None:
         report(f"budget {_str(budget.get('scope')).replace('_', ' ')}".strip(), text)
 
 
-def _show_key(options: Any, llm: Llm, history: list[Json]) -> int:
-    _report_key(llm, lambda name, text: _print(f"{name:6} {text}"))
-    return 0
-
-
 def _print_as_data(options: Any, rows: Operations) -> bool:
-    """Print rows as CSV or JSON lines if an option asks for that; return whether one does."""
+    """Print rows as CSV or JSON lines if an option asks for it; return whether one does."""
     if options.csv:
         text = io.StringIO()
         rows.to_csv(text)
@@ -7161,7 +7172,7 @@ def _show_models(options: Any) -> int:
         found = [METADATA[name] for name in METADATA if all(word in name for word in words)]
     if not found:
         near = METADATA.near("".join(words), 5)
-        _say(f"no model matches {' '.join(words)!r}" + (f"; near: {', '.join(near)}" if near else ""))
+        _say(f"no model matches {' '.join(words)!r}" + (f"; similar: {', '.join(near)}" if near else ""))
         return EXIT_NOT_FOUND
     if _print_as_data(options, Operations(map(dataclasses.asdict, found))):
         return 0
@@ -7170,7 +7181,7 @@ def _show_models(options: Any) -> int:
     tools = {True: "yes", False: "no", None: "?"}
     rows = [[*cells(m), ",".join(m.input_modalities), tools[m.tools]] for m in found]
     _print(format_table(columns, rows, _width(sys.stdout)))
-    as_of = "live" if options.live else f"as of {METADATA.as_of}; live ones: --live"
+    as_of = "live" if options.live else f"as of {METADATA.as_of}; --live shows the current ones"
     _say(f"{len(found)} models; prices in USD per million tokens, {as_of}")
     return 0
 
@@ -7211,7 +7222,7 @@ def _show_operation(row: Row) -> None:
 
 
 def _show_operations(rows: Operations) -> None:
-    """Print the numbers of each row, and question with answer: two lines on a terminal, one in a pipe."""
+    """Print numbers, question and answer of each row: two lines on a terminal, one in a pipe."""
     width = _width(sys.stdout)
     for row in rows:
         cost = "-" if row["cost"] is None else f"${number_text(row['cost'])}"
@@ -7229,7 +7240,7 @@ def _show_operations(rows: Operations) -> None:
 def _show_log(options: Any) -> int:
     words = " ".join(filter(None, [options.log, *options.prompt]))
     rows = Operations()
-    if words and not re.search(r"\s|^[0-9]{1,5}$", words):  # may be an id, or the end of one
+    if words and not re.search(r"\s|^[0-9]{1,5}$", words):  # it may be an id, or the end of one
         sql = (
             f"SELECT {', '.join(LOG_COLUMNS)} FROM operations WHERE ? IN (operation_id, generation_id, session_id)"
             " OR substr(operation_id, -?) = ? ORDER BY operation_id DESC LIMIT 1"
@@ -7269,7 +7280,7 @@ def _show_costs(options: Any) -> int:
     if options.reconcile:
         with Llm(log=options.db) as llm:
             count = LlmOperationCollector.reconcile(llm, **period)
-        _say(f"{count} costs were learned")
+        _say(f"{count} unknown cost{'s' * (count != 1)} found")
     totals = LlmOperationCollector.totals(names, **period)
     if _print_as_data(options, totals):
         return 0
@@ -7284,26 +7295,14 @@ def _show_costs(options: Any) -> int:
         most = max((row["cost"] or 0 for row in totals), default=0)
         rows = [[*cells, _bar(row["cost"] or 0, most)] for cells, row in zip(rows, totals)]
     _print(format_table(list(heads.values()), rows, width))
-    note = f"total ${number_text(float(spent))} in {calls} calls"
+    note = f"total ${number_text(float(spent))} in {calls} call{'s' * (calls != 1)}"
     if unpriced:
-        note += f"; {unpriced} calls of unknown cost are not in it"
+        note += f", without {unpriced} of unknown cost"
     by_provider = LlmOperationCollector.totals("upstream_provider", **period)
     mocked = sum(row["cost"] or 0 for row in by_provider if row["upstream_provider"] == MOCK_PROVIDER)
     if mocked:
-        note += f"; ${number_text(mocked)} of it by the mock server, which bills nothing"
+        note += f"; ${number_text(mocked)} of it from the mock server, which bills nothing"
     _say(note)
-    return 0
-
-
-def _write_report(options: Any) -> int:
-    count = LlmOperationCollector.report(options.report, since=options.since, path=options.db)
-    _say(f"{count:,} operations are in {options.report}")
-    return 0
-
-
-def _purge(options: Any) -> int:
-    count = LlmOperationCollector.purge(before=options.purge, path=options.db)
-    _print(f"{count} operations from before {options.purge} are deleted")
     return 0
 
 
@@ -7338,7 +7337,7 @@ def _report_log(path: str, report: Callable[[str, str], None]) -> None:
     report("log", f"{path}: {rows[0]['n'] if rows else 0:,} operations, {size:,} bytes, writable")
 
 
-def _check(options: Any, llm: Llm, history: list[Json]) -> int:
+def _check(llm: Llm) -> int:
     """Print a line for each step that a call needs: ok, FAIL with reason and fix, or - if it was not tried."""
     config, path = llm.config, log_path(llm.config.log)
     failures: list[OpenRouterError] = []
@@ -7392,11 +7391,11 @@ def _check(options: Any, llm: Llm, history: list[Json]) -> int:
 def _with_client(options: Any, mode: str, settings: Json) -> int:
     path = log_path(settings.get("log"))
     is_new_log = path is not None and not os.path.exists(path)
-    if options.save:  # before anything is paid for
+    if options.save:  # check it before anything is paid for
         with contextlib.suppress(OSError):
             os.makedirs(options.save, exist_ok=True)
         if not os.path.isdir(options.save) or not os.access(options.save, os.W_OK):
-            raise ConfigError(f"--save {options.save}: nothing can be written there", hint="name another folder")
+            raise ConfigError(f"--save {options.save} can't be written", hint="name another folder")
     history: list[Json] = []
     if options.goes_on or options.conversation:
         history, settings = _earlier(options, settings)
@@ -7404,12 +7403,17 @@ def _with_client(options: Any, mode: str, settings: Json) -> int:
         settings["session_id"] = new_operation_id()
     if options.dry_run:
         settings["api_key"] = "none"  # nothing is sent
-    work = {"key": _show_key, "check": _check, "batch": _batch, "chat": _talk}.get(mode, _ask)
     try:
         with Llm(**settings) as llm:
-            if mode != "check":
-                require_key(llm.config)
-            return work(options, llm, history)
+            if mode == "check":
+                return _check(llm)
+            require_key(llm.config)
+            if mode == "key":
+                _report_key(llm, lambda name, text: _print(f"{name:6} {text}"))
+                return 0
+            if mode == "batch":
+                return _batch(options, llm)
+            return (_talk if mode == "chat" else _ask)(options, llm, history)
     finally:
         if is_new_log and path and os.path.exists(path):
             _say(f"note: operations are logged in {path} (switch off: --no-log, or {LOG_ENV}=off)")
@@ -7419,12 +7423,19 @@ def _run(options: Any) -> int:
     mode = _check_options(options)
     if len(options.db) < 2:  # else a view reads several logs
         options.db = options.db[0] if options.db else None
-    views = {"models": _show_models, "log": _show_log, "costs": _show_costs, "report": _write_report, "purge": _purge}
-    if mode in views:
-        return views[mode](options)
+    if mode in ("models", "log", "costs"):
+        return {"models": _show_models, "log": _show_log, "costs": _show_costs}[mode](options)
+    if mode == "report":
+        count = LlmOperationCollector.report(options.report, since=options.since, path=options.db)
+        _say(f"{count:,} operation{'s' * (count != 1)} in {options.report}")
+        return 0
+    if mode == "purge":
+        count = LlmOperationCollector.purge(before=options.purge, path=options.db)
+        _print(f"deleted {count} operation{'s' * (count != 1)} from before {options.purge}")
+        return 0
 
     def announce(seconds: float, reason: str) -> None:
-        if seconds > 1 and mode != "batch":  # whose many waits would hide its progress
+        if seconds > 1 and mode != "batch":  # the many waits of a batch would hide its progress
             _say(f"waiting {seconds:.0f} s: {reason}")
 
     ON_WAIT.set(announce)
@@ -7436,21 +7447,21 @@ def _run(options: Any) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code; the streams of the caller are left as they were."""
+    """Run the command line and return its exit code; the streams of the caller are not closed or replaced."""
     import warnings
 
     with _utf8_streams(), warnings.catch_warnings():
-        # Users of a command need no file name and line of ours.
+        # Users of a command don't need the file name and line of a warning.
         warnings.showwarning = lambda message, *about, **more: _say(f"note: {message}")
         try:
             words = list(sys.argv[1:] if argv is None else argv)
-            at = words.index("--") if "--" in words else len(words)  # argparse would read options behind it too
+            at = words.index("--") if "--" in words else len(words)  # argparse would also read options after it
             options = _argument_parser().parse_intermixed_args(words[:at])
             options.prompt += words[at + 1 :]
             code = contextvars.copy_context().run(_run, options)
             sys.stdout.flush()
             return code
-        except SystemExit as stop:  # argparse has given the reason
+        except SystemExit as stop:  # argparse has printed the reason
             return stop.code if isinstance(stop.code, int) else EXIT_USAGE
         except OpenRouterError as error:
             _say_error(error)
@@ -7459,10 +7470,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             _say("interrupted")
             return EXIT_INTERRUPTED
         except OSError as error:
-            is_pipe = isinstance(error, BrokenPipeError)  # `| head` has seen enough; else a full disk behind >
+            is_pipe = isinstance(error, BrokenPipeError)  # `| head` has enough; else the disk may be full
             if not is_pipe:
                 _say(f"error: {error}")
-            if argv is None:  # the interpreter flushes stdout once more at its end: let the rest go nowhere
+            if argv is None:  # the interpreter flushes stdout again at its end, so send the rest to nowhere
                 try:
                     sys.stdout.flush()
                 except (OSError, ValueError):
@@ -7472,10 +7483,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 # --- Price table ----------------------------------------------------------------------------
-# Text, since a dict of this size would cost 9 ms to import without a .pyc. Parsed row by row.
-# Each row: id input output cache_read cache_write context max_out modalities tools, prices in USD
-# per million tokens, "-" unknown, sorted by id. `.ci/prices.py` makes it anew from the live GET /models;
-# models that README and tests name keep their last row.
+# Text, because a dict of this size would take 9 ms to import without a .pyc. Each row is parsed at its first use:
+# id input output cache_read cache_write context max_out modalities tools. Prices are USD per million tokens, "-"
+# means unknown; rows are sorted by id. `.ci/prices.py` makes the table from the live GET /models; models that the
+# README and the tests use keep their last row.
 
 PRICES_AS_OF = "2026-11-23"
 
@@ -8056,13 +8067,13 @@ z-ai/glm-4.6-20251208 z-ai/glm-4.6v
 
 
 # --- Start ----------------------------------------------------------------------------------
-# What python -m does; an import does none of it.
+# Runs only with python -m, not with an import.
 
 if __name__ == "__main__":
     exit_code = main()
     with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C
         for log in _LOGS.values():
-            log.disconnect()  # which moves the rows from the -wal file to the log itself
-    # Python would look through all objects for cycles before it ends; all that has to be closed is closed.
+            log.disconnect()  # moves the rows from the -wal file to the log itself
+    # Everything is closed. Without this, Python would search all objects for cycles before it ends.
     gc.freeze()
     raise SystemExit(exit_code)

@@ -1373,7 +1373,7 @@ class CallTests(Case):
     def test_a_stream_sends_nothing_before_it_is_read_and_is_read_once(self):
         server = self.serve(sse_answer(WHOLE_STREAM))
         stream = self.llm(server).stream("hi")
-        with self.assertRaisesRegex(StreamInterruptedError, "not come to its end"):
+        with self.assertRaisesRegex(StreamInterruptedError, "not at its end"):
             stream.completion  # noqa: B018
         self.assertEqual(server.requests, [])
         self.assertEqual(list(stream), ["Hel", "lo"])
@@ -1568,7 +1568,7 @@ class OddAnswerTests(Case):
         torn = http_answer(b"x" * (orm.SHOWN_BODY - 22) + b" " + key.encode())
         echo = json_answer(error_body(f"no user for {own} and {own}", 401), 401)  # which hung the call
         for item, settings, kind, words in [
-            (stalled, {"timeout": 0.2}, ProviderError, "its body did not come: no data"),
+            (stalled, {"timeout": 0.2}, ProviderError, "its body did not arrive: no data"),
             (zipped, {}, ProviderError, "its body is encoded as gzip"), (torn, {"api_key": key}, Odd, "hidden"),
             (echo, {"api_key": own}, AuthenticationError, "no user for"),
         ]:  # fmt: skip
@@ -1849,10 +1849,10 @@ class SchemaTests(Case):
 
         llm = self.llm(self.serve())
         for tools, words, *more in [
-            ([lambda x: x], "'<lambda>' is no function name"), ([positional], "by position only"),
+            ([lambda x: x], "'<lambda>' is not a function name"), ([positional], "by position only"),
             ([unreadable], "can't be read"), ([max], "no signature found for builtin"),
-            ([note, functools.wraps(note)(forecast)], "two are called note"),
-            ([note, {"type": "function", "function": {"name": "note"}}], "two are called note"),
+            ([note, functools.wraps(note)(forecast)], "two have the name note"),
+            ([note, {"type": "function", "function": {"name": "note"}}], "two have the name note"),
             (["forecast"], "tools[0] is a str"), (forecast, "tools is a function"),
             *(([forecast], "max_tool_rounds", rounds) for rounds in (0, "3", True)),
         ]:  # fmt: skip
@@ -2420,7 +2420,7 @@ class StructuredTests(Case):
 
     def test_a_broken_schema_was_noticed_when_the_answer_was_paid(self):
         for schema in ({"required": None}, {"type": 5}, {"$ref": "#"}, {"items": {"minItems": "x"}, "maxItems": "y"}):
-            with self.assertRaisesRegex(ConfigError, "schema is no JSON Schema: "):
+            with self.assertRaisesRegex(ConfigError, "schema is not a JSON Schema: "):
                 self.llm(self.serve()).complete("hi", schema=schema)
 
     def test_an_answer_that_does_not_fit_says_where_and_keeps_the_text(self):
@@ -2572,12 +2572,13 @@ class AttachmentTests(Case):
         for thing, words in [
             ("no/such/file", "no/such/file"), (folder, "attachments: "), ("a\0b", "attachments: "),
             (7, "attachments: an int"), (("a", "text"), "attachments: a tuple"),
-            (("a", b"", b""), "attachments: a tuple"), (b"\0\1\2", "attachment is of no known kind"),
+            (("a", b"", b""), "attachments: a tuple"), (b"\0\1\2", "the type of attachment is not known"),
             (("a.png", b""), "a.png is empty"), ("data:,", "attachment is empty"),
             ("data:image/png", "without a comma"),
-            (("photo.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1"), "photo.heic is of no known kind"),
-            (("photo.avif", b"\0\0\0\x18ftypavif\0\0\0\0mif1"), "photo.avif is of no known kind"),
-            (("a.bin", "ä".encode("latin-1")), "a.bin is of no known kind"), ("https://x.org/a.mp3", "as a file only"),
+            (("photo.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1"), "the type of photo.heic is not known"),
+            (("photo.avif", b"\0\0\0\x18ftypavif\0\0\0\0mif1"), "the type of photo.avif is not known"),
+            (("a.bin", "ä".encode("latin-1")), "the type of a.bin is not known"),
+            ("https://x.org/a.mp3", "can't be sent as a URL"),
             ("data:image/png;base64,!!", "attachments: "), (b"x" * 31, "attachment has more than 30 bytes"),
             (folder / "big", "big has more than 30 bytes"),
         ]:  # fmt: skip
@@ -4428,7 +4429,7 @@ class CommandLineTests(CommandLineCase):
         self.assertIn('"hi world there"', out)
         self.assertIn("(Mock)", err)
         _, err = self.expect_success("--costs")
-        self.assertRegex(err, r"total \$([\d.]+) in 1 calls; \$\1 of it by the mock server, which bills nothing")
+        self.assertRegex(err, r"total \$([\d.]+) in 1 call; \$\1 of it from the mock server, which bills nothing")
 
     def test_tables_that_did_not_fit(self):
         columns = ["time", "model", "status", "tokens", "USD", "ms", "prompt", "answer"]
@@ -4591,8 +4592,8 @@ class TalkTests(CommandLineCase):
         _, err = self.expect_success("--conversation", session, "four", script=["fourth"])
         self.assertEqual(self.said()[-2:], [("assistant", "third"), ("user", "four")])
         self.assertIn(f"conversation {session}", err)
-        self.assertIn("knows no conversation nope", self.expect_failure(2, "--conversation", "nope", "x"))
-        self.assertIn("knows no conversation", self.expect_failure(2, "-c", "x", "--no-log"))
+        self.assertIn("has no conversation nope", self.expect_failure(2, "--conversation", "nope", "x"))
+        self.assertIn("has no conversation", self.expect_failure(2, "-c", "x", "--no-log"))
 
     def test_a_conversation_with_a_file_went_on_with_a_broken_one(self):
         picture = self.path.parent / "a.png"
@@ -4638,7 +4639,7 @@ class TalkTests(CommandLineCase):
         self.assertEqual(asked, [("user", x) for x in ("/etc/hosts what is it", "/usr/bin\nis what", "half\nof it")])
         self.assertRegex(err, "(?s)system prompt: Be\n.*system prompt: x\n.*system prompt: none")
         _, err = self.expect_success("--chat", stdin="/etc is what?\n /etc is what?\n", script=["A"])
-        self.assertIn("there is no /etc; a question that begins with a slash goes after a blank", err)
+        self.assertIn("there is no command /etc; put a blank before a question that starts with a slash", err)
         self.assertEqual(self.said(), [("user", " /etc is what?")])
 
     def test_calls_that_nobody_answers_were_sent_on(self):
@@ -4652,13 +4653,17 @@ class TalkTests(CommandLineCase):
 
     def test_options_that_make_no_sense_together_were_ignored(self):
         for line, words in [
-            ("--batch x -c", "--continue can't go with --batch"), ("--batch x --json", "--json can't go with --batch"),
-            ("--chat --json", "--json can't go with --chat"), ("--chat --schema x", "--schema can't go with --chat"),
-            ("-c --conversation x hi", "--continue can't go with --conversation"),
-            ("--key hi", "words of a prompt can't go with --key"), ("--models --log", "--log can't go with --models"),
-            ("--models -m a/b", "--model can't go with --models"), ("--log -t 0", "--temperature can't go with --log"),
-            ("--concurrency 3 hi", "--concurrency goes with --batch only"),
-            ("--live hi", "--live goes with --models only"),
+            ("--batch x -c", "--continue can't be used with --batch"),
+            ("--batch x --json", "--json can't be used with --batch"),
+            ("--chat --json", "--json can't be used with --chat"),
+            ("--chat --schema x", "--schema can't be used with --chat"),
+            ("-c --conversation x hi", "--continue can't be used with --conversation"),
+            ("--key hi", "words of a prompt can't be used with --key"),
+            ("--models --log", "--log can't be used with --models"),
+            ("--models -m a/b", "--model can't be used with --models"),
+            ("--log -t 0", "--temperature can't be used with --log"),
+            ("--concurrency 3 hi", "--concurrency works only with --batch"),
+            ("--live hi", "--live works only with --models"),
             *(
                 (line, "")
                 for line in (
@@ -4701,7 +4706,7 @@ class TalkTests(CommandLineCase):
             _, err = self.expect_success("--chat", stdin=Tty("one\ntwo\n"), out=iter([out, io.StringIO()]).__next__)
         stop.join()
         self.assertEqual(out.getvalue(), "Half\nHello\n")
-        self.assertIn("(stopped)", err)
+        self.assertIn("(stopped;", err)
         told = [m["content"] for m in server.requests[1].json["messages"]]
         self.assertEqual(told, ["one", "Half", "two"])
         self.assertEqual([r["status"] for r in LlmOperationCollector.from_db()], ["ok", "cancelled"])
@@ -4734,11 +4739,11 @@ class BatchTests(CommandLineCase):
         self.assertEqual([line.get("content") for line in done], ["A", None, "C", "D\u2028"])
         self.assertEqual([line["id"] for line in done], [1, "x7", 4, 5])
         self.assertEqual((done[1]["error_type"], done[3]["prompt"]), ("BadRequestError", "{three}"))
-        self.assertIn("4 of 4, 1 failed, $1.5, 0 of them known before", self.err)
+        self.assertIn("4 of 4, 1 failed, $1.5, 0 of them answered before", self.err)
         again = self.batch(server, *reversed(self.LINES))
         self.assertEqual([line["content"] for line in again], ["D\u2028", "A", "B", "C"])
         self.assertEqual([line.get("reused") for line in again], [True, True, None, True])
-        self.assertIn("4 of 4, 0 failed, $0.5, 3 of them known before", self.err)
+        self.assertIn("4 of 4, 0 failed, $0.5, 3 of them answered before", self.err)
         asked = [r.json["messages"][0]["content"] for r in server.requests]
         self.assertEqual(asked, ["one", "two", "one", "{three}", "two"])
 
@@ -4820,7 +4825,7 @@ class BatchTests(CommandLineCase):
         done = self.batch(server, "one", "two", code=130)
         stop.join()
         self.assertEqual([line["content"] for line in done], ["A"])
-        self.assertIn("1 lines are left: the same command again asks for them only", self.err)
+        self.assertIn("1 lines are left: the same command asks only for these", self.err)
         done = self.batch(server, "one", "two")
         self.assertEqual([line["content"] for line in done], ["A", "B"])
 
@@ -4841,8 +4846,8 @@ class BatchTests(CommandLineCase):
     def test_bad_lines_are_named_before_anything_is_sent(self):
         server = self.serve()
         for line, words in [
-            ("{not json", "line 2: it is no JSON"),
-            ('{"text": "x"}', "line 2: a dict asks with prompt or with messages"),
+            ("{not json", "line 2: it is not JSON"),
+            ('{"text": "x"}', "line 2: a dict needs either prompt or messages"),
             ('{"prompt": "x", "temperature": 9}', "line 2: (temperature=|-t )9 is out of range"),
             ('{"prompt": "x", "max_token": 9}', "line 2: .max_token"),
         ]:
@@ -4877,7 +4882,7 @@ class FilesAndKeyTests(CommandLineCase):
         self.assertEqual(kept.read_bytes(), sound)
         for data in ("abcde", "!!!!"):
             out, err = self.run_on([json_answer(answer("Here", audio={"data": data}))], "draw")
-            self.assertEqual((out, err.count("is torn")), ("Here\n", 1))
+            self.assertEqual((out, err.count("is damaged")), ("Here\n", 1))
         out, _ = self.run_on([reply], "draw", "--save", str(folder))
         self.assertEqual(os.path.basename(out.splitlines()[-1]), "gen-1-3-2.wav")  # nothing is overwritten
         self.run_on([], "draw", "--save", str(folder / "gen-1-2.png"), code=2)
@@ -5989,11 +5994,11 @@ class BatchLineTests(ReportCase):
         for concurrency, log in [("1", "off"), ("3", "off"), ("1", self.path)]:
             lines, texts = self.batch(ask, three, "-t", "1", "--concurrency", concurrency, log=log)
             self.assertEqual((texts, [line["id"] for line in lines]), (["blue", "green", "red"], [1, 2, 3]))
-            self.assertNotRegex(self.err, "[1-9]\\d* of them known before")
+            self.assertNotRegex(self.err, "[1-9]\\d* of them answered before")
         for count, script, expected in [(3, [], ["blue", "green", "red"]), (2, [], ["green", "red"]),
                                         (4, [json_answer(answer("pink"))], ["blue", "green", "pink", "red"])]:
             self.assertEqual(self.batch(ask[:1] * count, script, "-t", "1", log=self.path)[1], expected)
-            self.assertRegex(self.err, f"\\b{min(count, 3)} .*known before")
+            self.assertRegex(self.err, f"\\b{min(count, 3)} .*answered before")
         self.assertRegex(self.cli("--costs", log=self.path)[2], r"\$2(\.0+)?\b")
 
     def test_a_failed_one_of_equal_lines_is_asked_again_alone(self):
@@ -6334,7 +6339,7 @@ class LogReadingTests(ViewCase):
             for argv in ("--log", f"--since={text}"), (f"--report={page}", f"--since={text}"), (f"--purge={text}",):
                 self.assertIn("is not a date or time", self.expect_failure(2, *argv), argv)
         for age, count in [("20d", 0), ("7d", 1), ("168h", 0), ("2999-01-01", 2)]:
-            self.assertRegex(self.expect_success("--purge", age)[0], rf"^{count} operations from before 2")
+            self.assertRegex(self.expect_success("--purge", age)[0], rf"^deleted {count} operations? from before 2")
 
     def test_several_logs_are_read_as_one(self):
         other = self.path.parent / "o'dd #2?%20.db"
@@ -6369,7 +6374,7 @@ class LogSumTests(ViewCase):
             self.assertEqual((len(rows), sum(r["calls"] for r in rows)), (groups, 6), by)
         out, err = self.expect_success("--costs", "provider,status")
         self.assert_all_in(("P ", "first ms", "tok/s", "cached", "unpriced", "interrupted"), out)
-        self.assertIn("total $1.375 in 6 calls; 1 calls of unknown cost", err)
+        self.assertIn("total $1.375 in 6 calls, without 1 of unknown cost", err)
         read = list(csv.DictReader(io.StringIO(self.expect_success("--costs", "--csv")[0])))
         cells = [[r[n] for n in ("model", "cost", "first_p50_ms")] for r in read]
         self.assertEqual(cells, [["m", "1.375", "20"], ["old", "", ""]])
@@ -6397,7 +6402,7 @@ class LogSumTests(ViewCase):
         self.assertEqual((rows["a b"], rows["gone"]), ([0.25, "reconciled", 7, 9], [None, None, 5, None]))
         self.assertEqual([rows[name][0] for name in ("known", "old", "now")], [1.0, None, None])
         err = self.on(self.serve(record(0.5), record(2)), self.expect_success, "--costs", "--reconcile")[1]
-        self.assertRegex(err, r"2 costs were learned\ntotal \$3\.75 in 6 call")
+        self.assertRegex(err, r"2 unknown costs found\ntotal \$3\.75 in 6 call")
 
 
 class Page(html.parser.HTMLParser):
@@ -6524,7 +6529,7 @@ class BudgetTests(ViewCase):
                 code, out, err = self.on(server, self.main, *argv)
                 found = (code, out.count("\n"), out.count('"reused"'), "Budget" in out)
                 self.assertEqual(found, (4, 2 + known, known, False))
-                self.assertIn(f"stopped, {left} lines are left: the same command again", err)
+                self.assertIn(f"stopped, {left} lines are left: the same command asks only for these", err)
                 told = self.on(server, self.expect_success, *argv, "--dry-run")[1]
                 self.assertIn(f"9 lines, {9 - left} of them answered before, {left} to ask\nestimate: about ", told)
         self.assertEqual(len(server.requests), 4)
@@ -6646,7 +6651,8 @@ class TerminalTests(ViewCase):
         _, err = self.expect_success("--chat", "-m", "a/b", stdin=stdin, script=["A", "B", "C"])
         self.assertEqual([len(r.json["messages"]) for r in self.server.requests], [1, 3, 3])
         self.assertEqual(self.content(), ["see", "a.txt:\ninside"])
-        self.assert_all_in(("there is no /nope", "/attach FILE", "a.txt goes with", "/attach needs", "none.txt"), err)
+        words = "there is no command /nope", "/attach FILE", "a.txt will be sent with", "/attach needs", "none.txt"
+        self.assert_all_in(words, err)
         for word in ("quit", "/exit", "/quit"):
             self.expect_success("--chat", stdin=f"{word}\nnever\n")
             self.assertEqual(self.server.requests, [])
@@ -6854,15 +6860,15 @@ class TemplateTests(ViewCase):
             self.assertEqual([(line["prompt"], line["id"]) for line in done], list(zip(expected, ["a", 3])))
             told = [[m["content"] for m in r.json["messages"]] for r in server.requests]
             self.assertEqual(told, [["S", prompt] for prompt in expected])
-            self.assertIn("done: 2 of 2, 0 failed, $0.75, 0 of them known before", self.err)
+            self.assertIn("done: 2 of 2, 0 failed, $0.75, 0 of them answered before", self.err)
             again = self.batch(server, text, words, "-s", "S")
             self.assertEqual([line.pop("reused") for line in again], [True, True])
             self.assertEqual((again, len(server.requests)), (done, 2))
-            self.assertIn("done: 2 of 2, 0 failed, $0, 2 of them known before", self.err)
+            self.assertIn("done: 2 of 2, 0 failed, $0, 2 of them answered before", self.err)
             prompts = [line["prompt"] for line in self.batch(server, "a\nb\n", "Say {prompt}")]
             self.assertEqual(prompts, ["Say a", "Say b"])
             for bad, words, problem in [(text, "Say {other}", "line 1: it has no field 'other'"),
-                                        ("a\n{b\n", "{prompt}", "line 2: it is no JSON")]:
+                                        ("a\n{b\n", "{prompt}", "line 2: it is not JSON")]:
                 self.batch(server, bad, words, code=2)
                 self.assertIn(problem, self.err)
         with MockOpenRouter(400, "A", 404, 400, "B") as server:  # failures are listed by kind at the end

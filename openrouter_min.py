@@ -68,7 +68,18 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+    Set,
+    ValuesView,
+)
 from dataclasses import dataclass, field
 
 if sys.version_info < (3, 8):  # noqa: UP036 - a sentence instead of a traceback
@@ -144,6 +155,7 @@ MAX_ATTACHMENT = 64 * 1024 * 1024  # bytes of one file; base64 adds a third
 MAX_TOOL_ROUNDS = 10  # rounds of functions for one question; a model may ask for them endlessly
 READ_SIZE = 64 * 1024  # bytes requested from the socket at once
 SEND_SIZE = 256 * 1024  # bytes passed to the socket at once, so that progress can be seen
+STRAY_LINES = 50  # lines kept of a stream that are not events, to show them in an error
 SHOWN_BODY = 200  # characters of an unreadable body that an error message shows
 JSON_STARTS = 1000  # brackets tried as the start of JSON in an answer
 
@@ -151,6 +163,7 @@ WAIT_SLICE = 0.5  # s of one blocking wait; Windows delivers Ctrl-C only between
 POLL_SLICE = 0.05  # s between two checks for a cancel while a coroutine of the caller runs
 IDLE_LIMIT = 30.0  # s that a kept connection may be idle; servers close theirs after about a minute
 END_GRACE = 0.02  # s of waiting for the last framing bytes after [DONE], which lets us keep the connection
+FINISH_GRACE = 10.0  # s of waiting for usage and [DONE] after finish_reason; some servers keep the connection open
 ERROR_GRACE = 1.0  # s of waiting for the usage that may follow an error event
 CANCEL_GRACE = 0.4  # s that a cancelled call gives its thread to write the log row
 MAP_AHEAD = 4  # map holds at most this many times `concurrency` answers for a slow reader
@@ -873,7 +886,8 @@ class LlmConfig:
 # Frozen values that the caller gets, and the table of media types.
 # They are made from decoded answers and know nothing of sockets. Only Completion.save writes files.
 
-_DECODER = json.JSONDecoder(parse_constant=lambda name: None)
+# Not strict: some models write line breaks inside strings.
+_DECODER = json.JSONDecoder(parse_constant=lambda name: None, strict=False)
 
 
 def decode_json(text: str) -> Any:
@@ -885,11 +899,18 @@ def decode_json(text: str) -> Any:
         raise ValueError("nested too deeply") from None
 
 
+def plain_iso(text: str) -> str:
+    """Return an ISO time in the form that Python reads before 3.11: zone +00:00, no fraction or six digits of it."""
+    text = re.sub("[zZ]$", "+00:00", text.strip())
+    text = re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", text) if ":" in text else text
+    return re.sub(r"(:\d\d)[.,](\d+)", lambda m: f"{m[1]}.{m[2][:6]:0<6}", text)
+
+
 def decode_base64(text: str) -> bytes:
-    """Decode base64 that may have line breaks, lack its padding, or be joined from padded pieces."""
+    """Decode base64, also URL-safe, with line breaks, without padding, or joined from padded pieces."""
     import base64
 
-    runs = re.findall(r"[^=]+", re.sub(r"\s+", "", text))
+    runs = re.findall(r"[^=]+", re.sub(r"\s+", "", text).replace("-", "+").replace("_", "/"))
     return b"".join(base64.b64decode(run + "=" * (-len(run) % 4), validate=True) for run in runs)
 
 
@@ -900,7 +921,8 @@ def data_of_url(url: str) -> bytes:
     head, comma, text = url.partition(",")
     if not comma:
         raise ValueError("a data URL without a comma")
-    return decode_base64(text) if head.endswith(";base64") else unquote_to_bytes(text)
+    data = unquote_to_bytes(text)
+    return decode_base64(data.decode("latin-1")) if head.lower().endswith(";base64") else data
 
 
 # (kind of content part, media type or audio format, first bytes, file name extensions). If the bytes match several
@@ -1029,7 +1051,10 @@ class Attempt:
 
 
 # How providers name the token limit. It may stand in native_finish_reason while finish_reason is "tool_calls".
-_LIMIT_REASONS = frozenset({"length", "max_tokens", "max_output_tokens"})
+_LIMIT_REASONS = frozenset("length max_tokens max_output_tokens model_length model_context_window_exceeded".split())
+
+# After these a tool call may be incomplete.
+_CUT_REASONS = frozenset("content_filter safety recitation malformed_function_call error".split())
 
 # Fields that Completion.message builds itself; all other fields go back to the service unchanged.
 _MESSAGE_FIELDS = ("role", "content", "tool_calls", "reasoning_details", "reasoning", "refusal", "annotations", "audio")
@@ -1133,7 +1158,7 @@ class Completion:
         saved = []
         os.makedirs(folder, exist_ok=True)
         for number, url in enumerate(self.files, 1):
-            if not url.startswith("data:"):
+            if url[:5].lower() != "data:":
                 saved.append(url)
                 continue
             data = data_of_url(url)
@@ -1225,9 +1250,11 @@ def join_surrogates(text: str, alone: str = "surrogatepass") -> str:
 
 
 def text_of(content: object) -> str:
-    """Return the text of a message content: a string, a list of parts, or null."""
+    """Return the text of a message content: a string, a list of parts, null, or (from some gateways) other JSON."""
     if isinstance(content, str):
         return content
+    if isinstance(content, dict):
+        return _str(content.get("text")) if "text" in content or "type" in content else json.dumps(content)
     return join_surrogates("".join(_str(part.get("text")) for part in _dicts(content)))
 
 
@@ -1305,6 +1332,7 @@ class SSEDecoder:
     """
 
     def __init__(self) -> None:
+        self.stray: list[bytes] = []  # the first lines that are not fields of events, such as an error in plain JSON
         self._line: list[bytes] = []  # the pieces of an incomplete line
         self._line_size = 0
         self._name = ""
@@ -1355,6 +1383,8 @@ class SSEDecoder:
                     events.append((self._name, b"\n".join(self._data)))
                     self._data, self._data_size = [], 0
                 self._name = ""
+            elif name not in (b"", b"id", b"retry") and len(self.stray) < STRAY_LINES:
+                self.stray.append(line)
         return events
 
 
@@ -1370,8 +1400,11 @@ def is_half(character: str) -> bool:
     return "\ud800" <= character <= "\udbff"
 
 
-def _argument_text(arguments: object) -> str:
-    """Return the arguments of a call as JSON text; some providers send an object instead of a string."""
+def _argument_text(function: Json) -> str:
+    """Return the arguments of a call as JSON text; some providers send an object, or use another name."""
+    arguments = function.get("arguments")
+    if arguments is None:
+        arguments = function.get("parameters", function.get("input", function.get("args")))
     return arguments if isinstance(arguments, str) else "" if arguments is None else json.dumps(arguments)
 
 
@@ -1392,7 +1425,7 @@ def merge_tool_calls(calls: list[Json], fragments: object) -> None:
     """
     for fragment in _dicts(fragments):
         call_id, function = _str(fragment.get("id")), _dict(fragment.get("function"))
-        name, arguments = _str(function.get("name")), _argument_text(function.get("arguments"))
+        name, arguments = _str(function.get("name")), _argument_text(function)
         index = _int_or_none(fragment.get("index"))
         same = [c for c in calls if index is None or c["index"] == index]
         known = [c for c in calls if call_id and c["id"] == call_id]
@@ -1416,7 +1449,11 @@ def merge_tool_calls(calls: list[Json], fragments: object) -> None:
         held = call["function"]
         held.update((k, v) for k, v in function.items() if k not in held and v is not None)
         held["name"] = held["name"] or name
-        held["arguments"] += arguments
+        so_far = held["arguments"]
+        is_whole = bool(so_far) and arguments[:1] == "{" and _is_json(arguments) and not _is_json(so_far + arguments)
+        if is_whole and (_is_json(so_far) or arguments.startswith(so_far)):
+            so_far = ""  # the same call is sent again, or its real arguments after a first {}
+        held["arguments"] = so_far + arguments
         call["id"] = call["id"] or call_id
         call.update((k, v) for k, v in fragment.items() if k not in ("index", "id", "function") and v)
 
@@ -1468,6 +1505,17 @@ def _joined(message: Json) -> Json:
     return whole
 
 
+def _reasoning_text(message: Json, details: list[Json]) -> str | None:
+    for key in ("reasoning", "reasoning_content"):
+        if isinstance(message.get(key), str):
+            return str(message[key])
+    return "".join(_str(d.get("text")) or _str(d.get("summary")) for d in details) or None
+
+
+def _has_text(delta: Json) -> bool:
+    return any(bool(value) for key, value in delta.items() if key != "role")
+
+
 class ChunkAssembler:
     """Assemble the chunks of a stream into the body that a plain answer would have.
 
@@ -1503,19 +1551,33 @@ class ChunkAssembler:
             if key == "choices":
                 for choice in _list(value):  # not _dicts: this runs for every chunk
                     if isinstance(choice, dict):
-                        new = self._add_choice(choice) or new
-            elif value is not None:
+                        added = self._add_choice(choice)
+                        if new and self._is_single and _has_text(new) and _has_text(added):
+                            self.has_mixed = True
+                        new = added or new
+            elif key == "usage":
+                self.add_usage(value)
+            elif value is not None and value != "":
                 self._envelope[key] = value
         if "type" in chunk:  # an event of /responses or /messages, which contain their answer
             self._is_over = self._is_over or chunk["type"] in _LAST_EVENTS
-            self._envelope.update(_dict(chunk.get("response")) or _dict(chunk.get("message")))
+            self.add(
+                {k: v for k, v in (_dict(chunk.get("response")) or _dict(chunk.get("message"))).items() if k != "type"}
+            )
+        if "x_groq" in chunk:
+            self.add_usage(_dict(chunk["x_groq"]).get("usage"))
         return new
+
+    def add_usage(self, value: object) -> None:
+        """Add a usage; one without counters, or with zeros, does not change an earlier one."""
+        held = self._envelope.setdefault("usage", {})
+        held.update((k, v) for k, v in _dict(value).items() if v or k not in held)
 
     def _add_choice(self, piece: Json) -> Json:
         index = piece.get("index") or 0
         index = index if isinstance(index, int) and index > 0 else 0
         if self._is_single:
-            self.has_mixed = self.has_mixed or index < self._last_index and bool(piece.get("delta"))
+            self.has_mixed = self.has_mixed or index < self._last_index and _has_text(_dict(piece.get("delta")))
             self._last_index, index = max(index, self._last_index), 0
         choice = self._choices.get(index)
         if choice is None:
@@ -1524,6 +1586,10 @@ class ChunkAssembler:
         if new:
             self._has_deltas = True
             self._add_delta(message, new)
+            if "reasoning_details" in new and not new.get("reasoning"):
+                text = _reasoning_text(new, _dicts(new["reasoning_details"])) or ""
+                new = {**new, "reasoning": text}
+                self._has_wide_text = self._has_wide_text or not text.isascii()
         if "message" in piece:  # a snapshot of the answer so far
             new = {**new, **self._add_snapshot(message, _dict(piece["message"]))}
         for key, value in piece.items():
@@ -1532,7 +1598,10 @@ class ChunkAssembler:
             if key == "logprobs":
                 _merge(choice.setdefault(key, {}), _dict(value))
             elif key in ("finish_reason", "native_finish_reason"):
-                choice[key] = choice.get(key) or value  # keep the first; it may be sent twice
+                if not choice.get(key) or isinstance(value, str) and value.lower() in _LIMIT_REASONS:
+                    choice[key] = value  # else keep the first; it may be sent twice
+            elif key == "usage":
+                self.add_usage(value)
             else:
                 choice[key] = value
         if index:
@@ -1594,14 +1663,8 @@ class ChunkAssembler:
     def body(self) -> Json:
         """Return the answer so far in the form of a plain one."""
         choices = [{**choice, "message": _joined(choice["message"])} for _, choice in sorted(self._choices.items())]
-        return {**self._envelope, "choices": choices}
-
-
-def _reasoning_text(message: Json, details: list[Json]) -> str | None:
-    for key in ("reasoning", "reasoning_content"):
-        if isinstance(message.get(key), str):
-            return str(message[key])
-    return "".join(_str(d.get("text")) or _str(d.get("summary")) for d in details) or None
+        envelope = {k: v for k, v in self._envelope.items() if k != "usage" or v}
+        return {**envelope, "choices": choices}
 
 
 def decode_completion(
@@ -1616,19 +1679,22 @@ def decode_completion(
     """Decode a plain or assembled answer; fields that we don't know are in ``raw``."""
 
     def image_url(image: object) -> str:
-        url = _dict(image).get("image_url")
-        return _str(url) or _str(_dict(url).get("url"))
+        url = _dict(image).get("image_url", image)
+        found = _str(url) or _str(_dict(url).get("url"))
+        data = _str(_dict(url).get("b64_json"))
+        return f"data:image/png;base64,{data}" if data and not found else found
 
     def tool_call(number: int, call: Json) -> ToolCall:
         function = _dict(call.get("function"))
         call_id = _str(call.get("id")) or f"call_{number}"  # the message with its result needs an id
-        return ToolCall(call_id, _str(function.get("name")), _argument_text(function.get("arguments")))
+        return ToolCall(call_id, _str(function.get("name")), _argument_text(function))
 
     choice = first_choice(body)
     message = _message(choice)
     usage = Usage.from_wire(body.get("usage"))
     model = _str_or_none(body.get("model"))
     details = _dicts(message.get("reasoning_details"))
+    image_parts = [part for part in _dicts(message.get("content")) if "image_url" in part]
     cost, source = cost_of(model or requested_model, usage)
     return Completion(
         content=text_of(message.get("content")),
@@ -1642,12 +1708,12 @@ def decode_completion(
         usage=usage,
         cost=cost,
         cost_source=source,
-        id=_str_or_none(body.get("id")),
+        id=_str_or_none(body.get("id")) or (headers or {}).get("X-Generation-Id"),
         created=_int_or_none(body.get("created")),
         latency_ms=latency_ms,
         first_token_ms=first_token_ms,
         attempts=list(attempts),
-        images=[url for url in map(image_url, _list(message.get("images"))) if url],
+        images=list(dict.fromkeys(filter(None, map(image_url, [*_list(message.get("images")), *image_parts])))),
         audio=message.get("audio") if isinstance(message.get("audio"), dict) else None,
         annotations=_dicts(message.get("annotations")),
         reasoning_details=details,
@@ -1705,12 +1771,17 @@ def check_generation(completion: Completion) -> None:
     with ``stop`` or ``length`` is a valid answer.
     """
     output = "content reasoning tool_calls refusal images audio reasoning_details finish_reason".split()
+    problem, hint = "", _EMPTY_HINT
     if not _list(completion.raw.get("choices")):
         problem = "the answer has no choices: " + shown_body(json.dumps(completion.raw))
-        raise APIResponseError(problem, hint="nothing was generated; try again, or name fallbacks", retryable=True)
-    if not completion.usage.completion_tokens and not any(getattr(completion, name) for name in output):
+        hint = "nothing was generated; try again, or name fallbacks"
+    elif not completion.usage.completion_tokens and not any(getattr(completion, name) for name in output):
         problem = "the model generated nothing (no text, no tokens, no finish_reason)"
-        raise APIResponseError(problem, hint=_EMPTY_HINT, retryable=True)
+    is_billed = bool(completion.usage.completion_tokens or completion.usage.cost)
+    if is_billed:
+        hint = f"it was billed (cost: {completion.cost} USD), so it was not sent again"
+    if problem:
+        raise APIResponseError(problem, hint=hint, retryable=not is_billed)
 
 
 def decode_embeddings(body: Json, requested_model: str | None, count: int) -> Embeddings:
@@ -1727,15 +1798,16 @@ def decode_embeddings(body: Json, requested_model: str | None, count: int) -> Em
             return []
 
     entries = _dicts(body.get("data"))
-    if all(isinstance(entry.get("index"), int) for entry in entries):
-        entries.sort(key=lambda entry: entry["index"])
+    places = [_int_or_none(_number_or_none(entry.get("index"))) for entry in entries]
+    if sorted(place for place in places if place is not None) == list(range(len(entries))):
+        entries = [entries[places.index(i)] for i in range(len(entries))]
     usage = Usage.from_wire(body.get("usage"))
     model = _str_or_none(body.get("model"))
     cost, source = cost_of(model or requested_model, usage)
     vectors = [vector(entry.get("embedding")) for entry in entries]
     if len(vectors) != count or not all(vectors):
         raise APIResponseError(
-            f"the answer holds {sum(map(bool, vectors))} embeddings for {count} texts: {shown_body(json.dumps(body))}",
+            f"the answer has {sum(map(bool, vectors))} embeddings for {count} texts: {shown_body(json.dumps(body))}",
             hint="send fewer texts at once, or use another model",
         )
     return Embeddings(vectors, usage=usage, cost=cost, cost_source=source, model=model, raw=body)
@@ -1805,6 +1877,7 @@ class AnswerReader:
         self.has_output = False
         self.error: Json | None = None  # the error in the answer, wherever it stands
         self.is_error_late = False  # whether there was output before the error
+        self.failure: APIResponseError | None = None  # an event that can't be read; the events before it are good
         self.result: Any = None  # set by end(): the body, decoded or as bytes
 
     @property
@@ -1855,7 +1928,11 @@ class AnswerReader:
             if data.strip() == b"[DONE]":
                 self.is_done = True
             elif data.strip() or name == "error":  # an event without data is keep-alive too
-                event = self._add_event(name, data, is_last=is_last)
+                try:
+                    event = self._add_event(name, data, is_last=is_last)
+                except APIResponseError as failure:
+                    self.failure = failure
+                    break
                 if event is not None:
                     added.append(event)
         return added
@@ -1885,13 +1962,13 @@ class AnswerReader:
         if not isinstance(chunk, dict):
             return None
         is_ours = name in ("", "message") or not self._is_completion or "choices" in chunk or "error" in chunk
+        self._has_begun = self._has_begun or name != "ping"
         if not is_ours and "usage" not in chunk:
             return None
-        self._has_begun = True
         if self.error is not None:
             usage = _usage_in(chunk)
             if usage:  # the failed answer was billed
-                self._assembler.add({"usage": usage})
+                self._assembler.add_usage(usage)
             return None
         delta = self._assembler.add(chunk)
         self.has_output = self._assembler.has_output or self.has_output
@@ -1906,9 +1983,7 @@ class AnswerReader:
     def _set_error(self, found: Json) -> None:
         if self.error is None:
             self.error, self.is_error_late = found, self.has_output
-        usage = _usage_in(found)
-        if usage:
-            self._assembler.add({"usage": usage})
+        self._assembler.add_usage(_usage_in(found))
 
     def end(self, *, is_cut: bool = False, has_proof: bool = True) -> list[Event]:
         """Handle the end of the body: set ``result`` and return the last events, or raise an error.
@@ -1957,17 +2032,28 @@ class AnswerReader:
 
     def _end_stream(self, *, is_cut: bool) -> list[Event]:
         has_begun = self._has_begun or self._decoder.pending > 0
+        if self.failure is not None:
+            raise self.failure
         events = self._add_events(self._decoder.feed(b"\n\n"), is_last=True)  # the last event may lack its blank line
+        stray = str(b"\n".join(self._decoder.stray), "utf-8", "replace")
+        with contextlib.suppress(ValueError):  # it is not JSON
+            found = find_error(decode_json(stray)) if stray else None
+            if found is not None:
+                self._set_error(found)
         self.result = self.body()
         if self.error is not None or self.is_done or self.has_finish:
             if self._assembler.has_mixed and self.error is None:
                 message = "the server mixed several answers, though one was asked for"
                 raise StreamInterruptedError(message, hint="ask for several with n=..., or name another model")
             return events
+        words = stray or ("" if self.has_output or not has_begun else json.dumps(self.body()))
+        if stray and not has_begun:
+            raise APIResponseError(f"the answer is not a stream of events: {shown_body(stray)}", hint="check base_url")
         if not has_begun and not is_cut:
             raise APIResponseError("the stream ended without any data", hint=_EMPTY_HINT, retryable=True)
+        message = "the stream ended without finish_reason or [DONE]" + (f": {shown_body(words)}" if words else "")
         hint = "" if self.has_output else "no text had arrived, but it may have been billed"
-        raise StreamInterruptedError("the stream ended without finish_reason or [DONE]", hint=hint)
+        raise StreamInterruptedError(message, hint=hint)
 
 
 # --- Service errors -------------------------------------------------------------------------
@@ -2003,17 +2089,22 @@ ERROR_TYPE_STATUS = {
         412: "precondition_failed",
         413: "payload_too_large request_too_large",
         422: "unprocessable",
-        429: "rate_limit_exceeded rate_limit_error rate_limit too_many_requests tokens requests",
+        429: "rate_limit_exceeded rate_limit_error rate_limit too_many_requests tokens requests RESOURCE_EXHAUSTED"
+        " exceeded_current_quota_error",
         500: "server server_error unmapped api_error internal_error internal_server_error",
         502: "provider_unavailable bad_gateway upstream_error",
-        503: "provider_overloaded overloaded_error overloaded engine_overloaded server_overloaded service_unavailable",
+        503: "provider_overloaded overloaded_error overloaded engine_overloaded engine_overloaded_error"
+        " server_overloaded service_unavailable UNAVAILABLE",
         504: "timeout timeout_error gateway_timeout",
     }.items()
     for name in names.split()
 }
 
 # Neither waiting nor another model helps against these, whatever the status.
-_FINAL_NAMES = frozenset("insufficient_quota billing_error billing_hard_limit_reached billing_not_active".split())
+_FINAL_NAMES = frozenset(
+    "insufficient_quota exceeded_current_quota_error billing_error billing_hard_limit_reached"
+    " billing_not_active".split()
+)
 
 # Failures of one model: a fallback may help. After the others no fallback is tried.
 _MODEL_BOUND_NAMES = frozenset(
@@ -2022,7 +2113,8 @@ _MODEL_BOUND_NAMES = frozenset(
     " constraint_filtered free_variant_ended".split()
 )
 _UNKNOWN_MODEL = r"(?i)(\S+) is not a valid model ID|Model (\S+) does not exist"
-_DAILY_LIMIT = r"(?i)per[- ]day|daily limit"
+_UNKNOWN_PATH = r"(?i)invalid url|unknown_url|unknown request url"  # of OpenAI and gateways like it
+_DAILY_LIMIT = r"(?i)free.*(per[- ]day|daily limit)|(per[- ]day|daily limit).*free"  # OpenRouter's, not a provider's
 _LONGEST_WAIT = 1e9  # s; 31 years, still a valid date
 
 
@@ -2084,6 +2176,15 @@ def _error_message(error: object, body: object, label: str) -> str:
     return f"{label}: {words}"
 
 
+def _provider_error_names(metadata: Json) -> list[str]:
+    """Return code and type of a provider's own error, which is JSON inside ``raw``."""
+    try:
+        error = _dict(_dict(decode_json(_str(metadata.get("raw")))).get("error"))
+    except ValueError:
+        return []
+    return [_str(error.get("code")), _str(error.get("type"))]
+
+
 _RATE_HINT = (
     "OpenRouter or the provider limits the rate: send less at once, name fallbacks, add a provider key of your own,"
     " or consider upgrading"
@@ -2113,9 +2214,9 @@ _HINTS = (
     ("404", "ignored", "provider={'ignore': ...} or your account's list excludes all: ignore fewer providers"),
     ("404", r"\bgeo\b", "no provider serves this model in your region: choose another model"),
     ("404", "data region", "no provider of this model works in that region: use another base_url or model"),
-    ("404", "image input", "this model cannot read images: choose one with image among METADATA[id].input_modalities"),
+    ("404", "image input", "this model cannot read images: choose one with image in METADATA[id].input_modalities"),
     ("404", "provider returned error", "the provider failed, the name is right: try again, or name fallbacks=[...]"),
-    (".*", "", "OpenRouter offers instead: %(offered)s (they may differ in price); see fallbacks="),
+    (".*", "", "OpenRouter offers instead: %(offered)s (prices may differ): name fallbacks"),
     ("404", "", f"did you mean %(near)s? names are maker/model-name: {MODELS_URL}"),
     ("404", "deprecated", f"%(asked)s is no longer served: choose its successor at {MODELS_URL}"),
     ("404", "", f"check the exact name %(asked)s (maker/model-name) at {MODELS_URL}, and your provider settings"),
@@ -2222,7 +2323,9 @@ def decode_error(
     message = _error_message(error, body, f"HTTP {code}" if status == code != 200 else f"error {code}")
     is_unknown = re.search(_UNKNOWN_MODEL, message) or availability.get("code") == "model_not_found"
     made_class = ModelNotFoundError if code == 400 and is_unknown else error_class(code)
-    if code == status == 404 and not (_dict(body).get("error") and (fields.get("message") or availability)):
+    is_ours = bool(_dict(body).get("error") and (fields.get("message") or availability))
+    is_path = re.search(_UNKNOWN_PATH, f"{message} {' '.join(types)}")
+    if code == status == 404 and not is_unknown and (is_path or not is_ours):
         made_class = APIStatusError  # not the API's form of an error: a gateway or web server does not know the path
     made = made_class(
         message.replace("error 200:", "error:"),
@@ -2236,12 +2339,13 @@ def decode_error(
         availability=availability,
     )
     retryable = availability.get("retryable")
-    is_daily = code == 429 and re.search(_DAILY_LIMIT, message)
+    is_final = metadata.get("reason") == "weight_exceeds_budget" or code == 429 and re.search(_DAILY_LIMIT, message)
+    is_final = is_final or not _FINAL_NAMES.isdisjoint([*types, *_provider_error_names(metadata)])
     is_in_flight = code == 402 and "in_flight" in f"{metadata.get('limit_source')} {metadata.get('reason')}"
     is_in_flight = is_in_flight and made.retry_after is not None  # retry only if the server names a wait
     if isinstance(retryable, bool):
         made.retryable = retryable
-    elif _FINAL_NAMES.isdisjoint(types) and not is_daily and metadata.get("reason") != "weight_exceeds_budget":
+    elif not is_final:
         made.retryable = is_in_flight or made_class in (RateLimitError, ProviderError)
     made.hint = hint_for(made, models=models, key_note=key_note, base_url=base_url, now=now)
     return made
@@ -2880,7 +2984,7 @@ def _moment(value: Moment | None) -> str | None:
         return None
     try:
         if isinstance(value, str):
-            value = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", value.strip()))
+            value = datetime.fromisoformat(plain_iso(value))
         return value.astimezone(timezone.utc).isoformat(timespec="milliseconds")
     except (AttributeError, TypeError, ValueError, OverflowError, OSError):
         hint = "an ISO text such as '2026-11-23' or '2026-11-23T18:00+01:00', or a datetime"
@@ -4096,15 +4200,17 @@ class _Operation(_Question):
         if self.config.api_key:
             headers["Authorization"] = f"Bearer {self.config.api_key}"
         url = f"{self.config.base_url}{self._path}"
+        self._answer_headers = Headers()
         answer = self._session.transport.send(self.call, self._method, url, headers, self._payload)
         self._answer_headers = answer.headers
         self._reader = self._new_reader(answer.headers.get("Content-Type", ""))
         failure: OpenRouterError | None = None
         try:
-            encoding = answer.headers.get("Content-Encoding", "identity").lower()
+            encoding = answer.headers.get("Content-Encoding", "").strip().lower()
+            encoding = "" if encoding in ("identity", "none") else encoding
             if not 200 <= answer.status <= 299:
                 failure = self._status_error(answer, encoding)
-            elif encoding not in ("identity", ""):
+            elif encoding:
                 problem = f"the answer is encoded as {encoding}, though identity was asked for"
                 raise APIResponseError(problem, hint="switch off the compression of your proxy or gateway")
             else:
@@ -4130,10 +4236,14 @@ class _Operation(_Question):
                     if self._first_token_ms is None and reader.has_output and self._is_completion:
                         self._first_token_ms = call.elapsed_ms()
                     yield event
+                if reader.failure is not None:
+                    raise reader.failure
                 if reader.error is not None:
                     call.hurry(ERROR_GRACE)  # the usage may follow
                 elif reader.has_data:
                     call.progress()
+                    if reader.has_finish:
+                        call.hurry(FINISH_GRACE)
         except (APIConnectionError, *FAULTS) as error:
             call.check()
             if reader.has_finish or reader.error is not None:
@@ -4173,7 +4283,10 @@ class _Operation(_Question):
 
     def _status_error(self, answer: _Answer, encoding: str) -> APIStatusError:
         """Return the error of an error answer; if its body can't be read, the status is enough."""
-        reader = self._reader = AnswerReader("application/json", is_completion=False)
+        content_type = answer.headers.get("Content-Type", "").lower()
+        is_stream = "text/event-stream" in content_type
+        reader = AnswerReader(content_type if is_stream else "application/json", is_completion=False)
+        self._reader = reader
         body: Any = ""
         try:
             for data in iter(answer.read, b""):
@@ -4181,20 +4294,21 @@ class _Operation(_Question):
                 if reader.has_data:
                     self.call.progress()
             reader.end()
-            body = reader.result
-        except APIResponseError:
-            body = redact(reader.text(), self.config.api_key)
+            body = reader.error or reader.result
+        except (APIResponseError, StreamInterruptedError):
+            body = reader.body() if reader.is_stream else redact(reader.text(), self.config.api_key)
         except (APIConnectionError, *FAULTS) as error:
             self.call.check()
             body = f"(its body did not arrive: {getattr(error, 'message', None) or error})"
-        if encoding not in ("identity", ""):
+        if encoding:
             body = f"(its body is encoded as {encoding}, though identity was asked for)"
         return self._decode_error(body, answer.status, answer.headers)
 
     def _error_in_answer(self, body: Json) -> OpenRouterError:
         """Return the exception for an ``error`` inside a 200: the one of its code, after output an interruption."""
         whole = self._reader.body()
-        failure = self._decode_error(body, 200, Headers([("X-Generation-Id", str(whole.get("id") or ""))]))
+        failure = self._decode_error(body, 200, self._answer_headers)
+        failure.generation_id = failure.generation_id or _str_or_none(whole.get("id"))
         if self._reader.is_error_late:
             message = f"the stream broke off: {failure.message}"
             broken = StreamInterruptedError(message, hint=failure.hint, status=failure.status)
@@ -4440,13 +4554,14 @@ def schema_problem(value: Any, schema: Any, root: Any = None, where: str = "") -
     """Return where decoded JSON does not fit a JSON Schema; '' if it fits.
 
     Checks $ref, anyOf, oneOf, allOf, type, enum, const, properties, required, additionalProperties,
-    items, minItems and maxItems. Other keywords are ignored.
+    prefixItems, items, minItems and maxItems. Other keywords are ignored.
     """
     if not isinstance(schema, dict):
         return f"{where or 'the answer'} is not allowed" if schema is False else ""
     root, place = schema if root is None else root, where or "the answer"
-    if "$ref" in schema:
-        return schema_problem(value, referred(schema, root), root, where)
+    if value is None and schema.get("nullable") is True:  # OpenAPI
+        return ""
+    parts = [schema_problem(value, referred(schema, root), root, where)] if "$ref" in schema else []
     for keyword in ("anyOf", "oneOf"):
         tried = [schema_problem(value, s, root, where) for s in schema.get(keyword, ())]
         if tried and all(tried):
@@ -4457,16 +4572,18 @@ def schema_problem(value: Any, schema: Any, root: Any = None, where: str = "") -
     choices = [schema["const"]] if "const" in schema else schema.get("enum")
     if choices is not None and value not in choices:
         return f"{place} is {json.dumps(value)[:60]}, not one of {choices}"
-    parts = [schema_problem(value, s, root, where) for s in schema.get("allOf", ())]
+    parts += [schema_problem(value, s, root, where) for s in schema.get("allOf", ())]
     if isinstance(value, dict):
         parts += [f"{place} lacks {name!r}" for name in schema.get("required", ()) if name not in value]
         known, other = schema.get("properties", {}), schema.get("additionalProperties", True)
         other = True if "patternProperties" in schema else other  # patterns are not checked
         parts += [schema_problem(v, known.get(k, other), root, f"{where}.{k}".lstrip(".")) for k, v in value.items()]
     if isinstance(value, list):
+        first = schema.get("prefixItems", ())
         if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)):
             return f"{place} has {len(value)} items, not {schema.get('minItems', 0)} to {schema.get('maxItems', 'any')}"
-        parts += [schema_problem(v, schema.get("items", True), root, f"{where}[{i}]") for i, v in enumerate(value)]
+        inner = [*first, *[schema.get("items", True)] * max(0, len(value) - len(first))]
+        parts += [schema_problem(v, s, root, f"{where}[{i}]") for i, (v, s) in enumerate(zip(value, inner))]
     return next(filter(None, parts), "")
 
 
@@ -4491,9 +4608,6 @@ def _text_shapes() -> dict[Any, Shape]:
     import pathlib
     import uuid
 
-    def moment(text: str) -> datetime.datetime:
-        return datetime.datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text))  # Python 3.8 knows no Z
-
     def number(text: Any) -> decimal.Decimal:
         try:
             return decimal.Decimal(str(text))
@@ -4501,9 +4615,13 @@ def _text_shapes() -> dict[Any, Shape]:
             raise ValueError(f"{text!r} is not a decimal number") from None
 
     return {
-        datetime.datetime: Shape({"type": "string", "format": "date-time"}, moment),
+        datetime.datetime: Shape(
+            {"type": "string", "format": "date-time"}, lambda text: datetime.datetime.fromisoformat(plain_iso(text))
+        ),
         datetime.date: Shape({"type": "string", "format": "date"}, datetime.date.fromisoformat),
-        datetime.time: Shape({"type": "string", "format": "time"}, datetime.time.fromisoformat),
+        datetime.time: Shape(
+            {"type": "string", "format": "time"}, lambda text: datetime.time.fromisoformat(plain_iso(text))
+        ),
         decimal.Decimal: Shape({"type": ["number", "string"]}, number),
         uuid.UUID: Shape({"type": "string", "format": "uuid"}, uuid.UUID),
         pathlib.Path: Shape({"type": "string"}, pathlib.Path),
@@ -4571,14 +4689,14 @@ def _choice_shape(choices: dict[Any, Any]) -> Shape:
     return Shape(schema, lambda value: choices.get(value, value))
 
 
-def _hints_of(thing: Any) -> Json:
+def _hints_of(thing: Any, names: Json | None = None) -> Json:
     """Return the evaluated type hints of a class or function, including Annotated."""
     import typing
 
     try:
         if sys.version_info >= (3, 9):
-            return typing.get_type_hints(thing, include_extras=True)
-        return typing.get_type_hints(thing)
+            return typing.get_type_hints(thing, names, include_extras=True)
+        return typing.get_type_hints(thing, names)
     except Exception as error:  # a hint may be any expression
         name = getattr(thing, "__name__", repr(thing))
         hint = "define its types at the top level of the module"
@@ -4711,7 +4829,7 @@ def parse_docstring(text: str, names: Iterable[str]) -> tuple[str, dict[str, str
             continue
         if len(words) > 2 and not words.strip("-"):
             continue
-        sphinx = re.match(rf":param\s+(?:\S+\s+)?({known})\s*:\s*(.*)", words)
+        sphinx = re.match(rf":param\s+(?:[^:]*\s)?({known})\s*:\s*(.*)", words)
         plain = re.match(rf"(\*{{0,2}})({known})\s*(\([^)]*\))?\s*:\s*(.*)", words)
         if sphinx:
             current, depth, found[sphinx.group(1)] = sphinx.group(1), indent, [sphinx.group(2)]
@@ -4721,8 +4839,10 @@ def parse_docstring(text: str, names: Iterable[str]) -> tuple[str, dict[str, str
                 current, depth = head.group(1), indent
                 shared: list[str] = []
                 found.update((n, shared) for n in re.split(r"\s*,\s*", words.partition(":")[0].strip()))
-            elif current and words:
+            elif current and words and indent > depth:
                 found[current].append(words)
+            elif words:
+                current = ""  # a parameter that is not passed, such as *args
         elif section != "other" and plain and (not current or indent <= depth):
             current, depth, found[plain.group(2)] = plain.group(2), indent, [plain.group(4)]
         elif current and words and indent > depth:
@@ -4758,6 +4878,7 @@ class Tool:
         The description of a parameter comes from Annotated[..., "text"] or the docstring.
         """
         import inspect
+        import types
         import typing
 
         inner = function.func if isinstance(function, functools.partial) else function
@@ -4772,7 +4893,11 @@ class Tool:
         except ValueError as error:  # some functions written in C have no signature
             raise ConfigError(f"tools: {error}", hint="write a function around it") from None
         parameters = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-        hints = _hints_of(inner if hasattr(inner, "__name__") else type(inner).__call__)
+        # Without the hint of the result, which may need an import that only type checkers make.
+        called: Any = inspect.unwrap(inner if hasattr(inner, "__name__") else type(inner).__call__)
+        annotations = {k: v for k, v in getattr(called, "__annotations__", {}).items() if k != "return"}
+        about_hints = types.SimpleNamespace(__annotations__=annotations, __name__=name)
+        hints = _hints_of(about_hints, getattr(called, "__globals__", {}))
         description, descriptions = parse_docstring(inspect.getdoc(inner) or "", [p.name for p in parameters])
         fields: dict[str, tuple[Shape, bool]] = {}
         for parameter in parameters:
@@ -4816,11 +4941,23 @@ def tool_text(value: Any) -> str:
     """Return the result of a function as text for a tool message: a str unchanged, other values as JSON."""
 
     def plain(value: Any) -> Any:
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return dataclasses.asdict(value)
-        return list(value) if isinstance(value, (set, frozenset)) else getattr(value, "value", str(value))
+        if hasattr(value, "__members__") or isinstance(value, type):
+            return str(value)
+        if hasattr(type(value), "__members__"):  # a member of an Enum
+            return plain(value.value)
+        if value is None or isinstance(value, (str, int, float)):
+            return value
+        if dataclasses.is_dataclass(value):
+            return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        if hasattr(value, "model_dump"):  # a pydantic model
+            return value.model_dump(mode="json")
+        if isinstance(value, Mapping):
+            return {tool_text(plain(k)): plain(v) for k, v in value.items()}
+        if isinstance(value, (Sequence, Set, ValuesView, Iterator)) and not isinstance(value, (bytes, bytearray)):
+            return [plain(inner) for inner in value]
+        return plain(value.tolist()) if hasattr(value, "tolist") else str(value)  # NumPy
 
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=plain)
+    return value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)
 
 
 # Structured output.
@@ -4833,13 +4970,12 @@ def find_json(text: str, fits: Callable[[Any], bool] = lambda value: True) -> An
     break lines inside strings. Of several values, the last one that ``fits`` is returned, else the
     last one.
     """
-    decoder = json.JSONDecoder(parse_constant=lambda name: None, strict=False)
-    answer = re.sub(r"(?s)^.*</(think|thinking|thought|reasoning)>", "", text)
+    answer = re.sub(r"(?s)^.*</(think|thinking|thought|reasoning)>", "", text).strip() or text.strip()
     problem = "it is not JSON: it is empty"
     found: list[Any] = []
-    for candidate in (answer, *re.findall(r"```[\w-]*\s(.*?)```", answer, re.S)):
+    for candidate in (text, answer, *re.findall(r"```[\w-]*\s(.*?)```", answer, re.S)):
         try:
-            found.append(decoder.decode(candidate.strip()))
+            found.append(_DECODER.decode(candidate.strip()))
         except (ValueError, RecursionError) as error:
             problem = f"it is not JSON: {error}" if candidate.strip() else problem
     if found and fits(found[0]):
@@ -4851,7 +4987,9 @@ def find_json(text: str, fits: Callable[[Any], bool] = lambda value: True) -> An
             break
         tried += 1
         try:
-            value, at = decoder.raw_decode(answer, start.start())
+            value, at = _DECODER.raw_decode(answer, start.start())
+            if start.start() == 0 and isinstance(value, list) and fits(value):
+                return value  # later lists may be citations
             found.append(value)
         except (ValueError, RecursionError):
             at = start.end()
@@ -4902,7 +5040,7 @@ class Structure:
             except (AttributeError, TypeError, RecursionError) as error:
                 raise ConfigError(f"schema is not a JSON Schema: {error}", hint="{'type': 'object', ...}") from None
             return cls(str(wanted.get("title") or "answer"), wanted, Shape(wanted))
-        if not isinstance(wanted, type) and not hasattr(wanted, "__args__"):
+        if not isinstance(wanted, type) and not hasattr(wanted, "__args__") and not hasattr(wanted, "__supertype__"):
             raise ConfigError(f"schema={wanted!r}", hint="a dataclass (the class itself), list[...] or a JSON Schema")
         name = getattr(wanted, "__name__", "answer")
         strict, shape = shape_of_hint(wanted, strict=True), shape_of_hint(wanted)
@@ -5031,8 +5169,9 @@ class _Rounds(_Question):
                     yield from self._operation.events()
                 except APIResponseError as error:  # its partial is the whole answer, which does not fit
                     answer = error.partial
-                    if not self._repairs or answer is None or answer.refusal or answer.truncated:  # no repair helps
-                        raise
+                    is_final = answer is None or answer.refusal or answer.truncated
+                    if not self._repairs or answer is None or is_final or answer.finish_reason == "content_filter":
+                        raise  # another answer would not help
                     self._repairs -= 1
                     self._completions.append(answer)
                     words = f"{error.message}. Answer again, with JSON that fits the schema and nothing else."
@@ -5058,7 +5197,11 @@ class _Rounds(_Question):
     def _is_for_us(self, completion: Completion) -> bool:
         """Return whether to run functions: not for cut calls, the caller's own tools, or tools that the server ran."""
         named = {call.name for call in completion.tool_calls}
-        if not named or completion.truncated or named & self._others:
+        reasons = {str(completion.finish_reason).lower(), str(completion.native_finish_reason).lower()}
+        is_cut = completion.truncated or bool(reasons & _CUT_REASONS)
+        if completion.finish_reason is None:  # only [DONE] marks the end
+            is_cut = is_cut or not all(call.arguments for call in completion.tool_calls)
+        if not named or is_cut or named & self._others:
             return False
         return completion.finish_reason == "tool_calls" or bool(named & set(self._tools))
 
@@ -6203,8 +6346,15 @@ OPENROUTER_MAX_COST_PER_DAY, OPENROUTER_MIN_LOG (a path, or off),
 OPENROUTER_MIN_LOG_CONTENT=0, OPENROUTER_ALLOW_PLAIN_HTTP=1,
 HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE"""
 
+
+def _option_of_field(match: re.Match[str]) -> str:
+    """Return a body field in a hint as an option that a shell understands."""
+    value = match.group(2).replace("'", '"')
+    return f"-o '{match.group(1)}={value}'"
+
+
 # Words in the library's hints, and their replacements on the command line.
-_OPTION_WORDS = (
+_OPTION_WORDS: Sequence[tuple[str, str | Callable[[re.Match[str]], str]]] = (
     (r" or pass api_key=\.\.\.| or allow_plain_http=True", ""),
     (r"\bname (a fallback|fallbacks)(=\[\.\.\.\])?|\bfallbacks=(\[\.\.\.\])?", "name a fallback with -f"),
     (r"\bset max_tokens=(\d+)", r"give --max-tokens \1"),
@@ -6215,7 +6365,8 @@ _OPTION_WORDS = (
     (r"\bsystem_prompt=('\.\.\.')?", "-s TEXT "),
     (r"\bheaders=(\{\.\.\.\})?", "-H "),
     (r"\battachments(=\[\.\.\.\]|:)", "-a FILE "),
-    (r"\b(plugins|provider|params)=([\[{].*?[\]}])", r"-o '\1=\2'"),
+    (r"\b(plugins|provider|params)=([\[{].*?[\]}]+)", _option_of_field),
+    (r"METADATA\[id\]\.\w+", "--models"),
     (r"\bbase_url\b=?", f"{BASE_URL_ENV} "),
     (r"\bapi_key\b=?", f"{KEY_ENV} "),
     (r"the text( so far)? is in \.partial(\.content)?", "the text so far is above"),
@@ -7112,7 +7263,8 @@ def _batch(options: Any, llm: Llm) -> int:
                 written += 1
         if not isinstance(error, BrokenPipeError):  # `| head` has enough
             left = len(todo) - written
-            progress.end(f"stopped, {left} lines are left: the same command asks only for these")
+            again = "asks only for these" if log_path(llm.config.log) else "asks all lines again, since there is no log"
+            progress.end(f"stopped, {left} lines are left: the same command {again}")
         raise
     progress.end("done")
     return EXIT_OTHER_ERROR if progress.failures else 0

@@ -2168,8 +2168,8 @@ class ToolTests(Case):
             ("plain", "plain"), ("", ""), (None, "null"), (7, "7"), ({"a": [1, "å"]}, '{"a": [1, "å"]}'),
             (Place("Oslo"), '{"city": "Oslo", "country": null, "tags": [], "noted": 0.0}'), (Unit.C, '"celsius"'),
             ({1}, "[1]"), (Path("a"), '"a"'), (b"\xff", "\"b'\\\\xff'\""), (float("nan"), "NaN"), ("\ud800", "\ud800"),
-            (loop, "Error: ValueError: Circular reference detected"),
-            ({(1, 2): 3}, "Error: TypeError: keys must be str"), (KeyError("x"), "Error: KeyError: 'x'"),
+            (loop, "Error: RecursionError: maximum recursion depth"),
+            ({(1, 2): 3, Unit.C: 4}, '{"[1, 2]": 3, "celsius": 4}'), (KeyError("x"), "Error: KeyError: 'x'"),
             (Shy(), "Error: Shy: nobody"), (Broken(), "Error: Broken"),
             (RecursionError("deep"), "Error: RecursionError: deep"), (asyncio.TimeoutError(), "Error: TimeoutError: "),
             (ConfigError("bad", hint="mend it"), "Error: ConfigError: bad"),
@@ -7247,6 +7247,304 @@ Start
     def annotations(node):
         hints = [getattr(node, "annotation", None), getattr(node, "returns", None)]
         return [inner for hint in hints if hint for inner in ast.walk(hint)]
+
+
+# --- Faults of the wire and of hints, each named after its symptom ---------------------------
+
+
+class WireFaultTests(Case):
+    def events(self, *events, ways=(list,), tail=b"", **settings):
+        """Stream these events; return the pieces of text, and the completion or the error."""
+        server = self.serve(sse_answer(*events, tail, end="close"), json_answer(answer("second")))
+        stream = self.llm(server, **settings).stream("x")
+        pieces = []
+        try:
+            pieces.extend(stream)  # what was yielded before an error stays
+        except OpenRouterError as error:
+            return pieces, error
+        return pieces, stream.completion
+
+    def test_a_cut_call_could_never_be_reconciled_since_its_id_was_dropped(self):
+        head = [
+            b"HTTP/1.1 200 OK\r\nX-Generation-Id: gen-77\r\n",
+            b"Content-Type: application/json\r\nContent-Length: 99\r\n\r\n",
+        ]
+        log = self.folder() / "log.db"
+        for case, item in {
+            "half a body": Pieces(*head, b'{"id"', end="close"),
+            "blanks and a reset": Pieces(*head, b"\n  ", end="reset"),
+            "silence": Pieces(*head, end="hang"),
+            "an error in a 200": json_answer(error_body("no", 400), headers=["X-Generation-Id: gen-77"]),
+        }.items():
+            with self.subTest(case), self.assertRaises(OpenRouterError):
+                self.llm(self.serve(item), timeout=0.1, log=log).complete("x")
+            self.assertEqual(LlmOperationCollector.from_db(log)[0]["generation_id"], "gen-77", case)
+        whole = json_answer({**answer(), "id": None}, headers=["X-Generation-Id: gen-77"])
+        self.assertEqual(self.llm(self.serve(whole)).complete("x").id, "gen-77")
+
+    def test_a_cut_call_ran_with_the_defaults_of_its_function(self):
+        ran = []
+
+        def delete(folder: str = "everything"):
+            ran.append(folder)
+
+        call = {"index": 0, "id": "c1", "function": {"name": "delete", "arguments": ""}}
+        begun = chunk(delta={"tool_calls": [call]})
+        for end in [
+            [chunk("", "content_filter")], [chunk("", "length")], [chunk("", "tool_calls"), chunk("", "length")], [],
+            [{"choices": [{"delta": {}, "finish_reason": "stop", "native_finish_reason": "MALFORMED_FUNCTION_CALL"}]}],
+            [{"choices": [{"delta": {}, "finish_reason": "tool_calls", "native_finish_reason": "model_length"}]}],
+        ]:  # fmt: skip
+            with self.subTest(end):
+                server = self.serve(sse_answer(b"".join(map(event, [begun, *end])) + DONE))
+                stream = self.llm(server).stream("x", tools=[delete])
+                self.assertEqual((list(stream), ran, stream.completion.tool_calls[0].name), ([], [], "delete"))
+        call["function"] = {"name": "delete", "parameters": {"folder": "tmp"}}
+        server = self.serve(json_answer(answer(None, "tool_calls", tool_calls=[call])), json_answer(answer()))
+        self.llm(server).complete("x", tools=[delete])
+        self.assertEqual(ran, ["tmp"])
+
+    def test_text_was_lost_if_the_event_behind_it_was_unreadable(self):
+        for pieces in [
+            [event(chunk("long answer")) + event(b"garbage")],
+            [event(chunk("long answer")), event(b"garbage")],
+        ]:
+            text, error = self.events(*pieces)
+            self.assertEqual((text, error.partial.content), (["long answer"], "long answer"))
+            self.assertRegex(str(error), "not JSON: garbage")
+
+    def test_a_paid_empty_answer_was_asked_for_again(self):
+        empty = {"choices": [{"message": {"content": None}}], "usage": {"prompt_tokens": 9, "cost": 0.5}}
+        for body in (empty, {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 5, "cost": 0.5}}):
+            llm = self.llm(self.serve(json_answer(body)), max_retries=2)
+            with self.assertRaisesRegex(APIResponseError, r"it was billed \(cost: 0.5 USD\)"):
+                llm.complete("x")
+            self.assertEqual(llm.usage.cost, 0.5)
+
+    def test_a_later_usage_erased_the_earlier_one(self):
+        usage = {"prompt_tokens": 10, "completion_tokens": 5, "cost": 0.5}
+        for last in [
+            {"usage": {}},
+            {"usage": {"prompt_tokens": 0, "completion_tokens": 0}},
+            {"usage": None},
+            {"error": {"code": 502, "message": "x"}, "usage": {}},
+        ]:
+            assembler = orm.ChunkAssembler()
+            for piece in [chunk("Hi", usage=usage), {"choices": [], **last}]:
+                assembler.add(piece)
+            self.assertEqual(assembler.body()["usage"], usage, last)
+        for parts in [
+            [chunk("Hi", x_groq={"usage": usage})],
+            [{"choices": [{"delta": {"content": "Hi"}, "usage": usage}]}],
+            [{"type": "message_start", "message": {"usage": {"prompt_tokens": 10}}},
+             {"type": "message_delta", "usage": {"completion_tokens": 5, "cost": 0.5}}],
+        ]:  # fmt: skip
+            assembler = orm.ChunkAssembler()
+            for piece in parts:
+                assembler.add(piece)
+            self.assertEqual(assembler.body()["usage"], usage, parts)
+
+    def test_a_call_that_was_sent_twice_had_broken_arguments(self):
+        for pieces, whole in [
+            (['{"x":1}', '{"x":1}'], '{"x":1}'), ([{"x": 1}, {"x": 1}], '{"x": 1}'), (['{"x"', '{"x":1}'], '{"x":1}'),
+            (["{}", '{"x":1}'], '{"x":1}'), (["null", '{"x":1}'], '{"x":1}'),
+            (['{"a":', '{"a":', "1}}"], '{"a":{"a":1}}'),
+        ]:  # fmt: skip
+            calls = []
+            for number, piece in enumerate(pieces):
+                function = {"arguments": piece, **({"name": "f"} if not number else {})}
+                orm.merge_tool_calls(calls, [{"index": 0, "id": "a", "function": function}])
+            self.assertEqual([c["function"]["arguments"] for c in calls], [whole], pieces)
+
+    def test_two_answers_in_one_chunk_passed_as_one(self):
+        both = {"choices": [{"index": i, "delta": {"content": c}} for i, c in enumerate("AB")]}
+        _, error = self.events(event(both) + event(chunk("", "stop")) + DONE)
+        self.assertRegex(str(error), "mixed several answers")
+        counted = [chunk("A"), {"choices": [{"index": 1, "delta": {"content": "B"}}]}, chunk("", "stop")]
+        self.assertEqual(self.events(b"".join(map(event, counted)) + DONE)[0], ["A", "B"])
+
+    def test_errors_in_a_wrong_form_lost_their_words(self):
+        for status, tail, kind, words in [
+            (402, event({"error": {"code": 402, "message": "no credits"}}), InsufficientCreditsError, "no credits"),
+            (200, b': x\n\n{"error":{"code":402,"message":"no credits"}}', InsufficientCreditsError, "no credits"),
+            (200, b"upstream connect error", APIResponseError, "upstream connect error"),
+            (200, b'data: {"detail":"boom"}\n\n', StreamInterruptedError, "boom"),
+            (200, event(chunk("Hi")) + b'{"error":{"code":429,"message":"slow"}}', StreamInterruptedError, "slow"),
+            (200, b'event: response.created\ndata: {"type":"x"}\n\n', StreamInterruptedError, "ended without"),
+        ]:  # fmt: skip
+            with self.subTest(tail):
+                server = self.serve(http_answer(tail, status, "text/event-stream"))
+                with self.assertRaisesRegex(kind, words):
+                    list(self.llm(server, max_retries=2).stream("x"))
+
+    def test_a_wait_named_in_the_head_of_a_200_was_ignored(self):
+        limited = json_answer(error_body("busy", 429), headers=["Retry-After: 7"])
+        llm = self.llm(self.serve(limited, json_answer(answer())), max_retries=1)
+        waits = instant(llm)
+        self.assertEqual((llm.complete("x").content, waits), ("Hello", [7.0]))
+
+    def test_errors_of_other_servers_were_blamed_on_the_wrong_thing(self):
+        def decode(body, status, headers=()):
+            return orm.decode_error(body, status=status, headers=orm.Headers(headers), models=["test/model"], now=0)
+
+        vllm = {"object": "error", "message": "The model `x` does not exist.", "type": "NotFoundError", "code": 404}
+        self.assertIsInstance(decode(vllm, 404), ModelNotFoundError)
+        for openai in ({"message": "Invalid URL (POST /v1/x)"}, {"message": "no", "code": "unknown_url"}):
+            self.assertIn("correct base_url", str(decode({"error": openai}, 404)))
+        raw = {"metadata": {"raw": "You exceeded your requests per day. Please retry in 1s"}}
+        error = decode(error_body("Provider returned error", 429, **raw), 429, [("Retry-After", "1")])
+        self.assertEqual((error.retryable, "free" in error.hint), (True, False))
+        for raw in ('{"error": {"code": "insufficient_quota"}}', '{"error": {"type": "exceeded_current_quota_error"}}'):
+            error = decode(error_body("Provider returned error", 429, metadata={"raw": raw}), 429)
+            self.assertFalse(error.retryable)
+        self.assertEqual(decode(error_body("x", "RESOURCE_EXHAUSTED"), 200).status, 429)
+
+    def test_a_finished_stream_that_stays_open_held_the_call_for_the_whole_timeout(self):
+        server = self.serve(Pieces(SSE_HEAD, framed(event(chunk("Hi", "stop"))), end="hang"))
+        with mock.patch.object(orm, "FINISH_GRACE", 0.05):
+            self.assertEqual(by_stream(self.llm(server, timeout=20)), "Hi")
+
+    def test_an_answer_that_says_it_is_not_encoded_was_refused(self):
+        for encoding in ("none", "identity ", "NONE"):
+            reply = json_answer(answer(), headers=[f"Content-Encoding: {encoding}"])
+            self.assertEqual(by_complete(self.llm(self.serve(reply))), "Hello")
+
+    def test_half_characters_of_reasoning_details_left_through_chunks(self):
+        parts = [
+            {"reasoning_details": [{"type": "reasoning.text", "index": 0, "text": t}]} for t in ("a\ud83d", "\ude00")
+        ]
+        body = b"".join(event(chunk(delta=part)) for part in parts) + event(chunk("", "stop")) + DONE
+        chunks = list(self.llm(self.serve(sse_answer(body))).stream("x").chunks())
+        self.assertEqual("|".join(c.reasoning for c in chunks if c.reasoning), "a|\U0001f600")
+
+    def test_media_in_other_forms_were_lost(self):
+        picture = b"\x89PNG" + b"\xff\xfe" * 9
+        urlsafe = base64.urlsafe_b64encode(picture).decode()
+        images = ["https://x/y.png", {"url": "https://x/z.png"}, {"b64_json": urlsafe}]
+        content = [
+            {"type": "text", "text": "Hi"},
+            {"type": "image_url", "image_url": {"url": f"DATA:image/png;BASE64,{urlsafe}"}},
+        ]
+        done = self.llm(self.serve(json_answer(answer(content, images=images)))).complete("x")
+        self.assertEqual((done.content, len(done.images)), ("Hi", 4))
+        saved = done.save(self.folder())
+        self.assertEqual([Path(p).read_bytes() for p in saved[2:]], [picture, picture])
+        self.assertEqual(orm.data_of_url("data:image/png;base64," + b64(picture).replace("+", "%2B")), picture)
+        self.assertEqual(json.loads(orm.text_of({"title": "T"})), {"title": "T"})
+
+    def test_an_empty_id_in_a_later_chunk_replaced_the_id(self):
+        late = {**chunk("", "stop"), "id": "", "model": ""}
+        _, done = self.events(event(chunk("Hi")) + event(late) + DONE)
+        self.assertEqual((done.id, done.model), ("gen-1", "a/b"))
+
+    def test_texts_as_indexes_gave_each_text_the_vector_of_another(self):
+        data = [{"index": "1", "embedding": [1.0]}, {"index": "0", "embedding": [0.0]}]
+        self.assertEqual(
+            list(self.llm(self.serve(json_answer({"data": data}))).embed(["a", "b"], model="e/m")), [[0.0], [1.0]]
+        )
+
+
+class HintFaultTests(Case):
+    def test_the_json_of_an_answer_was_taken_from_its_citations_or_lost(self):
+        for text, value in [
+            ("[1,2] as in [3]", [1, 2]), ("[5,6]\n\nSources: [1]", [5, 6]), ("first [1], at last [5,6]", [5, 6]),
+            ('{"t": "a </think> b"}', {"t": "a </think> b"}), ('{"t": "c"}<think>so</think>', {"t": "c"}),
+            ('<think>{"t": 1}</think>{"t": 2}', {"t": 2}), ('{"t": "two\nlines"}', {"t": "two\nlines"}),
+        ]:  # fmt: skip
+            schema = {"type": "array" if isinstance(value, list) else "object"}
+            self.assertEqual(orm.Structure.of(schema).value(text), value, text)
+        self.assertEqual(orm.ToolCall("c", "f", '{"t": "two\nlines"}').args, {"t": "two\nlines"})
+
+    def test_what_a_function_returns_was_hollowed_out(self):
+        class Model:
+            value = 5
+
+            def model_dump(self, mode):
+                return {"value": 5, "unit": "kg"}
+
+        class Level(enum.IntEnum):
+            LOW = 1
+
+        class Odd:
+            value = 5
+
+            def __str__(self):
+                return "odd"
+
+        day = datetime.date(2026, 1, 1)
+        for value, text in [
+            (Model(), '{"value": 5, "unit": "kg"}'), ([Model()], '[{"value": 5, "unit": "kg"}]'), (Odd(), '"odd"'),
+            (collections.deque([1]), "[1]"), (range(2), "[0, 1]"), ({1: 2}.keys(), "[1]"),
+            ((c for c in "ab"), '["a", "b"]'),
+            ({day: 1, Level.LOW: 2}, '{"2026-01-01": 1, "1": 2}'), ({True: 3}, '{"true": 3}'), (Level.LOW, "1"),
+            (b"a", "\"b'a'\""),
+        ]:  # fmt: skip
+            self.assertEqual(orm.tool_text(value), text)
+
+    def test_times_that_only_newer_pythons_read_were_refused(self):
+        utc = datetime.timezone.utc
+        for hint, text, value in [
+            (datetime.time, "10:00:00Z", datetime.time(10, tzinfo=utc)),
+            (datetime.time, "10:00:00.5", datetime.time(10, 0, 0, 500000)),
+            (datetime.datetime, "2026-01-02T10:00:05.1+0000", datetime.datetime(2026, 1, 2, 10, 0, 5, 100000, utc)),
+            (datetime.datetime, "2026-01-02", datetime.datetime(2026, 1, 2)),
+        ]:  # fmt: skip
+            self.assertEqual(orm.shape_of_hint(hint).build(text), value)
+
+    def test_a_hint_of_the_result_that_can_t_be_read_refused_the_tool(self):
+        def load(path: str) -> "NotImported":  # noqa: F821
+            """Load."""
+
+        @functools.wraps(load)
+        def wrapped(*args, **kwargs):
+            return load(*args, **kwargs)
+
+        for function in (load, wrapped):
+            parameters = orm.Tool.of(function).definition["function"]["parameters"]
+            self.assertEqual(parameters["properties"], {"path": {"type": "string"}})
+
+    def test_docstrings_with_types_and_stars_were_misread(self):
+        def do(*args, c: dict, d: int = 0):
+            """Do.
+
+            Parameters
+            ----------
+            c : dict
+                The c.
+            *args
+                No type.
+            d : int
+                The d.
+            """
+
+        fields = orm.Tool.of(do).definition["function"]["parameters"]["properties"]
+        self.assertEqual((fields["c"]["description"], fields["d"]["description"]), ("The c.", "The d."))
+        self.assertEqual(orm.parse_docstring(":param dict[str, int] c: the c", ["c"]), ("", {"c": "the c"}))
+
+    def test_tuples_nullables_and_siblings_of_a_reference_were_misjudged(self):
+        pair = {"prefixItems": [{"type": "integer"}, {"type": "string"}], "items": False}
+        beside = {"$ref": "#/$defs/a", "required": ["b"], "$defs": {"a": {"type": "object"}}}
+        for value, schema, problem in [
+            ([1, "a"], pair, ""), ([1, 2], pair, "[1] is 2, not of type string"),
+            ([1, "a", 2], pair, "[2] is not allowed"),
+            (None, {"type": "string", "nullable": True}, ""), ({}, beside, "the answer lacks 'b'"),
+            (1, beside, "the answer is 1, not of type object"),
+        ]:  # fmt: skip
+            self.assertEqual(orm.schema_problem(value, schema), problem, schema)
+
+    def test_a_schema_can_be_a_new_type_and_a_filtered_answer_is_not_sent_back(self):
+        self.assertEqual(orm.Structure.of(typing.NewType("Count", int)).value("7"), 7)
+        llm = self.llm(self.serve(json_answer(answer("no", "content_filter"))))
+        with self.assertRaisesRegex(APIResponseError, "does not fit the schema"):
+            llm.complete("x", schema=List[int], schema_retries=3)
+
+    def test_advice_on_the_command_line_could_not_be_pasted(self):
+        body = error_body("maximum context length is 9 tokens")
+        server = self.serve(json_answer(body, 400))
+        with mock.patch.dict(os.environ, {"OPENROUTER_API_KEY": KEY, "OPENROUTER_BASE_URL": server.url}):
+            with contextlib.redirect_stderr(io.StringIO()) as err, mock.patch("sys.stdin", io.StringIO("")):
+                self.assertEqual(orm.main(["-m", "a/b", "hi"]), 1)
+        self.assertIn("""-o 'plugins=[{"id": "context-compression"}]'""", err.getvalue())
 
 
 if __name__ == "__main__":

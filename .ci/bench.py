@@ -383,8 +383,8 @@ def insert_rows(path: str, count: int) -> dict:
             wall = time.perf_counter()
         key, at = new_operation_id(), utc_timestamp()
         row = {"operation_id": key, "timestamp": at, "model": "a/b", "status": "running", **texts}
-        log.open(row)
-        log.close(row, {"status": "ok", "success": 1, "cost": 0.5, "latency_ms": 900, "response": "It is. " * 30})
+        log.write(row)
+        log.write(row, {"status": "ok", "success": 1, "cost": 0.5, "latency_ms": 900, "response": "It is. " * 30})
     return {"ms": (time.perf_counter() - wall) / count * 1000}
 
 

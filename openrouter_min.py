@@ -472,10 +472,6 @@ class _Catalogue(Mapping):  # type: ignore[type-arg] # Python 3.8 knows no Mappi
     def _rows(self) -> dict[str, str]:
         return {line.partition(" ")[0]: line for line in PRICE_ROWS.splitlines() if line}
 
-    @functools.cached_property
-    def _aliases(self) -> dict[str, str]:
-        return dict(line.split(" ") for line in ALIAS_ROWS.splitlines() if line)
-
     @property
     def as_of(self) -> str:
         """The date of the prices."""
@@ -488,7 +484,8 @@ class _Catalogue(Mapping):  # type: ignore[type-arg] # Python 3.8 knows no Mappi
             slug = re.sub(_PROVIDER_PREFIX, "", name)
             plain = re.sub(_FREE_SUFFIX, "", slug)
             forms = (slug, plain, re.sub(_DATE_SUFFIX, "", plain))
-            found = next((i for form in forms for i in (form, self._aliases.get(form)) if i in self._rows), None)
+            aliases = dict(line.split(" ") for line in ALIAS_ROWS.splitlines() if line)
+            found = next((i for form in forms for i in (form, aliases.get(form)) if i in self._rows), None)
             if found is None:
                 return None
             tiers = [line for line in TIER_ROWS.splitlines() if line.startswith(f"{found} ")]
@@ -725,19 +722,6 @@ def check_params(params: Mapping[str, Any], *, of_call: bool = True) -> None:
         raise ConfigError("both schema and response_format are given", hint="they mean the same: keep schema")
 
 
-def _checked_key(key: object) -> str | None:
-    key = _environment(KEY_ENV) if key is None else key
-    if key is None:
-        return None
-    if not isinstance(key, str):
-        raise ConfigError(f"api_key is {type_name(key)}, not a str", hint=f"keys: {KEYS_URL}")
-    key = key.strip(" \t")
-    if not key or not re.fullmatch(r"[!-~]+", key):
-        problem = "is empty" if not key else "contains a line break, blank or non-ASCII character"
-        raise ConfigError(f"api_key {problem}", hint=f"copy it again from {KEYS_URL}, or set {KEY_ENV}")
-    return key
-
-
 def checked_model(name: str, value: object) -> str:
     """Return the name of a model; raise ConfigError if it can't be one."""
     if not isinstance(value, str) or not re.fullmatch(r"\S+", value) or re.search(_CONTROL, value):
@@ -843,7 +827,15 @@ class LlmConfig:
             hint = "leave it out: the maker goes into model='openai/gpt-4', routing into params={'provider': {...}}"
             raise ConfigError(f"provider={self.provider!r}: only 'openrouter' is built in", hint=hint)
         put = object.__setattr__  # the dataclass is frozen
-        put(self, "api_key", _checked_key(self.api_key))
+        key: object = _environment(KEY_ENV) if self.api_key is None else self.api_key
+        if key is not None:
+            if not isinstance(key, str):
+                raise ConfigError(f"api_key is {type_name(key)}, not a str", hint=f"keys: {KEYS_URL}")
+            key = key.strip(" \t")
+            if not re.fullmatch(r"[!-~]+", key):
+                problem = "contains a line break, blank or non-ASCII character" if key else "is empty"
+                raise ConfigError(f"api_key {problem}", hint=f"copy it again from {KEYS_URL}, or set {KEY_ENV}")
+        put(self, "api_key", key)
         model = self.model if self.model is not None else _environment(MODEL_ENV) or DEFAULT_MODEL
         put(self, "model", checked_model("model", model))
         if isinstance(self.fallbacks, str) or not hasattr(self.fallbacks, "__iter__"):
@@ -2006,8 +1998,16 @@ class AnswerReader:
         if not (self._is_completion or is_json or is_vague and body.lstrip()[:1] in (b"{", b"[")):
             self.result = body
             return []
-        value = self._decode_plain(body, has_proof=has_proof)
-        self.result = value
+        try:
+            value = self.result = decode_json(str(body, "utf-8", "replace").lstrip("\ufeff \t\r\n"))
+        except ValueError as error:
+            body = body.strip()
+            if not body:
+                raise APIResponseError("the answer has an empty body", hint="check base_url") from None
+            if not has_proof and body[:1] in (b"{", b"["):
+                raise APIConnectionError("the answer was cut off", sent=True) from None
+            words = shown_body(str(body[: 64 * 1024], "utf-8", "replace"))
+            raise APIResponseError(f"the answer is not JSON ({error}): {words}", hint="check base_url") from None
         if isinstance(value, dict):
             self._plain = value
             self.error = find_error(value)
@@ -2017,18 +2017,6 @@ class AnswerReader:
         elif self._is_completion:
             raise APIResponseError(f"the answer is not a JSON object: {shown_body(json.dumps(value))}")
         return [(value, _message(first_choice(self._plain)))]
-
-    def _decode_plain(self, body: bytes, *, has_proof: bool) -> Any:
-        try:
-            return decode_json(str(body, "utf-8", "replace").lstrip("\ufeff \t\r\n"))
-        except ValueError as error:
-            body = body.strip()
-            if not body:
-                raise APIResponseError("the answer has an empty body", hint="check base_url") from None
-            if not has_proof and body[:1] in (b"{", b"["):
-                raise APIConnectionError("the answer was cut off", sent=True) from None
-            words = shown_body(str(body[: 64 * 1024], "utf-8", "replace"))
-            raise APIResponseError(f"the answer is not JSON ({error}): {words}", hint="check base_url") from None
 
     def _end_stream(self, *, is_cut: bool) -> list[Event]:
         has_begun = self._has_begun or self._decoder.pending > 0
@@ -3758,7 +3746,13 @@ class _Transport:
             target = url
             headers = {**headers, **({"Proxy-Authorization": self.proxy.login} if self.proxy.login else {})}
         data = request_head(method, target, self._netloc, headers, body) + (body or b"")
-        kept = self._take()
+        kept = None
+        while kept is None and self._idle:
+            with self._lock:
+                kept = self._idle.pop() if self._idle else None
+            if kept is not None and not kept.is_reusable():
+                kept.close()
+                kept = None
         if kept is not None:
             before = kept.receiver.received
             try:
@@ -3795,14 +3789,6 @@ class _Transport:
                 raise connection_error(error, sent=sent) from error
             raise
 
-    def _take(self) -> _Connection | None:
-        while True:
-            with self._lock:
-                connection = self._idle.pop() if self._idle else None
-            if connection is None or connection.is_reusable():
-                return connection
-            connection.close()
-
     def _keep(self, connection: _Connection) -> None:
         """Keep a connection for the next call, and close those that have been idle for too long."""
         now = connection.idle_since = time.monotonic()
@@ -3824,7 +3810,17 @@ class _Transport:
                     self._open_tunnel(sock, proxy, call)
                     report("tunnel", f"to {target}")
                 report("TLS", "")
-                sock = self._secure(sock, call)
+                places = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+                context = _TLS_CONTEXTS.get(places)
+                if context is None:
+                    import ssl
+
+                    context = _TLS_CONTEXTS[places] = ssl.create_default_context()
+                    context.set_alpn_protocols(["http/1.1"])
+                name = self._host.strip("[]")
+                sock = secured = context.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
+                call.attach(sock)
+                call.wait(sock, math.inf, secured.do_handshake)
             return _Connection(sock)
         except BaseException as error:
             call.attach(None)
@@ -3849,24 +3845,6 @@ class _Transport:
             name = issuer.get("organizationName") or issuer.get("commonName")
             report("TLS", f"{connection.sock.version()}, the certificate of {self._host} is issued by {name}")
         connection.close()
-
-    def _secure(self, sock: socket.socket, call: _Call) -> ssl.SSLSocket:
-        """Wrap the socket in TLS, and verify certificate and host name."""
-        import ssl
-
-        name, places = self._host.strip("[]"), (os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
-        context = _TLS_CONTEXTS.get(places)
-        if context is None:
-            context = _TLS_CONTEXTS[places] = ssl.create_default_context()
-            context.set_alpn_protocols(["http/1.1"])
-        secured = context.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
-        try:
-            call.attach(secured)
-            call.wait(secured, math.inf, secured.do_handshake)
-        except BaseException:
-            secured.close()
-            raise
-        return secured
 
     def _dial(self, call: _Call, report: Callable[[str, str], None]) -> socket.socket:
         """Connect to the first address that answers; the DNS look-up itself can't be limited or cancelled.
@@ -4154,7 +4132,15 @@ class _Operation(_Question):
             self.call.check()
             try:
                 yield from self._attempt()
-                self._finish(models)
+                result, attempt = self._reader.result, self._attempt_of(models, 200, None, 0.0)
+                if self._is_completion:
+                    result = self.partial()
+                    check_generation(result)
+                    result.attempts.append(attempt)
+                if self._parse and not (self._is_completion and result.tool_calls):
+                    result = self._parse(result)
+                self.result = result
+                self._attempts.append(attempt)
                 return
             except OpenRouterError as error:
                 if isinstance(error, StreamInterruptedError) and error.partial is None:
@@ -4265,19 +4251,6 @@ class _Operation(_Question):
     def _while_reading(self, error: OpenRouterError) -> OpenRouterError:
         """Return the error before any output, and a StreamInterruptedError after it."""
         return StreamInterruptedError(error.message) if self._reader.has_output else error
-
-    def _finish(self, models: Sequence[str]) -> None:
-        """Set the result from the answer, or raise if the answer is not usable."""
-        attempt = self._attempt_of(models, 200, None, 0.0)
-        result = self._reader.result
-        if self._is_completion:
-            result = self.partial()
-            check_generation(result)
-            result.attempts.append(attempt)
-        if self._parse and not (self._is_completion and result.tool_calls):
-            result = self._parse(result)
-        self.result = result
-        self._attempts.append(attempt)
 
     # Errors of one attempt.
 
@@ -4672,13 +4645,6 @@ def _object_schema(fields: Mapping[str, tuple[Shape, bool]], *, strict: bool = F
     return _with_definitions_on_top(schema)
 
 
-def _object_shape(origin: Any, fields: dict[str, tuple[Shape, bool]], *, strict: bool) -> Shape:
-    def build(value: Json) -> Any:
-        return origin(**{name: fields[name][0].build(v) for name, v in value.items() if name in fields})
-
-    return Shape(_object_schema(fields, strict=strict), build)
-
-
 def _choice_shape(choices: dict[Any, Any]) -> Shape:
     """Return the shape of a choice from {value in JSON: value in Python}."""
     for value in choices:
@@ -4784,7 +4750,12 @@ def shape_of_hint(hint: Any, *, strict: bool = False, inside: tuple[Any, ...] = 
         if hasattr(origin, "__members__"):  # Enum
             return _choice_shape({member.value: member for member in origin})  # type: ignore[attr-defined]
         if dataclasses.is_dataclass(origin) or issubclass(origin, dict) and hasattr(origin, "__total__"):
-            return _object_shape(origin, _fields_of(origin, inner_shape), strict=strict)
+            fields = _fields_of(origin, inner_shape)
+            make: Any = origin
+            return Shape(
+                _object_schema(fields, strict=strict),
+                lambda value: make(**{name: fields[name][0].build(v) for name, v in value.items() if name in fields}),
+            )
         if hasattr(origin, "keys"):
             values = inner_shape(args[1]) if len(args) > 1 else Shape({})
             names = inner_shape(args[0]) if args else Shape({})
@@ -5405,15 +5376,22 @@ class _PromptMap:
         taken = given = 0
         failure: BaseException | None = None  # an error of the iterable, or StopIteration
         threads: list[threading.Thread] = []
+
+        def may_start() -> bool:
+            is_ahead = taken - given >= MAP_AHEAD * self._concurrency
+            return failure is None and not is_ahead and len(self._running) < self._concurrency
+
+        def has_news() -> bool:
+            return given in self._results or self._end is not None or self.is_cancelled or may_start()
+
         try:
             while True:
-                has_room = taken - given < MAP_AHEAD * self._concurrency and len(self._running) < self._concurrency
                 if given in self._results:
                     given += 1
                     yield self._results.pop(given - 1)
                 elif self._end is not None or self.is_cancelled:
                     break
-                elif has_room and failure is None:
+                elif may_start():
                     try:
                         prompt = next(self._prompts)
                     except BaseException as error:  # a generator may raise anything
@@ -5426,7 +5404,8 @@ class _PromptMap:
                 elif given == taken:
                     break
                 else:
-                    self._wait(given, for_room=failure is None and taken - given < MAP_AHEAD * self._concurrency)
+                    with self._changed:
+                        self._changed.wait_for(has_news, WAIT_SLICE)
             failure = self._end or failure
             if failure is not None and not isinstance(failure, StopIteration):
                 raise failure
@@ -5435,14 +5414,6 @@ class _PromptMap:
             until = time.monotonic() + CANCEL_GRACE  # so that the threads can write their rows
             for thread in threads:
                 thread.join(max(0.0, until - time.monotonic()))
-
-    def _wait(self, wanted: int, *, for_room: bool) -> None:
-        """Wait for the wanted result or, if ``for_room``, until another question may start."""
-        with self._changed:
-            while wanted not in self._results and self._end is None and not self.is_cancelled:
-                if for_room and len(self._running) < self._concurrency:
-                    return
-                self._changed.wait(WAIT_SLICE)
 
     def _answer(self, number: int, prompt: Any) -> None:
         result: Completion | Exception
@@ -6347,12 +6318,6 @@ OPENROUTER_MIN_LOG_CONTENT=0, OPENROUTER_ALLOW_PLAIN_HTTP=1,
 HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE"""
 
 
-def _option_of_field(match: re.Match[str]) -> str:
-    """Return a body field in a hint as an option that a shell understands."""
-    value = match.group(2).replace("'", '"')
-    return f"-o '{match.group(1)}={value}'"
-
-
 # Words in the library's hints, and their replacements on the command line.
 _OPTION_WORDS: Sequence[tuple[str, str | Callable[[re.Match[str]], str]]] = (
     (r" or pass api_key=\.\.\.| or allow_plain_http=True", ""),
@@ -6365,7 +6330,7 @@ _OPTION_WORDS: Sequence[tuple[str, str | Callable[[re.Match[str]], str]]] = (
     (r"\bsystem_prompt=('\.\.\.')?", "-s TEXT "),
     (r"\bheaders=(\{\.\.\.\})?", "-H "),
     (r"\battachments(=\[\.\.\.\]|:)", "-a FILE "),
-    (r"\b(plugins|provider|params)=([\[{].*?[\]}]+)", _option_of_field),
+    (r"\b(plugins|provider|params)=([\[{].*?[\]}]+)", lambda m: "-o '{}={}'".format(m[1], m[2].replace("'", '"'))),
     (r"METADATA\[id\]\.\w+", "--models"),
     (r"\bbase_url\b=?", f"{BASE_URL_ENV} "),
     (r"\bapi_key\b=?", f"{KEY_ENV} "),
@@ -6934,6 +6899,21 @@ a line that ends in \\ continues on the next; \""" starts and ends a text of man
 
     def run(self) -> int:
         """Read and answer until /quit or the end of the input; return the exit code."""
+        if sys.stdin.isatty():
+            with contextlib.suppress(ImportError):  # Windows has none
+                import readline  # input() uses it
+
+                readline.parse_and_bind("set enable-bracketed-paste on")  # a pasted text is one question
+        elif isinstance(sys.stdin, io.TextIOWrapper):
+            start = sys.stdin.buffer.peek(4)[:64]
+            if media_rows(start):
+                raise ConfigError("stdin is not text", hint="attach a file with -a")
+            sys.stdin.reconfigure(encoding=text_encoding(start), errors="strict")
+        if not self._messages:
+            _say(f"conversation {self._llm.config.session_id}")
+        _say("/help lists the commands")
+        for message in self._messages[-2:]:  # the end of the earlier conversation
+            _say(f"{message['role']}: {text_of(message.get('content'))}", is_dim=True)
         text, code, is_typed = " ".join(self._options.prompt), 0, sys.stdin.isatty()
         while True:
             try:
@@ -7024,26 +7004,6 @@ a line that ends in \\ continues on the next; \""" starts and ends a text of man
             if name not in ("", "help"):
                 _say(f"there is no command /{name}; put a blank before a question that starts with a slash")
             _say(self.HELP)
-
-
-def _talk(options: Any, llm: Llm, history: list[Json]) -> int:
-    if sys.stdin.isatty():
-        with contextlib.suppress(ImportError):  # Windows has none
-            import readline  # input() uses it
-
-            readline.parse_and_bind("set enable-bracketed-paste on")  # a pasted text is one question, not one per line
-    elif isinstance(sys.stdin, io.TextIOWrapper):
-        start = sys.stdin.buffer.peek(4)[:64]
-        if media_rows(start):
-            raise ConfigError("stdin is not text", hint="attach a file with -a")
-        sys.stdin.reconfigure(encoding=text_encoding(start), errors="strict")
-    talk = _Talk(options, llm, history)
-    if not history:
-        _say(f"conversation {llm.config.session_id}")
-    _say("/help lists the commands")
-    for message in history[-2:]:  # the end of the earlier conversation
-        _say(f"{message['role']}: {text_of(message.get('content'))}", is_dim=True)
-    return talk.run()
 
 
 # Batches. The log shows which lines have been answered.
@@ -7565,7 +7525,7 @@ def _with_client(options: Any, mode: str, settings: Json) -> int:
                 return 0
             if mode == "batch":
                 return _batch(options, llm)
-            return (_talk if mode == "chat" else _ask)(options, llm, history)
+            return _Talk(options, llm, history).run() if mode == "chat" else _ask(options, llm, history)
     finally:
         if is_new_log and path and os.path.exists(path):
             _say(f"note: operations are logged in {path} (switch off: --no-log, or {LOG_ENV}=off)")

@@ -1608,7 +1608,7 @@ class ConnectTests(Case):
         server = self.serve(*[json_answer(answer())] * 3)
         llm = self.llm(server)
         llm.complete("one")
-        old = llm._session.transport._take()
+        old = llm._session.transport._idle.pop()
         llm.complete("two")
         llm._session.transport._idle.insert(0, old)
         old.idle_since -= orm.IDLE_LIMIT + 1

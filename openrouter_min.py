@@ -3000,7 +3000,7 @@ _TOTALS = (
 _SQLITE_ATTACH = 24  # sqlite3 has this constant only from Python 3.11 on
 
 
-def _totals_sql(by: Sequence[str]) -> str:
+def _totals_sql(by: Sequence[str], where: str) -> str:
     """Return the SQL that sums up per group; a percentile is the first latency that enough calls don't exceed.
 
     The inner query groups by latency too, so that the window functions get some thousands of rows
@@ -3015,9 +3015,9 @@ def _totals_sql(by: Sequence[str]) -> str:
     return f"""
         WITH cells AS (
             SELECT {groups}, success, latency_ms, count(*) AS calls, {sums},
-                sum(status IN ('error', 'interrupted')) AS errors,
+                sum(success = 0 AND status IN ('error', 'interrupted')) AS errors, -- most rows stop at the first part
                 sum(cost) AS cost, sum(success AND cost IS NULL) AS unpriced
-            FROM operations WHERE timestamp >= ? AND timestamp < ? GROUP BY latency_ms, {names}, success),
+            FROM operations WHERE {where} GROUP BY latency_ms, {names}, success),
         ranked AS (
             SELECT *, sum(calls) OVER (PARTITION BY {names}, success ORDER BY latency_ms) AS done,
                 sum(calls) OVER (PARTITION BY {names}, success) AS fine FROM cells)
@@ -3123,12 +3123,14 @@ class LlmOperationCollector:
         for name in names or [""]:
             if name not in _GROUPS:
                 raise ConfigError(f"totals(by={name!r})", hint=f"by is one of {', '.join(sorted(_GROUPS))}")
-        span = [_moment(since) or "", _moment(until) or "~"]
-        rows = cls.query(_totals_sql(names), span, path=path)
+        bounds = [("timestamp >= ?", _moment(since)), ("timestamp < ?", _moment(until))]
+        where = " AND ".join(sql for sql, moment in bounds if moment) or "1"
+        span = [moment for _, moment in bounds if moment]
+        rows = cls.query(_totals_sql(names, where), span, path=path)
         groups = ", ".join(_GROUPS[name] for name in names)
         first = cls.query(
-            f"SELECT {groups}, first_token_ms AS clock, count(*) AS calls FROM operations WHERE timestamp >= ?"
-            f" AND timestamp < ? AND success AND first_token_ms NOT NULL GROUP BY first_token_ms, {groups}"
+            f"SELECT {groups}, first_token_ms AS clock, count(*) AS calls FROM operations WHERE {where}"
+            f" AND success AND first_token_ms NOT NULL GROUP BY first_token_ms, {groups}"
             " ORDER BY first_token_ms", span, path=path)  # fmt: skip
         times: dict[Any, list[tuple[int, int]]] = {}  # by group: (ms, calls), sorted
         for *group, clock, calls in (row.values() for row in first):

@@ -6481,7 +6481,7 @@ def _argument_parser() -> Any:
         description="Ask a language model through OpenRouter. Piped input is added under the prompt.",
         epilog=_EPILOG,
         # Without a width, argparse would ask for that of the terminal, which imports a slow module.
-        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=80, max_help_position=25),
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=80, max_help_position=26),
     )
     many: Json = {"action": "append", "default": []}
     flag: Json = {"action": "store_true"}
@@ -6492,8 +6492,8 @@ def _argument_parser() -> Any:
     add("-s", "--system", metavar="TEXT", help="system prompt; @FILE reads it from a file")
     add("-t", "--temperature", metavar="N", type=float, help="0 to 2")
     add("--max-tokens", metavar="N", type=int, help="limit of the answer, reasoning included")
-    add("-o", "--option", metavar="KEY=VAL", **many, help="any body field, as JSON; repeatable")
-    add("-H", "--header", metavar="'N: V'", **many, help="a request header; repeatable")
+    add("-o", "--option", metavar="K=V", **many, help="any body field, as JSON; repeatable")
+    add("-H", "--header", metavar="N:V", **many, help="a request header; repeatable")
     add("-a", "--attach", metavar="FILE", **many, help="a path, a URL, or - for piped bytes; repeatable")
     add("--schema", metavar="S", help="FILE, JSON or 'name, age int': the form of the answer")
     add("--timeout", metavar="S", type=float, help=f"seconds without data ({PROGRESS_TIMEOUT:g})")

@@ -1179,10 +1179,10 @@ class Completion:
         if len(raw_calls) != len(self.tool_calls):
             raw_calls = [{}] * len(self.tool_calls)
         calls = []
-        for call, came in zip(self.tool_calls, raw_calls):
-            function = {**_dict(came.get("function")), "name": call.name, "arguments": call.arguments}
-            extra = {k: v for k, v in came.items() if k != "index" and v is not None}
-            calls.append({**extra, "id": call.id, "type": came.get("type") or "function", "function": function})
+        for call, raw_call in zip(self.tool_calls, raw_calls):
+            function = {**_dict(raw_call.get("function")), "name": call.name, "arguments": call.arguments}
+            extra = {k: v for k, v in raw_call.items() if k != "index" and v is not None}
+            calls.append({**extra, "id": call.id, "type": raw_call.get("type") or "function", "function": function})
         sound_id = _dict(self.audio).get("id")
         fields = {
             "tool_calls": calls,
@@ -1524,6 +1524,7 @@ class ChunkAssembler:
         self._has_wide_text = False  # whether a text was not ASCII: only then can a character be cut
         self._has_deltas = False
         self._last_index = 0
+        self._has_reason = False  # whether a finish_reason has arrived: keeps has_finish cheap before that
         self.has_mixed = False  # whether chunks of several answers are mixed, though one was asked for
         self.has_output = False
 
@@ -1533,8 +1534,9 @@ class ChunkAssembler:
 
         If the index of the choices increases, only [DONE] proves that the last one has arrived.
         """
-        has_all = bool(self._choices) and all(c["finish_reason"] for c in self._choices.values())
-        return self._is_over or has_all and not self._last_index
+        if not self._has_reason or self._last_index:
+            return self._is_over
+        return all(choice["finish_reason"] for choice in self._choices.values())
 
     def add(self, chunk: Json) -> Json:
         """Add a chunk and return what it adds to the first answer; unexpected types are ignored."""
@@ -1592,6 +1594,7 @@ class ChunkAssembler:
             elif key in ("finish_reason", "native_finish_reason"):
                 if not choice.get(key) or isinstance(value, str) and value.lower() in _LIMIT_REASONS:
                     choice[key] = value  # else keep the first; it may be sent twice
+                    self._has_reason = True
             elif key == "usage":
                 self.add_usage(value)
             else:

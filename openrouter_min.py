@@ -321,6 +321,8 @@ def _list(value: object) -> list[Any]:
 
 
 def _dicts(value: object) -> list[Json]:
+    if isinstance(value, dict):  # some servers send one object instead of a list
+        return [value]
     return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
 
 
@@ -4542,8 +4544,8 @@ def schema_problem(value: Any, schema: Any, root: Any = None, where: str = "") -
     parts = [schema_problem(value, referred(schema, root), root, where)] if "$ref" in schema else []
     for keyword in ("anyOf", "oneOf"):
         tried = [schema_problem(value, s, root, where) for s in schema.get(keyword, ())]
-        if tried and all(tried):
-            return max(tried, key=len)
+        if tried and all(tried):  # an alternative with a wrong name or kind is probably not the one that is meant
+            return max(tried, key=lambda problem: (" not one of " not in problem, len(problem)))
     types = schema.get("type", [])
     if types and not any(_is_json_type(value, t) for t in ([types] if isinstance(types, str) else types)):
         return f"{place} is {json.dumps(value)[:60]}, not of type {types}"
@@ -4552,10 +4554,10 @@ def schema_problem(value: Any, schema: Any, root: Any = None, where: str = "") -
         return f"{place} is {json.dumps(value)[:60]}, not one of {choices}"
     parts += [schema_problem(value, s, root, where) for s in schema.get("allOf", ())]
     if isinstance(value, dict):
-        parts += [f"{place} lacks {name!r}" for name in schema.get("required", ()) if name not in value]
         known, other = schema.get("properties", {}), schema.get("additionalProperties", True)
         other = True if "patternProperties" in schema else other  # patterns are not checked
         parts += [schema_problem(v, known.get(k, other), root, f"{where}.{k}".lstrip(".")) for k, v in value.items()]
+        parts += [f"{place} lacks {name!r}" for name in schema.get("required", ()) if name not in value]
     if isinstance(value, list):
         first = schema.get("prefixItems", ())
         if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)):
@@ -4765,7 +4767,14 @@ def shape_of_hint(hint: Any, *, strict: bool = False, inside: tuple[Any, ...] = 
             values = inner_shape(args[1]) if len(args) > 1 else Shape({})
             names = inner_shape(args[0]) if args else Shape({})
             schema = _with_definitions_on_top({"type": "object", "additionalProperties": values.schema or True})
-            return Shape(schema, lambda value: {names.build(k): values.build(v) for k, v in value.items()})
+
+            def key_of(text: str) -> Any:
+                key = decode_json(text) if schema_problem(text, names.schema) else text  # in JSON keys are texts
+                if schema_problem(key, names.schema):
+                    raise ValueError(f"the key {text!r} does not fit: {schema_problem(key, names.schema)}")
+                return names.build(key)
+
+            return Shape(schema, lambda value: {key_of(k): values.build(v) for k, v in value.items()})
         is_text_or_tuple = issubclass(origin, (bytes, str)) or hasattr(origin, "_fields")  # a NamedTuple
         if issubclass(origin, Collection) and not is_text_or_tuple:
             return _collection_shape(origin, args, inner_shape)
@@ -8052,7 +8061,7 @@ z-ai/glm-5.3-prime 2.8 8.8 0.56 - 1000000 131072 text 1
 z-ai/glm-5v-turbo 1.2 4 0.24 - 202752 131072 text,image,video 1
 """
 
-# id, prompt tokens above which, then input output cache_read cache_write from there on
+# id, number of prompt tokens, and the prices above it: input output cache_read cache_write
 TIER_ROWS = """
 anthropic/claude-haiku-5.5 100000 0.5 2.5 0.05 0.625
 anthropic/claude-opus-4.6 200000 10 37.5 1 12.5

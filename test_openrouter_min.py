@@ -7532,6 +7532,25 @@ class HintFaultTests(Case):
         ]:  # fmt: skip
             self.assertEqual(orm.schema_problem(value, schema), problem, schema)
 
+    def test_keys_of_a_dict_stayed_texts(self):
+        class Level(enum.IntEnum):
+            LOW = 1
+
+        for key, text, value in [(bool, "false", False), (Level, "1", Level.LOW), (int, "7", 7), (str, "1", "1")]:
+            self.assertEqual(orm.shape_of_hint(Dict[key, int]).build({text: 2}), {value: 2})
+        for key, text in [(Level, "9"), (Unit, "green"), (bool, "1")]:
+            with self.assertRaises(ValueError):
+                orm.shape_of_hint(Dict[key, int]).build({text: 2})
+
+    def test_the_problem_with_a_union_named_the_wrong_alternative(self):
+        kinds = [{"properties": {"kind": {"const": c}, c: {}}, "required": [c], "type": "object"} for c in "ab"]
+        self.assertEqual(orm.schema_problem({"kind": "b"}, {"anyOf": kinds}), "the answer lacks 'b'")
+
+    def test_one_object_in_place_of_a_list_was_lost(self):
+        call = {"id": "c1", "function": {"name": "f", "arguments": "{}"}}
+        done = self.llm(self.serve(json_answer(answer(None, "tool_calls", tool_calls=call)))).complete("x")
+        self.assertEqual([c.name for c in done.tool_calls], ["f"])
+
     def test_a_schema_can_be_a_new_type_and_a_filtered_answer_is_not_sent_back(self):
         self.assertEqual(orm.Structure.of(typing.NewType("Count", int)).value("7"), 7)
         llm = self.llm(self.serve(json_answer(answer("no", "content_filter"))))

@@ -771,7 +771,7 @@ def _checked_url(value: object, *, allow_plain_http: bool) -> str:
     return f"{scheme}://{host.lower()}{match.group(3) or ''}{path}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LlmConfig:
     """Settings of an Llm; use keywords. A bad value raises a ConfigError that names the field and the fix.
 
@@ -1065,7 +1065,7 @@ def first_choice(body: Json) -> Json:
     return next((c for c in choices if not c.get("index")), choices[0] if choices else {})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Completion:
     """A whole answer; ``str()`` of it is its text. A field that the service did not send is None or empty.
 
@@ -4132,8 +4132,6 @@ class _Operation(_Question):
 
     def _attempts_until_done(self) -> Iterator[Event]:
         """Send requests as the policy decides, until there is an answer or the last error."""
-        import random
-
         models, retries = self._models, 0
         while True:
             self.call.check()
@@ -4150,6 +4148,8 @@ class _Operation(_Question):
                 self._attempts.append(attempt)
                 return
             except OpenRouterError as error:
+                import random
+
                 if isinstance(error, StreamInterruptedError) and error.partial is None:
                     error.partial = self.partial()
                 left, chance = self.call.time_left(), random.random()
@@ -6723,10 +6723,10 @@ def _usage_facts(completion: Completion) -> dict[str, str]:
 
 def _save_media(completion: Completion, folder: str | None) -> list[str]:
     """Write images and sound of an answer into files; return their paths, or the URLs of linked files."""
+    if not any(url[:5].lower() == "data:" for url in completion.files):
+        return completion.files
     import tempfile
 
-    if not any(url.startswith("data:") for url in completion.files):
-        return completion.files
     try:  # the files were paid for, so they are saved even without --save
         return completion.save(folder or tempfile.mkdtemp(prefix="openrouter_min-"))
     except ValueError as error:

@@ -1545,12 +1545,11 @@ class ChunkAssembler:
         new: Json = {}
         for key, value in chunk.items():
             if key == "choices":
-                for choice in _list(value):  # not _dicts: this runs for every chunk
-                    if isinstance(choice, dict):
-                        added = self._add_choice(choice)
-                        if new and self._is_single and _has_text(new) and _has_text(added):
-                            self.has_mixed = True
-                        new = added or new
+                deltas = [self._add_choice(choice) for choice in _dicts(value)]
+                if self._is_single and len(deltas) > 1 and sum(map(_has_text, deltas)) > 1:
+                    self.has_mixed = True
+                for delta in deltas:
+                    new = delta or new
             elif key == "usage":
                 self.add_usage(value)
             elif value is not None and value != "":

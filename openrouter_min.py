@@ -6333,7 +6333,7 @@ HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE"""
 
 # Words in the library's hints, and their replacements on the command line.
 _OPTION_WORDS: Sequence[tuple[str, str | Callable[[re.Match[str]], str]]] = (
-    (r" or pass api_key=\.\.\.| or allow_plain_http=True", ""),
+    (r" or pass api_key=\.\.\.| or allow_plain_http=True| Llm\.request sends any body unchanged", ""),
     (r"\bname (a fallback|fallbacks)(=\[\.\.\.\])?|\bfallbacks=(\[\.\.\.\])?", "name a fallback with -f"),
     (r"\bset max_tokens=(\d+)", r"give --max-tokens \1"),
     (r"\bmax_tokens\b(=(\.\.\.)?)?", "--max-tokens "),
@@ -6422,7 +6422,7 @@ def _say_error(error: OpenRouterError) -> None:
     for pattern, words in _OPTION_WORDS:
         hint = re.sub(pattern, words, hint)
         message = re.sub(pattern, words, message) if isinstance(error, ConfigError) else message
-    _say("\n  ".join(re.sub(r" +(?=[ ,;:.)]|$)", "", text) for text in (f"error: {message}", hint)))
+    _say("\n  ".join(re.sub(r" +(?=[ ,;:.?)]|$)", "", text) for text in (f"error: {message}", hint)))
 
 
 def _is_stdin_given() -> bool:
@@ -7307,7 +7307,7 @@ def _show_models(options: Any) -> int:
     rows = [[*cells(m), ",".join(m.input_modalities), tools[m.tools]] for m in found]
     _print(format_table(columns, rows, _width(sys.stdout)))
     as_of = "live" if options.live else f"as of {METADATA.as_of}; --live shows the current ones"
-    _say(f"{len(found)} models; prices in USD per million tokens, {as_of}")
+    _say(f"{len(found)} model{'s' * (len(found) != 1)}; prices in USD per million tokens, {as_of}")
     return 0
 
 

@@ -4928,7 +4928,7 @@ class FilesAndKeyTests(CommandLineCase):
             out, err = self.run_live([json_answer({"data": listing})], "openai", "GPT-4")
         self.assertRegex(out, r"openai/gpt-4 +9 +10 ")
         self.assertNotIn("other/gpt-4", out)
-        self.assertIn("1 models; prices in USD per million tokens, live", err)
+        self.assertIn("1 model; prices in USD per million tokens, live", err)
         self.assertEqual(METADATA["openai/gpt-4"].pricing.input, 30)  # it is shown and not kept
         out, _ = self.run_live([json_answer({"data": listing})], "--json")
         models = [json.loads(line) for line in out.splitlines()]

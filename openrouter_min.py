@@ -6425,6 +6425,10 @@ def _say_error(error: OpenRouterError) -> None:
     _say("\n  ".join(re.sub(r" +(?=[ ,;:.?)]|$)", "", text) for text in (f"error: {message}", hint)))
 
 
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def _is_stdin_given() -> bool:
     """Return whether stdin is a pipe, file or socket; a terminal and /dev/null are not input."""
     import stat
@@ -6703,7 +6707,9 @@ def _estimate(bodies: Sequence[Json]) -> str:
 
 def _tokens_and_cost(usage: Usage, cost: float | None) -> str:
     tokens = f"{usage.prompt_tokens:,} in + {usage.completion_tokens:,} out = {usage.total_tokens:,} tokens"
-    unknown = f" and {usage.unpriced} answers of unknown cost" if usage.unpriced and cost is not None else ""
+    unknown = (
+        f" and {_counted(usage.unpriced, 'answer')} of unknown cost" if usage.unpriced and cost is not None else ""
+    )
     return f"{tokens} | " + ("cost unknown" if cost is None else f"${number_text(cost)}{unknown}")
 
 
@@ -7199,7 +7205,7 @@ def _batch(options: Any, llm: Llm) -> int:
     known = _answered(llm.config, {line.key for line in lines})
     todo = [line for line in lines if line.key not in known]
     if options.dry_run:
-        _say(f"{len(lines)} lines, {len(lines) - len(todo)} of them answered before, {len(todo)} to ask")
+        _say(f"{_counted(len(lines), 'line')}, {len(lines) - len(todo)} of them answered before, {len(todo)} to ask")
         if todo:
             _say(_estimate([llm._question(line.asked).first_body() for line in todo]))
         return 0
@@ -7237,7 +7243,7 @@ def _batch(options: Any, llm: Llm) -> int:
         if not isinstance(error, BrokenPipeError):  # `| head` has enough
             left = len(todo) - written
             again = "asks only for these" if log_path(llm.config.log) else "asks all lines again, since there is no log"
-            progress.end(f"stopped, {left} lines are left: the same command {again}")
+            progress.end(f"stopped, {_counted(left, 'line')} left: the same command {again}")
         raise
     progress.end("done")
     return EXIT_OTHER_ERROR if progress.failures else 0
@@ -7307,7 +7313,7 @@ def _show_models(options: Any) -> int:
     rows = [[*cells(m), ",".join(m.input_modalities), tools[m.tools]] for m in found]
     _print(format_table(columns, rows, _width(sys.stdout)))
     as_of = "live" if options.live else f"as of {METADATA.as_of}; --live shows the current ones"
-    _say(f"{len(found)} model{'s' * (len(found) != 1)}; prices in USD per million tokens, {as_of}")
+    _say(f"{_counted(len(found), 'model')}; prices in USD per million tokens, {as_of}")
     return 0
 
 
@@ -7388,7 +7394,7 @@ def _show_log(options: Any) -> int:
     else:
         _show_operations(rows)
     names = ", ".join(log_paths(options.db)) or "off"
-    _say(f"{len(rows)} operation{'s' * (len(rows) != 1)}; --log ID shows one in full; log: {names}")
+    _say(f"{_counted(len(rows), 'operation')}; --log ID shows one in full; log: {names}")
     return 0
 
 
@@ -7405,7 +7411,7 @@ def _show_costs(options: Any) -> int:
     if options.reconcile:
         with Llm(log=options.db) as llm:
             count = LlmOperationCollector.reconcile(llm, **period)
-        _say(f"{count} unknown cost{'s' * (count != 1)} found")
+        _say(f"{_counted(count, 'unknown cost')} found")
     totals = LlmOperationCollector.totals(names, **period)
     if _print_as_data(options, totals):
         return 0
@@ -7420,7 +7426,7 @@ def _show_costs(options: Any) -> int:
         most = max((row["cost"] or 0 for row in totals), default=0)
         rows = [[*cells, _bar(row["cost"] or 0, most)] for cells, row in zip(rows, totals)]
     _print(format_table(list(heads.values()), rows, width))
-    note = f"total ${number_text(float(spent))} in {calls} call{'s' * (calls != 1)}"
+    note = f"total ${number_text(float(spent))} in {_counted(calls, 'call')}"
     if unpriced:
         note += f", without {unpriced} of unknown cost"
     by_provider = LlmOperationCollector.totals("upstream_provider", **period)
@@ -7552,11 +7558,11 @@ def _run(options: Any) -> int:
         return {"models": _show_models, "log": _show_log, "costs": _show_costs}[mode](options)
     if mode == "report":
         count = LlmOperationCollector.report(options.report, since=options.since, path=options.db)
-        _say(f"{count:,} operation{'s' * (count != 1)} in {options.report}")
+        _say(f"{_counted(count, 'operation')} in {options.report}")
         return 0
     if mode == "purge":
         count = LlmOperationCollector.purge(before=options.purge, path=options.db)
-        _print(f"deleted {count} operation{'s' * (count != 1)} from before {options.purge}")
+        _print(f"deleted {_counted(count, 'operation')} from before {options.purge}")
         return 0
 
     def announce(seconds: float, reason: str) -> None:

@@ -4825,7 +4825,7 @@ class BatchTests(CommandLineCase):
         done = self.batch(server, "one", "two", code=130)
         stop.join()
         self.assertEqual([line["content"] for line in done], ["A"])
-        self.assertIn("1 lines are left: the same command asks only for these", self.err)
+        self.assertIn("1 line left: the same command asks only for these", self.err)
         done = self.batch(server, "one", "two")
         self.assertEqual([line["content"] for line in done], ["A", "B"])
 
@@ -6529,7 +6529,7 @@ class BudgetTests(ViewCase):
                 code, out, err = self.on(server, self.main, *argv)
                 found = (code, out.count("\n"), out.count('"reused"'), "Budget" in out)
                 self.assertEqual(found, (4, 2 + known, known, False))
-                self.assertIn(f"stopped, {left} lines are left: the same command asks only for these", err)
+                self.assertIn(f"stopped, {left} lines left: the same command asks only for these", err)
                 told = self.on(server, self.expect_success, *argv, "--dry-run")[1]
                 self.assertIn(f"9 lines, {9 - left} of them answered before, {left} to ask\nestimate: about ", told)
         self.assertEqual(len(server.requests), 4)

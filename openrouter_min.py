@@ -1775,7 +1775,8 @@ def check_generation(completion: Completion) -> None:
         problem = "the model generated nothing (no text, no tokens, no finish_reason)"
     is_billed = bool(completion.usage.completion_tokens or completion.usage.cost)
     if is_billed:
-        hint = f"it was billed (cost: {completion.cost} USD), so it was not sent again"
+        price = "" if completion.cost is None else f" ({completion.cost} USD)"
+        hint = f"it was billed{price}, so it was not sent again"
     if problem:
         raise APIResponseError(problem, hint=hint, retryable=not is_billed)
 
@@ -4286,7 +4287,9 @@ class _Operation(_Question):
     def _error_in_answer(self, body: Json) -> OpenRouterError:
         """Return the exception for an ``error`` inside a 200: the one of its code, after output an interruption."""
         whole = self._reader.body()
-        failure = self._decode_error(body, 200, self._answer_headers)
+        # Not X-RateLimit-Reset, which says nothing about this error.
+        names = [name for name in ("X-Generation-Id", "Retry-After") if name in self._answer_headers]
+        failure = self._decode_error(body, 200, Headers((name, self._answer_headers[name]) for name in names))
         failure.generation_id = failure.generation_id or _str_or_none(whole.get("id"))
         if self._reader.is_error_late:
             message = f"the stream broke off: {failure.message}"

@@ -7317,7 +7317,7 @@ class WireFaultTests(Case):
         empty = {"choices": [{"message": {"content": None}}], "usage": {"prompt_tokens": 9, "cost": 0.5}}
         for body in (empty, {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 5, "cost": 0.5}}):
             llm = self.llm(self.serve(json_answer(body)), max_retries=2)
-            with self.assertRaisesRegex(APIResponseError, r"it was billed \(cost: 0.5 USD\)"):
+            with self.assertRaisesRegex(APIResponseError, r"it was billed \(0.5 USD\)"):
                 llm.complete("x")
             self.assertEqual(llm.usage.cost, 0.5)
 
@@ -7378,7 +7378,7 @@ class WireFaultTests(Case):
                     list(self.llm(server, max_retries=2).stream("x"))
 
     def test_a_wait_named_in_the_head_of_a_200_was_ignored(self):
-        limited = json_answer(error_body("busy", 429), headers=["Retry-After: 7"])
+        limited = json_answer(error_body("busy", 429), headers=["Retry-After: 7", "X-RateLimit-Reset: 99999999999999"])
         llm = self.llm(self.serve(limited, json_answer(answer())), max_retries=1)
         waits = instant(llm)
         self.assertEqual((llm.complete("x").content, waits), ("Hello", [7.0]))

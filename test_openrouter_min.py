@@ -4334,6 +4334,15 @@ class CommandLineCase(Case):
         path.write_bytes(data.encode() if isinstance(data, str) else data)
         return str(path)
 
+    @functools.cached_property
+    def mock_server(self):
+        """A mock server for all runs of a test, since to end one takes a while."""
+        return entered(self, MockOpenRouter(*[self.next_step] * 999))
+
+    def next_step(self, request):
+        step = self.steps.pop(0) if self.steps else "ok"
+        return step(request) if callable(step) else step
+
     def main(self, *argv, script=(), server=None, stdin=None, out=io.StringIO, log=None, **environ):
         """Run the command line in this process; return (code, stdout, stderr).
 
@@ -4341,13 +4350,15 @@ class CommandLineCase(Case):
         """
         given = piped(stdin) if isinstance(stdin, bytes) else Tty() if stdin is None else stdin
         stdout, stderr = out(), out()
-        with contextlib.closing(given), contextlib.ExitStack() as stack:
-            self.server = server or stack.enter_context(MockOpenRouter(*script))
-            log = {"OPENROUTER_MIN_LOG": str(log)} if log else {}
-            environ = {"OPENROUTER_BASE_URL": self.server.url, **log, **environ}
-            stack.enter_context(mock.patch.dict(os.environ, environ))
-            stack.enter_context(mock.patch.multiple(sys, stdin=given, stdout=stdout, stderr=stderr))
-            code = orm.main(list(argv))
+        self.server = server or self.mock_server
+        if server is None:
+            self.steps = list(script)
+            self.server.requests.clear()
+        log = {"OPENROUTER_MIN_LOG": str(log)} if log else {}
+        environ = {"OPENROUTER_BASE_URL": self.server.url, **log, **environ}
+        with contextlib.closing(given), mock.patch.dict(os.environ, environ):
+            with mock.patch.multiple(sys, stdin=given, stdout=stdout, stderr=stderr):
+                code = orm.main(list(argv))
         return code, stdout.getvalue(), stderr.getvalue()
 
     def success(self, *argv, **kind):
@@ -4659,9 +4670,9 @@ class CommandLineTests(CommandLineCase):
         for option in ("--schema", "--conversation", "--save", "--batch", "--db", "--model"):
             self.assertIn(f"{option} is empty", self.failure(2, option, ""))
         self.assertIn("schema", self.failure(2, "q", "--schema", "name, age integer"))
-        for argv in ([], ["--chat"]):  # a chat asked on for every line
-            err = self.failure(2, "hi", *argv, stdin=io.StringIO("one\ntwo\n"), OPENROUTER_API_KEY="")
-            self.assertRegex(err, "https://openrouter.ai/keys.*\n?.*OPENROUTER_API_KEY|OPENROUTER_API_KEY.*\n?.*/keys")
+        self.failure(2, "--chat", stdin=io.StringIO("one\ntwo\n"), OPENROUTER_API_KEY="")  # it asked on for every line
+        err = self.failure(2, "hi", OPENROUTER_API_KEY="")
+        self.assertRegex(err, r"(?s)\A(?=.*https://openrouter.ai/keys)(?=.*OPENROUTER_API_KEY)[^\n]*\n[^\n]*\n\Z")
         out, err = self.success("hi", "--mock", "--no-stream", "-u", OPENROUTER_API_KEY="")
         self.assertEqual(("nothing was billed" in out, "(Mock)" in err), (True, True))
 
@@ -4681,9 +4692,6 @@ class CommandLineTests(CommandLineCase):
                 self.assert_all_in(cells, "".join("".join(lines).split()))  # nothing is cut
         texts = [orm.number_text(v) for v in (1e-7, 0.0, 0.5, 0.000021, 1234.5)]
         self.assertEqual(texts, ["1.0e-07", "0", "0.5", "0.000021", "1,234.50"])
-        began = time.perf_counter()
-        self.assertEqual(orm.fitted("x" * 2_000_000, 80), "x" * 78 + "..")  # a long answer took seconds
-        self.assertLess(time.perf_counter() - began, 0.5)
 
     def test_options_reach_the_wire(self):
         system = self.file("system.txt", "Be \u00e9")
@@ -4715,11 +4723,8 @@ class CommandLineTests(CommandLineCase):
         self.assertEqual([m for m in METADATA if m not in shown], [])  # none is cut where there is no terminal
 
     def test_the_live_list_of_models(self):
-        pricing = {
-            "prompt": "0.000009",
-            "completion": "1e-5",
-            "overrides": [{"min_prompt_tokens": 5, "prompt": "2e-5"}],
-        }
+        tiers = [{"min_prompt_tokens": 5, "prompt": "2e-5"}]
+        pricing = {"prompt": "0.000009", "completion": "1e-5", "overrides": tiers}
         listing = [{"id": f"{name}/gpt-4", "name": name, "pricing": pricing} for name in ("openai", "other")]
         server = self.serve(*[json_answer({"data": listing})] * 2, failed("no", 400), json_answer({"data": []}))
         live = functools.partial(self.main, "--models", "--live", server=server)
@@ -4870,8 +4875,7 @@ class TalkTests(CommandLineCase):
     def test_continue_goes_on_from_the_last_prompt_of_this_terminal(self):
         own = ("-t", "0", "--max-tokens", "5", "-o", "top_p=0.5")  # a temperature of 0 was forgotten
         self.success("one", "-m", "x/y", "-f", "c/d", "-s", "Be brief", *own, script=["first"])
-        with mock.patch.object(orm, "_terminal", lambda: "cli elsewhere"):
-            self.success("not this one", script=["?"])
+        self.success("not this one", script=["?"], WT_SESSION="another terminal")
         _, err = self.success("-c", "two", script=["second"])
         session = re.search(r"conversation (op-[\w-]+)\nmodel x/y\n", err).group(1)
         kept = {"models": ["x/y", "c/d"], "temperature": 0, "max_tokens": 5, "top_p": 0.5, "session_id": session}
@@ -5015,7 +5019,7 @@ class BatchTests(CommandLineCase):
         self.assertEqual(Path(done[1]["files"][0]).read_bytes(), b"\x89PNG")
         self.assertIn("lacks 'a'", done[2]["error"])
         self.assertRegex(self.err, "\u2588.* 1 of 3, 1 failed, \\$0.5, .*/s, .* s left")  # a bar on a terminal
-        self.assertNotIn("\x1b", self.raw(reply("x"), "--batch", schema, out=Tty, TERM="dumb")[2])
+        self.assertNotIn("\x1b", self.raw(reply("x"), "--batch", self.file("lines", "x"), out=Tty, TERM="dumb")[2])
         lines = ["one", '{"id": "\\ud800", "prompt": "two"}']  # half of a surrogate pair ended a batch
         self.assertEqual(self.contents(lines, ["half \ud83d", "B"], out=Utf8), ["half ?", "B"])
 
@@ -5194,17 +5198,13 @@ class OutputTests(ReportCase):
             self.assertEqual([sys.stdin, sys.stdout, sys.stderr], [None] * 3)
 
 
-class Captured(Tty):
+class Captured(io.StringIO):
     """What a test runner puts in the place of stdin."""
+
+    buffer = property(lambda self: self)
 
     def read(self, *args):
         raise OSError("reading from stdin while output is captured")
-
-    readline = readlines = __next__ = read
-    buffer = property(lambda self: self)
-
-    def isatty(self):
-        return False
 
 
 PIPED = "alpha \u00fc \u20ac"
@@ -5694,7 +5694,7 @@ PLACES = {
     "a status": lambda error, status: json_answer(error, status, ["Retry-After: 0.02"]),
 }
 IN_FLIGHT = {"limit_source": "openrouter_in_flight_budget", "reason": "in_flight_budget_exhausted"}
-TOO_HEAVY = {"limit_source": "openrouter_credits", "reason": "weight_exceeds_budget"}
+TOO_HEAVY = {"limit_source": "openrouter_in_flight_budget", "reason": "weight_exceeds_budget"}
 
 
 class ErrorNameTests(ReportCase):
@@ -5715,7 +5715,8 @@ class ErrorNameTests(ReportCase):
                 self.expect(item({"error": {"message": "no", **fields}}, status), kind, is_again)
         for (fields, kind, is_again, status), ask in itertools.product(NAMES[:5:2], EVERY_DOOR.values()):
             self.expect(failed(**fields), kind, is_again, ask)
-        self.expect(failed(**NAMES[-1][0]), OpenRouterError, False, fallbacks=["c/d", "e/f", "g/h"])
+        for fields, kind, _, status in (NAMES[0], NAMES[1], NAMES[-1]):  # no other model cures these
+            self.expect(failed(status=status, **fields), kind, False, fallbacks=["c/d", "e/f", "g/h"])
         self.assertIn(self.raw(failed(**QUOTA), "hi")[0], (4, 5))
 
     def test_a_402_that_passes_was_final(self):
@@ -5755,11 +5756,10 @@ class ErrorNameTests(ReportCase):
                 self.assertEqual(self.server.requests[1].json["models"], ["a/a", "c/c", "d/d"])
 
     def test_errors_had_no_hint(self):
-        for data in (b"null", b'"x"', b"{}", b"", HTML, b'{"error": null}', b'{"error": []}'):
+        for data in (b'{"error": null}', b'{"error": []}', b'"x"'):
             item = http_answer(b"data: " + data + b"\n\n" + DONE, content_type="text/event-stream")
-            for answered in (item, *(http_answer(data, status) for status in (200, 302, 400, 404, 500))):
-                with self.subTest(data=data, answered=answered.pieces[0][:20]):
-                    self.assertIsInstance(self.ask(DOORS["stream"], answered), OpenRouterError)
+            for answered in (item, http_answer(data), http_answer(data, 400), http_answer(data, 302)):
+                self.assertIsInstance(self.ask(DOORS["stream"], answered), OpenRouterError)
         llm, nobody = self.llm(self.serve()), self.llm(mock.Mock(url="http://127.0.0.1:1/v1"))
         for number, ask in enumerate([
             lambda: Llm(log=5), lambda: llm.complete(5), lambda: llm.complete("x", tools=[5]),
@@ -5784,28 +5784,6 @@ class ErrorNameTests(ReportCase):
         for item in [*items, http_answer(b"<p>Please log in</p>", content_type="text/html")]:
             self.check([(item.pieces[-1], item, APIResponseError)], type, doors)
             self.assertEqual(self.raw(item, "--key")[:2], (1, ""))
-
-
-class SlowSocket(io.RawIOBase):
-    """A server's socket, from which what arrives is taken slowly until some moment."""
-
-    def __init__(self, sock, until):
-        super().__init__()
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 200_000)
-        self.sock, self.until = sock, until
-
-    def __getattr__(self, name):
-        return getattr(self.sock, name)
-
-    def makefile(self, mode):
-        return io.BufferedReader(self, 200_000)
-
-    def readable(self):
-        return True
-
-    def readinto(self, buffer):
-        time.sleep(0.02 if time.monotonic() < self.until else 0)
-        return self.sock.recv_into(buffer, min(len(buffer), 200_000))
 
 
 class NetworkTests(ReportCase):
@@ -5833,13 +5811,26 @@ class NetworkTests(ReportCase):
         jobs = [functools.partial(read, steady, 0.15, "w0 w1 w2", *way) for way in ways]
         at_once(*jobs, *(functools.partial(read, silent, 0.06, "w0 w1 ", *way) for way in ways), threads=8)
 
-    @unittest.skipUnless(sys.platform == "linux", "the buffers of other systems take it at once")
     def test_a_steady_upload_died(self):
         began = time.monotonic()
-        server = self.serve(reply("got it"), wrap=lambda sock: SlowSocket(sock, began + 0.35))
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 200_000)
+
+        def take_slowly():
+            sock, piece = listener.accept()[0], b""
+            with sock:
+                while not piece.endswith(b"]}"):
+                    time.sleep(0.02 if time.monotonic() < began + 0.35 else 0)
+                    piece = sock.recv(200_000)
+                sock.sendall(SIZED + JSON_BODY)
+
+        threading.Thread(target=take_slowly, daemon=True).start()
+        server = mock.Mock(url=f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
         llm = self.llm(server, system_prompt="x" * (12 << 20), timeout=0.2)
-        self.assertEqual(text_of(outcome(llm.complete, "hi")), "got it")
-        self.assertGreater(time.monotonic() - began, 0.2)
+        self.assertEqual(text_of(outcome(llm.complete, "hi")), "Hello")
+        if sys.platform == "linux":  # the buffers of other systems take it at once
+            self.assertGreater(time.monotonic() - began, 0.2)
 
     def asked(self, url, **settings):
         def ask():
@@ -5953,12 +5944,12 @@ class FieldTests(ReportCase):
 
     def test_a_new_field_of_the_api_was_taken_for_a_slip(self):
         options = [option for name, value in NEW.items() for option in ("-o", f"{name}={json.dumps(value)}")]
-        server = self.serve(*[reply("fine")] * (1 + 2 * len(EVERY_DOOR)))
-        for ask, kind in itertools.product(EVERY_DOOR.values(), ("call", "params")):
-            llm = self.llm(server, params=NEW if kind == "params" else None)
-            ask(llm, **(NEW if kind == "call" else {}))
+        server = self.serve(*[reply("fine")] * (2 + len(EVERY_DOOR)))
+        for ask in EVERY_DOOR.values():
+            ask(self.llm(server), **NEW)
+        self.llm(server, params=NEW).complete("hi")
         self.success("hi", *options, server=server)
-        self.assertEqual([{name: r.json.get(name) for name in NEW} for r in server.requests], [NEW] * 11)
+        self.assertEqual([{name: r.json.get(name) for name in NEW} for r in server.requests], [NEW] * 7)
 
     def test_an_answer_was_no_plain_data(self):
         def plain(value):
@@ -5987,8 +5978,6 @@ class FieldTests(ReportCase):
                     ask(llm)
                     told.append((llm.usage.cost, llm.usage.unpriced))
                 self.assertEqual(told, [(0.5, 0), (0.5, 1), (1.0, 1)])
-                done = self.ask(ask, asking("{}", name="clock"), unknown, tools=[clock])
-                self.assertEqual((done.cost, done.usage.cost, done.usage.unpriced), (None, 0.5, 1))
         server = self.serve(reply("fine"), unknown)
         err = self.success("--batch", "-", stdin=io.StringIO("one\ntwo\n"), server=server)[1]
         self.assertIn("$0.5 and 1 of unknown cost", err)
@@ -6053,6 +6042,10 @@ class LogReadingTests(CommandLineCase):
         self.assertIn("s" * 90, self.success("--costs", "session_id")[0])
         read = list(csv.DictReader(io.StringIO(self.success("--log", "--csv")[0])))
         self.assertEqual((list(read[0]), read[4]["response"]), (list(orm.LOG_COLUMNS), self.CODE))
+        put(self.path, {"response": "z" * 2_000_000})
+        began = time.perf_counter()
+        self.assertIn("zz..", self.success("--log", out=Tty)[0])
+        self.assertLess(time.perf_counter() - began, 0.5)  # a long answer took seconds
 
     def test_since_limits_every_view_and_purge_deletes(self):
         put(self.path, {"days": 10, "user_prompt": "old", "cost": 1.0}, {}, {})
@@ -6206,21 +6199,15 @@ class LogReadingTests(CommandLineCase):
                 self.assertNotRegex(err, r"RuntimeWarning|_warn|\.py:")
 
     def test_one_failure_switched_the_log_off_for_ever(self):
-        folder = self.path.parent / "folder"
         mock.patch.multiple(orm, LOG_BUSY_TIMEOUT=0.02, LOG_BUSY_AGAIN=0.02).start()
-        for path in (self.path, folder / "log.db"):
-            with self.subTest(path.parent.name), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                llm = self.llm(self.serve(reply("one"), reply("two")), log=path)
-                if path is self.path:  # another process holds it, longer than is waited for
-                    other = sqlite3.connect(str(path), isolation_level=None)
-                    other.execute("BEGIN EXCLUSIVE")
-                else:  # it can't be made
-                    folder.write_text("a file where the folder should be")
-                llm.complete("hi")
-                other.close() if path is self.path else folder.unlink()
-                llm.complete("hi")
-                self.assertIn("two", [r["response"] for r in LlmOperationCollector.from_db(path)])
+        llm = self.llm(self.serve(reply("one"), reply("two")), log=self.path)
+        other = sqlite3.connect(str(self.path), isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")  # another process holds it, longer than is waited for
+        with self.assertWarnsRegex(RuntimeWarning, "going on without it"):
+            llm.complete("hi")
+        other.close()
+        llm.complete("hi")
+        self.assertIn("two", [r["response"] for r in LlmOperationCollector.from_db(self.path)])
 
 
 class Page(html.parser.HTMLParser):
@@ -6332,24 +6319,21 @@ class BudgetTests(CommandLineCase):
                 with self.assertRaises(orm.BudgetError):
                     for _ in range(5):
                         llm.complete("q")
+        self.assertEqual(len(server.requests), 9 + 3)
 
-    def test_the_first_rows_of_a_day_were_missed_where_two_programs_wrote_out_of_turn(self):
-        put(self.path, {"cost": 1.0}, {"cost": 2.0})
-        midnight = time.mktime((*time.localtime()[:3], 0, 0, 0, 0, 0, -1))
-        first = f"op-{int(midnight * 1e6) + 1:015x}-first"
-        with contextlib.closing(orm.connect_log(str(self.path))) as connection:
-            connection.execute("UPDATE operations SET operation_id = ? WHERE id = 2", [first])
-        self.assertEqual(orm.log_for(self.path).spent_today(), 3.0)
-
-    def test_a_row_that_never_ended_was_summed_up_again_and_again(self):
+    def test_the_sum_of_a_day_missed_what_was_written_out_of_turn(self):
         put(self.path, {"cost": 1.0}, {"status": "running", "success": None}, *[{"cost": 0.5}] * 4)
-        log = orm.log_for(self.path)
-        seen = [log.spent_today()]
+        midnight = time.mktime((*time.localtime()[:3], 0, 0, 0, 0, 0, -1))
+        log, seen = orm.log_for(self.path), []
         with contextlib.closing(orm.connect_log(str(self.path))) as connection:
-            for change in ("cost = 9.0 WHERE id = 3", "cost = 8.0, status = 'ok' WHERE id = 2"):
+            for change in (
+                f"operation_id = 'op-{int(midnight * 1e6) + 1:015x}-first' WHERE id = 4",  # of two that began at once
+                "cost = 9.0 WHERE id = 3",  # it counts as summed up
+                "cost = 8.0, status = 'ok' WHERE id = 2",  # which was summed up again and again
+            ):
                 connection.execute(f"UPDATE operations SET {change}")
                 seen += [log.spent_today(), log.spent_today()]
-        self.assertEqual(seen, [3.0, 3.0, 3.0, 11.0, 11.0])  # what ended was summed up once
+        self.assertEqual(seen, [3.0, 3.0, 3.0, 3.0, 11.0, 11.0])
 
     def test_a_budget_that_can_t_be_kept_is_refused(self):
         nan, inf, below = float("nan"), float("inf"), os.path.join(self.file("plain"), "log.db")
@@ -6474,29 +6458,25 @@ class Sub(Llm):
 
 class AnswerTests(ReportCase):
     def parsed(self, schema, *script, **params):
-        with MockOpenRouter(*script) as self.server, client(self.server) as llm:
-            return llm.complete("q", schema=schema, **params)
+        self.server, self.steps = self.mock_server, list(script)
+        self.server.requests.clear()
+        return self.llm(self.server).complete("q", schema=schema, **params)
 
     def test_each_kind_of_schema(self):
-        for schema, text, made, strict in [
-            (Point, '{"x": 1, "name": "n"}', {"x": 1, "name": "n"}, True), (Optional[int], "null", None, True),
-            (List[Point], '{"value": [{"x": 1, "name": "n"}]}', [{"x": 1, "name": "n"}], True),
-            (List[Decimal], '["1.10", 2]', [Decimal("1.10"), Decimal(2)], True), (Model, '{"n": 3}', Model(3), False),
-            (List[Model], '[{"n": 3}]', [Model(3)], False), (Dict[str, Path], '{"a": "b"}', {"a": Path("b")}, False),
+        for schema, text, made in [
+            (Point, '{"x": 1, "name": "n"}', {"x": 1, "name": "n"}), (Optional[int], "null", None),
+            (List[Decimal], '["1.10", 2]', [Decimal("1.10"), Decimal(2)]), (Model, '{"n": 3}', Model(3)),
+            (List[Model], '[{"n": 3}]', [Model(3)]), (Dict[str, Path], '{"a": "b"}', {"a": Path("b")}),
+            *((schema, text, APIResponseError) for schema, text in [
+                (Model, '{"n": -1}'), (Model, '{"n": "1"}'), (Point, '{"x": 1}'), (Colour, '"green"'),
+                (Decimal, '"1,5"'), (datetime.time, '"25:00"'), (datetime.datetime, '"soon"'), (List[Point], "[null]"),
+            ]),
+            *((schema, "", ConfigError) for schema in (bytes, "Point", Model(1), 5)),
         ]:  # fmt: skip
-            with self.subTest(schema):
-                self.assertEqual(self.parsed(schema, text).parsed, made)
-                sent = self.server.requests[-1].json["response_format"]["json_schema"]
-                self.assertEqual((sent["strict"], sent["schema"]["type"]), (strict, "object"))
-        for schema, text in [
-            (Model, '{"n": -1}'), (Model, '{"n": "1"}'), (List[int], '["1"]'), (Point, '{"x": 1}'), (Colour, '"green"'),
-            (Decimal, '"1,5"'), (datetime.time, '"25:00"'), (datetime.datetime, '"soon"'), (List[Point], "[null]"),
-        ]:  # fmt: skip
-            with self.subTest(schema, text=text), self.assertRaisesRegex(APIResponseError, "does not fit") as caught:
-                self.parsed(schema, text)
-            self.assertEqual(caught.exception.partial.content, text)
-        for schema in (bytes, "Point", Model(1), 5):
-            self.assertRaises(ConfigError, self.parsed, schema)
+            with self.subTest(schema, text=text):
+                done = self.ask(DOORS["complete"], reply(text), schema=schema)
+                self.assertEqual(type(done) if isinstance(done, Exception) else done.parsed, made)
+                self.assertTrue(made is not APIResponseError or done.partial.content == text)
 
     def test_a_mismatch_is_sent_back_and_each_round_is_an_operation(self):
         good = {"x": 1, "name": "n"}
@@ -6527,10 +6507,15 @@ class AnswerTests(ReportCase):
 
         outer = dataclasses.make_dataclass("Outer", [("inner", Model)])
         hints = (outer, Optional[Model], List[List[Model]], Dict[str, Model])
-        schemas = [orm.Structure.of(hint).schema for hint in hints]
-        for schema in [*schemas, orm.Tool.of(tool).definition["function"]["parameters"]]:
-            with self.subTest(schema):
-                self.assertIn("N", schema.get("$defs", {}))  # where "#/$defs/N" points to
+        for params in ({"tools": [tool]}, *({"schema": hint} for hint in hints)):
+            with self.subTest(params):
+                self.ask(DOORS["complete"], reply("{}"), **params)
+                tools = self.server.requests[0].json.get("tools")
+                sent = tools[0]["function"]["parameters"] if tools else self.sent_schema()["schema"]
+                self.assertIn("N", sent.get("$defs", {}))  # where "#/$defs/N" points to
+
+    def sent_schema(self):
+        return self.server.requests[0].json["response_format"]["json_schema"]
 
     def test_strict_was_sent_with_what_the_strict_mode_refuses(self):
         text, closed = {"type": "string"}, {"type": "object", "additionalProperties": False, "required": ["a"]}
@@ -6542,7 +6527,8 @@ class AnswerTests(ReportCase):
             (False, {"type": ["object", "null"]}), (False, {**closed, "properties": {"a": {"allOf": [text]}}}),
         ]:  # fmt: skip
             with self.subTest(schema):
-                self.assertEqual(orm.Structure.of(schema).response_format()["json_schema"]["strict"], strict)
+                self.ask(DOORS["complete"], reply("{}"), schema=schema)
+                self.assertEqual(self.sent_schema()["strict"], strict)
 
     def test_an_answer_in_a_notebook_and_as_json(self):
         call = {"tool_calls": [{"function": {"name": "weather", "arguments": "{}"}}], "content": "**word** " * 99}
@@ -6633,14 +6619,14 @@ class ReadmeTests(Case):
         kind = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "timeout": 60}
         kind["env"] = {**os.environ, "PATH": path, "PYTHONPATH": str(HERE)}
 
-        def run(block):
-            lines = [line for line in block.splitlines() if line.startswith("$ ")]
-            return [(line, subprocess.run(["sh", "-c", line[2:]], check=False, **kind)) for line in lines]
+        def run(line):
+            return subprocess.run(["sh", "-c", line], check=False, **kind)
 
-        blocks = list(self.blocks("console"))
-        for (name, _), ran in zip(blocks, at_once(*(functools.partial(run, block) for _, block in blocks), threads=3)):
-            for line, done in ran:
-                with self.subTest(name, command=line):
+        lines = [line[2:] for _, block in self.blocks("console") for line in block.splitlines() if line[:2] == "$ "]
+        late = [line for line in lines if " -c " in line]  # what it goes on from comes first
+        for some in ([line for line in lines if line not in late], late):
+            for line, done in zip(some, at_once(*(functools.partial(run, line) for line in some), threads=4)):
+                with self.subTest(line):
                     self.assertEqual(done.returncode, 0, done.stdout.decode()[-600:])
 
 

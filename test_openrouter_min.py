@@ -4739,34 +4739,33 @@ class CommandLineTests(CommandLineCase):
         self.assertEqual(live(OPENROUTER_MAX_COST_PER_DAY="1", log=self.path)[0], 6)  # none matches; nothing is spent
         self.assertEqual({r.line for r in server.requests}, {"GET /api/v1/models HTTP/1.1"})
 
-    def test_key_shows_limit_use_and_source_and_not_the_key(self):
+    def test_what_an_answer_shows_beside_its_text(self):
+        instant(None)
         about = {"label": "mine", "limit": 10, "limit_remaining": 7.5, "limit_reset": "monthly", "usage": 12.25,
                  "usage_daily": 0.5, "usage_weekly": 1, "usage_monthly": 2.5}  # fmt: skip
-        code, out, err = self.raw(json_answer({"data": about}), "--key")
-        used = "$0.5 today, $1 this week, $2.5 this month, $12.25 in all"
-        self.assert_all_in(("OPENROUTER_API_KEY", "sk-or-...cdef", "$10, resets monthly", "$7.5", used), out)
-        self.assertEqual((code, KEY[:16] in out + err), (0, False))
-        self.assertIn("limit  none", self.raw(json_answer({"data": {"limit": None}}), "--key")[1])
-
-    def test_reasoning_is_dim_and_on_stderr(self):
-        stream = deltas({"reasoning": "hm "}, {"reasoning": "\x1b[0m so"}, "Yes")
-        for argv, kind, err in [
-            (["--reasoning"], {"out": Tty}, "\x1b[2mhm \x1b[22m\x1b[2m[0m so\x1b[22m\n"), ([], {}, ""),
-            (["--reasoning"], {"out": Tty, "NO_COLOR": "1"}, "hm [0m so\n"),
-            (["--reasoning"], {"out": Tty, "TERM": "dumb"}, "hm [0m so\n"),
-        ]:  # fmt: skip
-            self.assertEqual(self.raw(stream, "x", *argv, **kind), (0, "Yes\n", err))
+        key = r"key +sk-or-\.\.\.cdef, from .*OPENROUTER_API_KEY.*\$10, resets monthly.*\$7\.5"
+        used = r"\$0\.5 today, \$1 this week, \$2\.5 this month, \$12\.25 in all\n"
+        thought = deltas({"reasoning": "hm "}, {"reasoning": "\x1b[0m so"}, "Yes")
         plain = json_answer(answer("Yes", reasoning="hm"))
-        for kind, err in [({}, "hm\n"), ({"out": Tty, "NO_COLOR": "1"}, "hm\n"), ({"out": Tty}, "\x1b[2mhm\x1b[22m\n")]:
-            self.assertEqual(self.raw(plain, "x", "--no-stream", "--reasoning", **kind), (0, "Yes\n", err))
-
-    def test_waits_of_more_than_a_second_are_said(self):
-        instant(None)
-        told = "waiting 7 s: HTTP 429: busy\n"
-        for seconds, out, err in [(7, Tty, told), (1, Tty, ""), (7, io.StringIO, told)]:
-            slow = failed("busy", 429, [f"Retry-After: {seconds}"])
-            server = self.serve(slow, reply("Hello"))
-            self.assertEqual(self.main("q", "--no-stream", server=server, out=out), (0, "Hello\n", err))
+        slow = {s: failed("busy", 429, [f"Retry-After: {s}"]) for s in (1, 7)}
+        waiting, dim = "waiting 7 s: HTTP 429: busy\n", "\x1b[2mhm \x1b[22m\x1b[2m[0m so\x1b[22m\n"
+        for line, items, kind, out, err in [
+            ("--key", [json_answer({"data": about})], {}, f"{key}.*{used}", ""),
+            ("--key", [json_answer({"data": {"limit": None}})], {}, ".*limit  none.*", ""),
+            ("q --reasoning", [thought], {"out": Tty}, "Yes\n", dim), ("q", [thought], {}, "Yes\n", ""),
+            ("q --reasoning", [thought], {"out": Tty, "NO_COLOR": "1"}, "Yes\n", "hm [0m so\n"),
+            ("q --reasoning", [thought], {"out": Tty, "TERM": "dumb"}, "Yes\n", "hm [0m so\n"),
+            ("q --reasoning --no-stream", [plain], {}, "Yes\n", "hm\n"),
+            ("q --reasoning --no-stream", [plain], {"out": Tty}, "Yes\n", "\x1b[2mhm\x1b[22m\n"),
+            ("q --reasoning --no-stream", [plain], {"out": Tty, "NO_COLOR": "1"}, "Yes\n", "hm\n"),
+            ("q", [slow[7], reply("Yes")], {"out": Tty}, "Yes\n", waiting),
+            ("q", [slow[7], reply("Yes")], {}, "Yes\n", waiting),
+            ("q", [slow[1], reply("Yes")], {"out": Tty}, "Yes\n", ""),
+        ]:  # fmt: skip
+            with self.subTest(line, kind=kind):
+                code, shown, told = self.main(*line.split(), server=self.serve(*items), **kind)
+                self.assertEqual((code, told, KEY[:16] in shown), (0, err, False))
+                self.assertRegex(shown, rf"(?s)\A{out}\Z")
 
 
 class ProcessTests(CommandLineCase):
@@ -4932,9 +4931,50 @@ class TalkTests(CommandLineCase):
         self.assertEqual([r["status"] for r in LlmOperationCollector.from_db()], ["ok", "cancelled"])
 
 
+THREE, COLOURS = ["Name a colour"] * 3, ["red", "green", "blue"]
+NEVER, AGAIN = " 0 of them known before", " [1-9] of them known before"
+LINES = ["one", "", '{"prompt": "two", "temperature": 0, "id": "x7"}', "one", '"{three}"']
+FIELDS = ['{"text": "Tag {n}", "n": 5, "id": "a"}', "", '{"text": null, "n": ["ü"]}']
+NO_SCHEMA = ['{"prompt": "one", "schema": null}']  # which was a traceback
+# (symptom, runs that share a log: (lines, script, arguments, exit code, contents, pattern in stderr))
+BATCHES = [
+    ("a second run pays only for what is missing", [
+        (LINES, ["A", 400, "C", "D\u2028"], "", 1, ["A", None, "C", "D\u2028"],
+         r"1 x BadRequestError, .*400.*\ndone: 4 of 4, 1 failed, \$1\.5, 0 of them known before"),
+        (LINES[::-1], ["B"], "", 0, ["D\u2028", "A", "B", "C"], r"4 of 4, 0 failed, \$0\.5, 3 of them known before"),
+    ]),
+    ("other parameters are another question", [
+        (NO_SCHEMA, ["A"], "", 0, ["A"], NEVER), (NO_SCHEMA, ["B"], "-t 0", 0, ["B"], NEVER),
+        (NO_SCHEMA, ["C"], "-H X-A:b", 0, ["C"], NEVER), (NO_SCHEMA, [], "-t 0", 0, ["B"], AGAIN),
+        (NO_SCHEMA, [], "", 0, ["A"], AGAIN),
+    ]),
+    ("equal lines were asked once", [
+        (THREE, COLOURS, "--no-log --concurrency 3", 0, COLOURS, NEVER), (THREE, COLOURS, "", 0, COLOURS, NEVER),
+        (THREE, [], "", 0, COLOURS, " 3 of them"), (THREE[:2], [], "", 0, COLOURS[:2], " 2 of them"),
+        ([*THREE, THREE[0]], ["pink"], "", 0, [*COLOURS, "pink"], " 3 of them"),
+    ]),
+    ("a failed one of equal lines is asked again alone", [
+        (THREE, ["red", 400, "blue"], "", 1, ["red", None, "blue"], "1 failed"),
+        (THREE, ["green"], "", 0, COLOURS, AGAIN),
+    ]),
+    ("fields of a line fill the words", [
+        (FIELDS, [echo()] * 2, 'Say_{text}_{n}_as_{"a":1}_{}', 0,
+         ['Say Tag {n} 5 as {"a":1} {}', 'Say null ["ü"] as {"a":1} {}'], NEVER),
+        (["a", "b"], [echo()] * 2, "Say_{prompt}", 0, ["Say a", "Say b"], NEVER),
+        (["b", "a"], [], "Say_{prompt}", 0, ["Say b", "Say a"], "2 of them known before"),
+    ]),
+    *((f"a bad line: {line}", [(["fine", line], [], words, 2, [], problem)]) for line, words, problem in [
+        ("{not json", "", "line 2: it is no JSON"), ("{b", "{prompt}", "line 2: it is no JSON"),
+        ('{"text": "x"}', "", "line 2: a dict asks with prompt or with messages"),
+        ('{"prompt": "x", "temperature": 9}', "", "line 2: (temperature=|-t )9 is out of range"),
+        ('{"prompt": "x", "max_token": 9}', "", "line 2: .max_token"), ("x", "no_field", "name no field"),
+        ("{}", "Say_{other}", "line 1: it has no field 'other'"),
+    ]),
+]  # fmt: skip
+
+
 class BatchTests(CommandLineCase):
     IS_LOGGED = True
-    LINES = ["one", "", '{"prompt": "two", "temperature": 0, "id": "x7"}', "one", '"{three}"']
 
     def setUp(self):
         super().setUp()
@@ -4956,44 +4996,28 @@ class BatchTests(CommandLineCase):
     def contents(self, *args, **kind):
         return [line.get("content") for line in self.batch(*args, **kind)]
 
-    def asked(self):
-        return [r.json["messages"][-1]["content"] for r in self.at.requests]
+    def test_what_is_asked_and_what_is_known(self):
+        for symptom, runs in BATCHES:
+            log = self.folder() / "log.db"
+            for number, (lines, script, argv, code, expected, err) in enumerate(runs):
+                with self.subTest(symptom, run=number):
+                    argv = [word.replace("_", " ") for word in argv.split()]
+                    found = self.contents(lines, script, *argv, code=code, log=log)
+                    if "--concurrency" in argv:
+                        found, expected = sorted(found), sorted(expected)
+                    self.assertEqual(found, expected)
+                    self.assertEqual(len(self.at.requests), len(script))
+                    self.assertRegex(self.err, err)
 
-    def test_a_second_run_pays_only_for_what_is_missing(self):
-        done = self.batch(self.LINES, ["A", 400, "C", "D\u2028"], code=1)
-        self.assertEqual([(line["id"], line.get("content")) for line in done],
-                         [(1, "A"), ("x7", None), (4, "C"), (5, "D\u2028")])  # fmt: skip
-        self.assertEqual((done[1]["error_type"], done[3]["prompt"]), ("BadRequestError", "{three}"))
-        self.assertEqual(self.asked(), ["one", "two", "one", "{three}"])
-        self.assertRegex(
-            self.err, r"1 x BadRequestError, .*400.*\ndone: 4 of 4, 1 failed, \$1\.5, 0 of them known before"
+    def test_what_a_line_of_answers_holds(self):
+        first, second = self.batch(LINES, ["A", 400, "C", "D"], code=1), self.batch(LINES[:4], ["B"])
+        self.assertEqual([(line["id"], line.get("prompt")) for line in first],
+                         [(1, "one"), ("x7", "two"), (4, "one"), (5, "{three}")])  # fmt: skip
+        self.assertEqual(
+            (first[1]["error_type"], "parsed" in self.batch(NO_SCHEMA, ["N"])[0]), ("BadRequestError", False)
         )
-        again = self.batch(reversed(self.LINES), ["B"])
-        self.assertEqual([line["content"] for line in again], ["D\u2028", "A", "B", "C"])
-        self.assertEqual([line.get("reused") for line in again], [True, True, None, True])
-        self.assertIn("4 of 4, 0 failed, $0.5, 3 of them known before", self.err)
-        self.assertEqual(self.asked(), ["two"])
-
-    def test_other_parameters_are_another_question(self):
-        line = '{"prompt": "one", "schema": null}'  # which was a traceback
-        for argv, script, text in [
-            ("", "A", "A"), ("-t 0", "B", "B"), ("-H X-A:b", "C", "C"), ("-t 0", "", "B"), ("", "", "A"),
-        ]:  # fmt: skip
-            (done,) = self.batch([line], list(script), *argv.split())
-            self.assertEqual((done["content"], "parsed" in done), (text, False))
-
-    def test_equal_lines_were_asked_once(self):
-        three, ask = ["red", "green", "blue"], ["Name a colour"] * 3
-        for script, argv, log, expected in [
-            (three, ["-t", "1"], "off", three), (three, ["--concurrency", "3"], "off", three), (three, [], None, three),
-            ([], [], None, three), (["pink"], [], None, [*three, "pink"]),
-        ]:  # fmt: skip
-            lines = [*ask, *ask[3 - max(0, len(expected) - 3) :]]
-            found = self.contents(lines, script, *argv, log=log)
-            self.assertEqual((sorted(found), len(self.asked())), (sorted(expected), len(script)))
-            self.assertIn(f"{len(lines) - len(script)} of them known before", self.err)
-        self.assertEqual(self.contents(["another"] * 3, ["red", 400, "blue"], code=1), ["red", None, "blue"])
-        self.assertEqual(sorted(self.contents(["another"] * 3, ["green"])), ["blue", "green", "red"])
+        self.assertEqual([second[0], second[2]], [{**first[0], "reused": True}, {**first[2], "reused": True}])
+        self.assertEqual((second[1]["content"], "reused" in second[1]), ("B", False))
 
     def test_answers_without_text_were_asked_again(self):
         images = pictures("data:image/png;base64," + b64(b"\x89PNG"))
@@ -5039,9 +5063,7 @@ class BatchTests(CommandLineCase):
             self.assertEqual(self.contents(lines.split(), [item] * 6, *argv, code=code), kept)
             self.assertEqual(len(self.at.requests), len(kept) + 1)
             self.assertIn("Not you", self.err)
-        self.assertIn(
-            "stopped, 4 lines are left: the same command again asks for them only: 3 of 6, 1 failed", self.err
-        )
+        self.assertRegex(self.err, "stopped, 4 lines are left: the same command .*: 3 of 6, 1 failed")
 
     @unittest.skipIf(os.name == "nt", "Windows has no way to send Ctrl-C to oneself")
     def test_ctrl_c_dropped_what_was_done_out_of_turn(self):
@@ -5057,25 +5079,6 @@ class BatchTests(CommandLineCase):
         self.assertEqual([(line["id"], line["content"]) for line in done], [(2, "b"), (3, "c")])
         self.assertIn("1 lines are left: the same command again asks for them only", " ".join(self.err.split()))
         self.assertEqual(self.contents(["slow", "b", "c"], ["A"]), ["A", "b", "c"])
-
-    def test_fields_of_a_line_fill_the_words(self):
-        lines = ['{"text": "Tag {n}", "n": 5, "id": "a"}', "", '{"text": null, "n": ["ü"]}']
-        words = 'Say {text} {n} as {"a": 1} {}'
-        expected = ['Say Tag {n} 5 as {"a": 1} {}', 'Say null ["ü"] as {"a": 1} {}']
-        done = self.batch(lines, ["x", "y"], words)
-        self.assertEqual([(line["prompt"], line["id"]) for line in done], list(zip(expected, ["a", 3])))
-        self.assertEqual(self.asked(), expected)
-        self.assertEqual(self.batch(lines, [], words), [{**line, "reused": True} for line in done])
-        self.assertEqual([line["prompt"] for line in self.batch("ab", "AB", "Say {prompt}")], ["Say a", "Say b"])
-        for line, words, problem in [  # nothing is sent
-            ("{not json", "", "line 2: it is no JSON"), ("{b", "{prompt}", "line 2: it is no JSON"),
-            ('{"text": "x"}', "", "line 2: a dict asks with prompt or with messages"),
-            ('{"prompt": "x", "temperature": 9}', "", "line 2: (temperature=|-t )9 is out of range"),
-            ('{"prompt": "x", "max_token": 9}', "", "line 2: .max_token"),
-            ("{}", "Say {other}", "line 1: it has no field 'other'"), ("x", "no field", "name no field"),
-        ]:  # fmt: skip
-            self.assertEqual(self.batch(["fine", line], [], *[words] * bool(words), code=2), [])
-            self.assertRegex(self.err, problem)
 
 
 # (symptom, the answer, what a note has to say where the answer itself does not)
@@ -5778,9 +5781,7 @@ class ErrorNameTests(ReportCase):
         doors = {"models": Llm.models, "words": lambda llm: llm.models("a"), "key": Llm.key, "credits": Llm.credits,
                  "generation": lambda llm: llm.generation("g")}  # fmt: skip
         self.check([("{}", json_answer({}), APIResponseError)], type, {"models": Llm.models})
-        items = [
-            json_answer(odd) for odd in ({"object": 1}, {"data": None}, None, "x", 5, {"data": "x"}, {"data": [1]})
-        ]
+        items = map(json_answer, ({"object": 1}, {"data": None}, None, "x", 5, {"data": "x"}, {"data": [1]}))
         for item in [*items, http_answer(b"<p>Please log in</p>", content_type="text/html")]:
             self.check([(item.pieces[-1], item, APIResponseError)], type, doors)
             self.assertEqual(self.raw(item, "--key")[:2], (1, ""))
@@ -5857,10 +5858,7 @@ class NetworkTests(ReportCase):
                 self.assertEqual(("secret" in str(error), len(error.attempts) > 1), (False, False))
         err = self.failure(2, "hi", OPENROUTER_BASE_URL=secure, HTTPS_PROXY=f"socks5://127.0.0.1:{server.port}")
         self.assertEqual(("socks5" in err, server.connections), (True, 0))
-        for environ in (
-            {"HTTP_PROXY": "socks5://127.0.0.1:1"},
-            {"HTTP_PROXY": "http://x:1", "ALL_PROXY": "http://x:1"},
-        ):
+        for environ in ({"HTTP_PROXY": "socks5://x:1"}, {"HTTP_PROXY": "http://x:1", "ALL_PROXY": "http://x:1"}):
             url = f"http://0.0.0.0:{self.serve(reply('fine')).port}/v1"  # on this machine, where no proxy matters
             self.assertEqual(self.success("hi", OPENROUTER_BASE_URL=url, **environ)[0], "fine\n")
 
@@ -5877,9 +5875,8 @@ class NetworkTests(ReportCase):
         for missing, path, kind in rows:
             with self.subTest(missing.pieces[-1][-60:], path=path):
                 error = self.asked(only(missing) + path)
-                self.assertEqual(
-                    (type(error), "base_url" in str(error), "exact name" in str(error)), (kind, True, False)
-                )
+                found = (type(error), "base_url" in str(error), "exact name" in str(error))
+                self.assertEqual(found, (kind, True, False), error)
         for path in ("/chat/completions/", "/v1"):
             _, out, err = self.main("hi", OPENROUTER_BASE_URL=only(items[-1]) + path)
             self.assertRegex(err, "(?i)base_url", out)
@@ -6098,20 +6095,13 @@ class LogReadingTests(CommandLineCase):
             "first_p50_ms": 20, "tokens_per_s": 40, **{name: 4 * count for name, count in tokens.items()},
         })  # fmt: skip
         self.assertEqual([old[n] for n in ("calls", "errors", "p50_ms", "first_p50_ms")], [1, 1, None, None])
-        for by, groups in [
-            ("model,day", 2),
-            ("provider", 2),
-            ("provider, status", 3),
-            ("session_id", 1),
-            ("model,model", 2),
-        ]:
+        for by, groups in [("model,day", 2), ("model,model", 2), ("provider, status", 3), ("session_id", 1)]:
             rows = self.json_rows("--costs", by)
             self.assertEqual((len(rows), sum(r["calls"] for r in rows)), (groups, 6), by)
         out, err = self.success("--costs", "provider,status")
         self.assert_all_in(("P ", "first ms", "tok/s", "cached", "unpriced", "interrupted"), out)
-        self.assertEqual(
-            ("\u2588" in out, "\u2588" * orm.BAR_WIDTH in self.success("--costs", out=Tty)[0]), (False, True)
-        )
+        drawn = self.success("--costs", out=Tty)[0]
+        self.assertEqual(("\u2588" in out, "\u2588" * orm.BAR_WIDTH in drawn), (False, True))
         self.assertIn("total $1.375 in 6 calls; 1 calls of unknown cost", err)
         read = list(csv.DictReader(io.StringIO(self.success("--costs", "--csv")[0])))
         cells = [[r[n] for n in ("model", "cost", "first_p50_ms")] for r in read]
@@ -6163,9 +6153,8 @@ class LogReadingTests(CommandLineCase):
 
     def test_texts_were_searched_in_a_form_that_nobody_typed(self):
         refused = failed("\u00dcble Sache 'x'", 400)
-        llm = self.llm(
-            self.serve(reply("Gr\u00f6\u00dfe \u00dcBER alles"), reply("100% of a_b"), refused), log=self.path
-        )
+        server = self.serve(reply("Gr\u00f6\u00dfe \u00dcBER alles"), reply("100% of a_b"), refused)
+        llm = self.llm(server, log=self.path)
         asked = ['Please say "hello" ok\nto C:\\temp \u00c4rger \U0001f600', "h\u00f6ren", "\u00c9t\u00e9?"]
         roles = ("user", "assistant", "user")
         llm.chat([{"role": r, "content": c} for r, c in zip(roles, asked)], system_prompt='\u00d6l "x"\ny')
@@ -6539,9 +6528,8 @@ class AnswerTests(ReportCase):
         self.assertEqual(json.loads(json.dumps(dataclasses.asdict(done)))["tool_calls"][0]["name"], "weather")
         for count in range(12):  # it took more than three lines
             calls = [orm.ToolCall("call_1", "get_weather", "{}")] * count
-            self.assertLess(
-                len(repr(dataclasses.replace(done, id="gen-1234567890-abcdefghijkl", tool_calls=calls))), 240
-            )
+            made = dataclasses.replace(done, id="gen-1234567890-abcdefghijkl", tool_calls=calls)
+            self.assertLess(len(repr(made)), 240)
 
     def test_files_that_came_back_are_saved(self):
         urls = ["data:image/png;base64,iVBORw0KGgo=", "https://x.test/y.png", "data:image/svg+xml,%3Csvg%20/%3E"]
@@ -6703,19 +6691,12 @@ class HonestyTests(Case):
             inner = list(ast.walk(node))
             hints = [getattr(n, field, None) for n in inner for field in ("annotation", "returns")]
             hinted = {id(n) for hint in hints if hint for n in ast.walk(hint)}
-            names_in = {
-                n.id for n in inner if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load) and id(n) not in hinted
-            }
-            used[names[0] if names else node.lineno] = (node.lineno, names_in)
-        self.assertEqual(
-            [
-                f"line {at}: {user} uses {name}"
-                for user, (at, names) in used.items()
-                for name in sorted(names - self.BELOW)
-                if home.get(name, 0) > at and user not in used[name][1]  # functions that call each other are fine
-            ],
-            [],
-        )
+            loads = [n for n in inner if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
+            used[names[0] if names else node.lineno] = (node.lineno, {n.id for n in loads if id(n) not in hinted})
+        for user, (line, names) in used.items():
+            below = {name for name in names - self.BELOW if home.get(name, 0) > line}
+            below = {name for name in below if user not in used[name][1]}  # functions that call each other are fine
+            self.assertEqual(below, set(), f"line {line}: {user}")
 
 
 if __name__ == "__main__":

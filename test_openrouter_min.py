@@ -4386,8 +4386,6 @@ class CommandLineCase(Case):
     def assert_all_in(self, words, text):
         self.assertEqual([word for word in words if word not in text], [], text)
 
-
-class ReportCase(CommandLineCase):
     def ask(self, ask, *script, settings=None, **params):
         """The outcome of asking, by that door, a server with this script."""
         self.server = self.serve(*script)
@@ -4543,7 +4541,7 @@ BAD_STEPS = [
 class MockTests(Case):
     def test_each_step_of_a_script_comes_out_as_it_says(self):
         def fail(step, expected, way):
-            with MockOpenRouter(step) as server, client(server, timeout=0.1, model="openai/gpt-4") as llm:
+            with MockOpenRouter(step) as server, client(server, timeout=0.2, model="openai/gpt-4") as llm:
                 self.assertRaises(expected, way, llm)
 
         at_once(*(functools.partial(fail, *row, way) for row in BAD_STEPS for way in WAYS), threads=8)
@@ -5050,15 +5048,20 @@ class BatchTests(CommandLineCase):
     def test_a_refused_key_dropped_what_others_had_answered(self):
         def item(seen):
             asked = seen.json["messages"][0]["content"]
-            wait = {"slow": 0.06, "bad": 0.03}.get(asked, 0.0)
-            return Pieces(wait, *(refused if asked == "bad" else json_answer(answer(asked))).pieces)
+            if asked == "bad":
+                wait_until(lambda: len(self.at.requests) > len(kept), 5)  # those that are kept are on their way
+                refused.set()
+                return failed("Not you", status, code=status if status > 200 else 402)
+            if asked == "slow":
+                refused.wait(5)
+            return Pieces(0.05 if asked == "slow" else 0.0, *json_answer(answer(asked)).pieces)
 
         for status, code, lines, concurrency, kept in [
             (401, 3, "bad b c", 1, []), (402, 4, "bad b c", 1, []), (401, 3, "bad b c", 4, ["b", "c"]),
             (401, 3, "slow b bad d", 4, ["slow", "b", "d"]), (401, 3, "slow bad x y", 2, ["slow"]),
             (200, 4, "a b bad x y z", 1, ["a", "b"]),  # without credits it asked on
         ]:  # fmt: skip
-            refused = failed("Not you", status, code=status if status > 200 else 402)
+            refused = threading.Event()
             argv = ["--no-log", "--concurrency", str(concurrency)]
             self.assertEqual(self.contents(lines.split(), [item] * 6, *argv, code=code), kept)
             self.assertEqual(len(self.at.requests), len(kept) + 1)
@@ -5127,7 +5130,7 @@ CONTROLS = [
 ]  # fmt: skip
 
 
-class OutputTests(ReportCase):
+class OutputTests(CommandLineCase):
     def test_an_end_that_says_nothing(self):
         for (symptom, item, expected), argv in itertools.product(
             ENDS, (["hi"], ["--no-stream", "hi"], ["--json", "hi"], ["--chat", "hi"])
@@ -5225,7 +5228,7 @@ PIPES = [
 ]  # fmt: skip
 
 
-class InputTests(ReportCase):
+class InputTests(CommandLineCase):
     def test_what_is_piped_and_is_not_utf_8_was_sent_as_garbage(self):
         for symptom, data, wanted in PIPES:
             with self.subTest(symptom):
@@ -5345,7 +5348,7 @@ CALLS = [
 ]  # fmt: skip
 
 
-class CallPieceTests(ReportCase):
+class CallPieceTests(CommandLineCase):
     def test_parallel_calls_became_one_and_one_became_several(self):
         for (symptom, pieces, results), way, ask in by_doors(CALLS, 4):
             with self.subTest(symptom, way=way):
@@ -5404,7 +5407,7 @@ class CallPieceTests(ReportCase):
             self.assertEqual(self.ask(DOORS["chat"], item).message.get("extra_content"), sign)
 
 
-class OddStreamTests(ReportCase):
+class OddStreamTests(CommandLineCase):
     def test_halves_of_an_emoji_stayed_halves(self):
         one, two, whole = "hi \ud83d", "\ude00!", f"hi {EMOJI}!"
         parts = [{"content": [{"type": "text", "text": text}]} for text in (one, two)]
@@ -5515,7 +5518,7 @@ FAILED_COSTS = [
 ]  # fmt: skip
 
 
-class ToldErrorTests(ReportCase):
+class ToldErrorTests(CommandLineCase):
     def test_half_an_answer_before_event_error_was_a_success(self):
         def by_request(llm):
             return list(llm.request("POST", "/chat/completions", {"messages": [], "stream": True}))
@@ -5622,7 +5625,7 @@ AMONG_WORDS = [
 ]  # fmt: skip
 
 
-class SchemaReportTests(ReportCase):
+class SchemaReportTests(CommandLineCase):
     def test_docstrings_were_read_by_one_pattern_for_all_styles(self):
         def search(query: str, mode: str = "fast") -> str:
             return query
@@ -5700,7 +5703,7 @@ IN_FLIGHT = {"limit_source": "openrouter_in_flight_budget", "reason": "in_flight
 TOO_HEAVY = {"limit_source": "openrouter_in_flight_budget", "reason": "weight_exceeds_budget"}
 
 
-class ErrorNameTests(ReportCase):
+class ErrorNameTests(CommandLineCase):
     def expect(self, item, kind, is_again, ask=DOORS["stream"], **settings):
         """Ask; check the class of the error, and whether the request was sent once more."""
         instant(None)
@@ -5759,10 +5762,9 @@ class ErrorNameTests(ReportCase):
                 self.assertEqual(self.server.requests[1].json["models"], ["a/a", "c/c", "d/d"])
 
     def test_errors_had_no_hint(self):
-        for data in (b'{"error": null}', b'{"error": []}', b'"x"'):
-            item = http_answer(b"data: " + data + b"\n\n" + DONE, content_type="text/event-stream")
-            for answered in (item, http_answer(data), http_answer(data, 400), http_answer(data, 302)):
-                self.assertIsInstance(self.ask(DOORS["stream"], answered), OpenRouterError)
+        for data in (b'{"error": null}', b'{"error": []}'):
+            for item in (closed(b"data: " + data + b"\n\n"), http_answer(data), http_answer(data, 400)):
+                self.assertIsInstance(self.ask(DOORS["stream"], item), OpenRouterError)
         llm, nobody = self.llm(self.serve()), self.llm(mock.Mock(url="http://127.0.0.1:1/v1"))
         for number, ask in enumerate([
             lambda: Llm(log=5), lambda: llm.complete(5), lambda: llm.complete("x", tools=[5]),
@@ -5787,7 +5789,7 @@ class ErrorNameTests(ReportCase):
             self.assertEqual(self.raw(item, "--key")[:2], (1, ""))
 
 
-class NetworkTests(ReportCase):
+class NetworkTests(CommandLineCase):
     def test_the_clock_counted_the_reader_s_own_time(self):
         first, second, last = (event(c) for c in (chunk("w0 "), chunk("w1 "), chunk("w2", "stop")))
         steady = Pieces(OPEN_SSE, first, 0.03, second, 0.03, last, DONE, end="close")
@@ -5798,7 +5800,7 @@ class NetworkTests(ReportCase):
                 time.sleep(pause)
 
         def read(item, pause, text, is_async, is_chunks):
-            stream = self.llm(self.serve(item), timeout=0.12).stream("hi")
+            stream = self.llm(self.serve(item), timeout=0.2).stream("hi")
             pieces = stream.chunks() if is_chunks else stream
             with self.assertRaises(StreamInterruptedError) if item is silent else contextlib.nullcontext():
                 if is_async:
@@ -5809,8 +5811,8 @@ class NetworkTests(ReportCase):
             self.assertEqual(stream.partial.content, text)
 
         ways = list(itertools.product((False, True), (False, True)))
-        jobs = [functools.partial(read, steady, 0.15, "w0 w1 w2", *way) for way in ways]
-        at_once(*jobs, *(functools.partial(read, silent, 0.06, "w0 w1 ", *way) for way in ways), threads=8)
+        jobs = [functools.partial(read, steady, 0.22, "w0 w1 w2", *way) for way in ways]
+        at_once(*jobs, *(functools.partial(read, silent, 0.1, "w0 w1 ", *way) for way in ways), threads=8)
 
     def test_a_steady_upload_died(self):
         began = time.monotonic()
@@ -5822,16 +5824,16 @@ class NetworkTests(ReportCase):
             sock, piece = listener.accept()[0], b""
             with sock:
                 while not piece.endswith(b"]}"):
-                    time.sleep(0.02 if time.monotonic() < began + 0.35 else 0)
+                    time.sleep(0.02 if time.monotonic() < began + 0.5 else 0)
                     piece = sock.recv(200_000)
                 sock.sendall(SIZED + JSON_BODY)
 
         threading.Thread(target=take_slowly, daemon=True).start()
         server = mock.Mock(url=f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
-        llm = self.llm(server, system_prompt="x" * (12 << 20), timeout=0.2)
+        llm = self.llm(server, system_prompt="x" * (12 << 20), timeout=0.3)
         self.assertEqual(text_of(outcome(llm.complete, "hi")), "Hello")
         if sys.platform == "linux":  # the buffers of other systems take it at once
-            self.assertGreater(time.monotonic() - began, 0.2)
+            self.assertGreater(time.monotonic() - began, 0.3)
 
     def asked(self, url, **settings):
         def ask():
@@ -5917,7 +5919,7 @@ NEW = {"reasoning_format": "parsed", "thinking_budget": 5, "min_tokens": 5, "gui
        "enable_thinking": True, "search_parameters": {}, "chat_template_kwargs": {}, "raw_mode": 1}  # fmt: skip
 
 
-class FieldTests(ReportCase):
+class FieldTests(CommandLineCase):
     def test_names_of_other_libraries_went_out_without_effect(self):
         doors = {
             **EVERY_DOOR,
@@ -5952,18 +5954,15 @@ class FieldTests(ReportCase):
         def plain(value):
             return json.loads(json.dumps(dataclasses.asdict(value)))["content"]
 
-        kept = reply("Hello", headers=["X-OpenRouter-Cache-Status: HIT"], reasoning="hm")
-        for (script, params), (way, ask) in itertools.product([
-            ([kept], {}), ([reply('{"name": "x"}')], {"schema": Item}),
-            ([asking(OSLO, name="weather"), kept], {"tools": [weather]}),
-        ], EVERY_DOOR.items()):  # fmt: skip
-            with self.subTest(way, params=params):
-                done = self.ask(ask, *script, **params)
+        kept = reply('{"name": "x"}', headers=["X-OpenRouter-Cache-Status: HIT"], reasoning="hm")
+        for way, ask in EVERY_DOOR.items():
+            with self.subTest(way):
+                done = self.ask(ask, asking(OSLO, name="weather"), kept, tools=[weather], schema=Item)
                 self.assertEqual((plain(done), copy.deepcopy(done)), (done.content, done))
         done = self.ask(DOORS["complete"], kept)
         for name in ("x-openrouter-cache-status", "X-OPENROUTER-CACHE-STATUS"):
             self.assertEqual(done.headers[name], "HIT")
-        self.assertEqual("".join(map(plain, self.llm(self.serve(kept)).stream("hi").chunks())), "Hello")
+        self.assertEqual("".join(map(plain, self.llm(self.serve(kept)).stream("hi").chunks())), done.content)
         self.assertEqual(plain(self.ask(DOORS["stream"], closed(chunk(HALF), error_body(WORDS))).partial), HALF)
 
     def test_a_sum_left_out_what_it_does_not_know(self):
@@ -6039,10 +6038,10 @@ class LogReadingTests(CommandLineCase):
         self.assertIn("s" * 90, self.success("--costs", "session_id")[0])
         read = list(csv.DictReader(io.StringIO(self.success("--log", "--csv")[0])))
         self.assertEqual((list(read[0]), read[4]["response"]), (list(orm.LOG_COLUMNS), self.CODE))
-        put(self.path, {"response": "z" * 2_000_000})
+        put(self.path, {"response": "z" * 20_000})
         began = time.perf_counter()
         self.assertIn("zz..", self.success("--log", out=Tty)[0])
-        self.assertLess(time.perf_counter() - began, 0.5)  # a long answer took seconds
+        self.assertLess(time.perf_counter() - began, 1)  # a long answer took many seconds
 
     def test_since_limits_every_view_and_purge_deletes(self):
         put(self.path, {"days": 10, "user_prompt": "old", "cost": 1.0}, {}, {})
@@ -6445,7 +6444,7 @@ class Sub(Llm):
     """At module level, where pickle finds it."""
 
 
-class AnswerTests(ReportCase):
+class AnswerTests(CommandLineCase):
     def parsed(self, schema, *script, **params):
         self.server, self.steps = self.mock_server, list(script)
         self.server.requests.clear()

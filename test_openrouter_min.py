@@ -4187,6 +4187,231 @@ class SecurityTests(Case):
         self.assertNotIn(KEY, said.getvalue() + str(logged.output) + repr(llm))
 
 
+# --- Helpers of the sections below ----------------------------------------------------------
+
+HALF, WORDS, EMOJI = "half an ans", "upstream overloaded", "\U0001f600"
+PAID = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15, "cost": 0.5}
+BILL = {"id": "gen-1", "choices": [], "usage": PAID}
+PNG_FILE = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(17)
+TITLE = {"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]}
+
+
+def entered(case, context):
+    """Enter a context until the end of the test; return what it gives."""
+    value = context.__enter__()
+    case.addCleanup(context.__exit__, None, None, None)
+    return value
+
+
+def closed(*events, done=True):
+    """A stream that is all there is on its connection; bytes go as they are."""
+    parts = [e if isinstance(e, bytes) else event(e) for e in events]
+    return Pieces(OPEN_SSE, *parts, DONE if done else b"", end="close")
+
+
+def deltas(*fields, finish="stop"):
+    """A stream with a delta of each of these fields; a text is one of content."""
+    return closed(*(chunk(delta=f if isinstance(f, dict) else {"content": f}) for f in fields), chunk("", finish))
+
+
+def choice(finish=None, index=0, **fields):
+    """A chunk whose choice has a ``delta``, a ``message`` or both; texts are their content."""
+    fields = {name: {"content": value} if isinstance(value, str) else value for name, value in fields.items()}
+    return {"id": "g", "model": "a/b", "choices": [{"index": index, "finish_reason": finish, **fields}]}
+
+
+def part(arguments=None, name=None, call_id=None, index=None):
+    """A piece of a tool call, without what is None."""
+    function = {k: v for k, v in (("name", name), ("arguments", arguments)) if v is not None}
+    return {**{k: v for k, v in (("index", index), ("id", call_id)) if v is not None}, "function": function}
+
+
+def calling(*pieces):
+    """A stream of these pieces of tool calls, a list of them in each event."""
+    return deltas(*({"tool_calls": p} for p in pieces), finish="tool_calls")
+
+
+def pictures(*urls):
+    return [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+
+
+def failed(message="no", status=200, headers=(), **fields):
+    return json_answer({"error": {"message": message, **fields}}, status, headers)
+
+
+def named_event(data, name="event: error"):
+    return f"{name}\ndata: {data if isinstance(data, str) else json.dumps(data)}\n\n".encode()
+
+
+def costing(usd, content="x", **more):
+    """A step of the mock server that costs so much."""
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2, "cost": usd}
+    return {"content": content, "usage": usage, **more}
+
+
+def echoed(request):
+    """A step of the mock server: answer with the prompt."""
+    return request.json["messages"][-1]["content"]
+
+
+def days_ago(days):
+    return datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=days)
+
+
+def put(path, *rows):
+    """Write rows into a log as they stand; ``days``: how many days ago they were."""
+    with contextlib.closing(orm.connect_log(str(path))) as connection:
+        for row in rows:
+            at = days_ago(row.get("days", 0))
+            own = {"operation_id": f"op-{int(at.timestamp() * 1e6):015x}-{uuid.uuid4().hex[:10]}", "success": 1,
+                   "timestamp": at.isoformat(timespec="milliseconds"), "status": "ok"}  # fmt: skip
+            row = {name: value for name, value in {**own, **row}.items() if name != "days"}
+            sql = f"INSERT INTO operations ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
+            connection.execute(sql, list(row.values()))
+
+
+def mapped(llm, **params):
+    (result,) = llm.map(["hi"], **params)
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+EVERY_DOOR = {**{way: DOORS[way] for way in ("complete", "stream", "acomplete", "async for")}, "map": mapped}
+FEW = {way: DOORS[way] for way in ("complete", "stream")}
+READINGS = {  # the pieces of text of a stream
+    "for": lambda llm, **params: list(llm.stream("hi", **params)),
+    "chunks": lambda llm, **params: [c.content for c in llm.stream("hi", **params).chunks()],
+    "async": lambda llm, **params: asyncio.run(gathered(llm.stream("hi", **params))),
+}
+
+
+def by_doors(rows, fully=3, doors=EVERY_DOOR):
+    """The first rows with every door, the others (not reported, but of the same kind) with two in turn."""
+    for number, row in enumerate(rows):
+        ways = list(doors.items())
+        for way, ask in ways if number < fully else dict.fromkeys([ways[1], ways[number % len(ways)]]):
+            yield row, way, ask
+
+
+def outcome(ask, *args, **params):
+    """What comes back: a result, or the error, which has a hint whatever it is."""
+    try:
+        return ask(*args, **params)
+    except OpenRouterError as error:
+        assert error.hint.strip(), repr(error)
+        return error
+
+
+def text_of(done):
+    return getattr(done, "content", done)
+
+
+def piped(data):
+    """A stdin that is a pipe with these bytes in it."""
+    reader, writer = os.pipe()
+    with open(writer, "wb") as file:
+        file.write(data)
+    return open(reader, encoding="utf-8")
+
+
+class Tty(io.StringIO):
+    def isatty(self):
+        return True
+
+
+class CommandLineCase(Case):
+    IS_LOGGED = False
+
+    def setUp(self):
+        super().setUp()
+        self.path = self.folder() / "log.db"
+        log = str(self.path) if self.IS_LOGGED else "off"
+        environ = {"OPENROUTER_API_KEY": KEY, "OPENROUTER_MIN_LOG": log, "TERM": "xterm"}
+        entered(self, mock.patch.dict(os.environ, environ))
+
+    def file(self, name, data=b""):
+        path = self.path.parent / name
+        path.write_bytes(data.encode() if isinstance(data, str) else data)
+        return str(path)
+
+    @functools.cached_property
+    def mock_server(self):
+        """A mock server for all runs of a test, since to end one takes a while."""
+        return entered(self, MockOpenRouter(*[self.next_step] * 999))
+
+    def next_step(self, request):
+        step = self.steps.pop(0) if self.steps else "ok"
+        return step(request) if callable(step) else step
+
+    def main(self, *argv, script=(), server=None, stdin=None, out=io.StringIO, log=None, **environ):
+        """Run the command line in this process; return (code, stdout, stderr).
+
+        It asks a mock server with this script, or ``server``. Bytes for stdin come through a pipe.
+        """
+        given = piped(stdin) if isinstance(stdin, bytes) else Tty() if stdin is None else stdin
+        stdout, stderr = out(), out()
+        self.server = server or self.mock_server
+        if server is None:
+            self.steps = list(script)
+            self.server.requests.clear()
+        log = {"OPENROUTER_MIN_LOG": str(log)} if log else {}
+        environ = {"OPENROUTER_BASE_URL": self.server.url, **log, **environ}
+        with contextlib.closing(given), mock.patch.dict(os.environ, environ):
+            with mock.patch.multiple(sys, stdin=given, stdout=stdout, stderr=stderr):
+                code = orm.main(list(argv))
+        return code, stdout.getvalue(), stderr.getvalue()
+
+    def success(self, *argv, **kind):
+        code, out, err = self.main(*argv, **kind)
+        self.assertEqual(code, 0, err)
+        return out, err
+
+    def failure(self, expected, *argv, **kind):
+        code, out, err = self.main(*argv, **kind)
+        self.assertEqual((code, out, "Traceback" in err), (expected, "", False), err)
+        return err
+
+    def raw(self, item, *argv, **kind):
+        """Run the command line against a server that answers with this item, again and again."""
+        return self.main(*argv, server=self.serve(*[item] * 9), **kind)
+
+    def json_rows(self, *argv, **kind):
+        """The rows that a view prints as JSON lines."""
+        return [json.loads(line) for line in self.success(*argv, "--json", **kind)[0].splitlines()]
+
+    def sent(self, number=-1):
+        """The texts of the messages of a request."""
+        return [m["content"] for m in self.server.requests[number].json["messages"]]
+
+    def assert_all_in(self, words, text):
+        self.assertEqual([word for word in words if word not in text], [], text)
+
+    def ask(self, ask, *script, settings=None, **params):
+        """The outcome of asking, by that door, a server with this script."""
+        self.server = self.serve(*script)
+        return outcome(ask, self.llm(self.server, **(settings or {})), **params)
+
+    def check(self, rows, look, doors=EVERY_DOOR, fully=3, **params):
+        """Rows: (symptom, what the server answers, what ``look`` makes of the result)."""
+        for (symptom, item, expected), way, ask in by_doors(rows, fully, doors):
+            with self.subTest(symptom, way=way):
+                self.assertEqual(look(self.ask(ask, item, **params)), expected)
+
+    def check_text(self, rows):
+        """Rows: (symptom, stream, text), by the doors, in pieces and on the command line."""
+        self.check(rows, text_of)
+        for symptom, item, text in rows:
+            for way, read in READINGS.items():
+                with self.subTest(symptom, pieces=way):
+                    pieces = self.ask(read, item)
+                    self.assertEqual((pieces if isinstance(pieces, OpenRouterError) else "".join(pieces)), text)
+                    self.assertEqual([p for p in pieces if re.search("[\ud800-\udfff]", p)], [])
+        for symptom, item, text in rows[:2]:
+            with self.subTest(symptom, way="command line"):
+                self.assertEqual(self.raw(item, "hi")[:2], (0, text + "\n"))
+
+
 # --- The provider page ----------------------------------------------------------------------
 
 # The blocks of the page; only their import lines are replaced, by one from openrouter_min.
@@ -4250,13 +4475,9 @@ print(operations.select(["model", "latency_ms", "total_tokens"]))
 class PageTests(Case):
     def setUp(self):
         super().setUp()
-        self.server = MockOpenRouter()
-        self.server.__enter__()
-        self.addCleanup(self.server.__exit__)
+        self.server = entered(self, MockOpenRouter())
         environ = {"OPENROUTER_BASE_URL": self.server.url, "OPENROUTER_MIN_LOG": str(self.folder() / "log.db")}
-        patch = mock.patch.dict(os.environ, environ)
-        patch.start()
-        self.addCleanup(patch.stop)
+        entered(self, mock.patch.dict(os.environ, environ))
         self.names = {name: getattr(orm, name) for name in orm.__all__}
 
     def run_block(self, number):
@@ -4264,78 +4485,78 @@ class PageTests(Case):
         lines = PAGE[number].strip().split("\n")
         code = "\n".join(line for line in lines if not line.startswith("from aicore"))
         self.assertLessEqual(len(lines) - len(code.split("\n")), 1)
-        names = "config llm response operations"
-        source = f"async def block():\n    global {', '.join(names.split())}\n" + textwrap.indent(code, "    ")
+        source = "async def block():\n    global config, llm, response, operations\n" + textwrap.indent(code, "    ")
         exec(source, self.names)
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             asyncio.run(self.names["block"]())
         return printed.getvalue()
 
     def test_the_eight_blocks_run_as_printed(self):
-        self.run_block(0)
-        self.assertEqual(self.run_block(1), "Price per 1k tokens: $0.0600\n")
-        self.assertIn("Explain quantum computing in simple terms", self.run_block(2))
-        self.assertIn("Write a poem about AI", self.run_block(3))
-        self.run_block(4)
-        self.assertIn("What's the weather today?", self.names["response"].content)
-        self.assertEqual([r.json["model"] for r in self.server.requests], ["openai/gpt-4"] * 3)
-        self.assertEqual([r.json.get("stream") for r in self.server.requests], [None, True, None])
-        self.assertEqual(
-            (self.server.requests[0].json["temperature"], self.server.requests[0].json["max_tokens"]), (0.7, 1000)
-        )
-        self.assertEqual(self.server.requests[2].json["messages"][0]["role"], "system")
-        self.run_block(5)
-        orm.Llm(self.names["config"]).complete("hi")
-        headers = self.server.requests[-1].headers
-        self.assertEqual((headers["HTTP-Referer"], headers["X-Title"]), ("https://yourdomain.com", "Your App Name"))
-        self.assertEqual(headers["Authorization"], "Bearer your_api_key")
-        self.run_block(6)
-        orm.Llm(self.names["config"]).complete("hi")
-        asked = ["anthropic/claude-3-opus", "openai/gpt-4", "google/gemini-pro"]
-        self.assertEqual(self.server.requests[-1].json["models"], asked)
+        printed = [self.run_block(number) for number in range(5)]
+        printed[4] = self.names["response"].content
+        self.assertEqual(printed[1], "Price per 1k tokens: $0.0600\n")
+        asked = {2: "Explain quantum computing in simple terms", 3: "Write a poem about AI", 4: "What's the weather"}
+        for number, words in asked.items():
+            self.assertIn(words, printed[number])
+        for number in (5, 6):
+            self.run_block(number)
+            orm.Llm(self.names["config"]).complete("hi")
+        first, second, third, headed, falling = self.server.requests
+        self.assertEqual([r.json["model"] for r in (first, second, third)], ["openai/gpt-4"] * 3)
+        self.assertEqual([r.json.get("stream") for r in (first, second, third)], [None, True, None])
+        self.assertEqual((first.json["temperature"], first.json["max_tokens"]), (0.7, 1000))
+        self.assertEqual(third.json["messages"][0]["role"], "system")
+        expected = {"HTTP-Referer": "https://yourdomain.com", "X-Title": "Your App Name",
+                    "Authorization": "Bearer your_api_key"}  # fmt: skip
+        self.assertEqual({name: headed.headers[name] for name in expected}, expected)
+        self.assertEqual(falling.json["models"], ["anthropic/claude-3-opus", "openai/gpt-4", "google/gemini-pro"])
         with mock.patch.dict(sys.modules, {"polars": None}):
             table = self.run_block(7).split("\n")
         self.assertEqual(table[0].split(), ["model", "latency_ms", "total_tokens"])
-        self.assertEqual(len(table), 2 + 5 + 1)
-        self.assertTrue(table[-2].startswith("openai/gpt-4 "))
-
-    def test_the_last_block_prints_a_table_with_polars_too(self):
-        try:
-            import polars
-        except ImportError:
-            self.skipTest("polars is not installed")
-        for number in (0, 2, 7):
-            printed = self.run_block(number)
-        self.assertIsInstance(self.names["operations"], polars.DataFrame)
-        self.assertIn("total_tokens", printed)
+        self.assertEqual((len(table), table[-2].split()[0]), (2 + 5 + 1, "openai/gpt-4"))
+        with mock.patch.dict(sys.modules, {"polars": mock.Mock()}):
+            self.assertIs(orm.LlmOperationCollector.polars_from_db(), sys.modules["polars"].DataFrame.return_value)
 
 
 # --- Mock server ----------------------------------------------------------------------------
 
-
-class MockEndTests(Case):
-    def test_the_mock_answered_after_its_end(self):
-        with MockOpenRouter() as server:
-            llm = Llm(base_url=server.url, api_key="any", log=False, max_retries=0)
-            llm.complete("a")
-        with self.assertRaises(APIConnectionError):
-            llm.complete("b")
+PIXEL, CALL_F = "data:image/png;base64,iVBORw0K", {"function": {"name": "f", "arguments": "{}"}}
+# (a step that answers, a field of the completion, its value)
+GOOD_STEPS = [
+    ("my text", "content", "my text"), ({"content": "hi"}, "content", "hi"), ({"reasoning": "hm"}, "reasoning", "hm"),
+    (costing(1.5), "cost", 1.5), ({"images": pictures(PIXEL)}, "images", [PIXEL]), ({"refusal": "no"}, "refusal", "no"),
+    ({"content": "x", "finish_reason": "length"}, "truncated", True),
+    ({"content": "x", "model": "m/n"}, "model", "m/n"),
+    ({"tool_calls": [CALL_F]}, "finish_reason", "tool_calls"),
+    ({"tool_calls": [CALL_F]}, "tool_calls", [orm.ToolCall("call_0", "f", "{}")]),
+    (lambda request: echoed(request) + "!", "content", "hi!"), (lambda request: {"content": "d"}, "content", "d"),
+]  # fmt: skip
+# (a step that fails, the error of an answer or of a stream)
+BAD_STEPS = [
+    (429, RateLimitError), (lambda request: 429, RateLimitError), ("stall", APITimeoutError),
+    ("empty", APIResponseError), ("error", (ProviderError, StreamInterruptedError)),
+    ("cut", (APIConnectionError, StreamInterruptedError)), ("reset", APIConnectionError),
+]  # fmt: skip
 
 
 class MockTests(Case):
     def test_each_step_of_a_script_comes_out_as_it_says(self):
-        def run(step, expected, way):
+        def fail(step, expected, way):
             with MockOpenRouter(step) as server, client(server, timeout=0.2, model="openai/gpt-4") as llm:
-                if isinstance(expected, str):
-                    return self.assertIn(expected, way(llm))
-                return self.assertRaises(expected, way, llm)
+                self.assertRaises(expected, way, llm)
 
-        rows = [
-            ("ok", "mock answer"), ("my text", "my text"), (429, RateLimitError), ("stall", APITimeoutError),
-            ("error", (ProviderError, StreamInterruptedError)), ("cut", (APIConnectionError, StreamInterruptedError)),
-            ("empty", APIResponseError), ("reset", APIConnectionError),
-        ]  # fmt: skip
-        at_once(*(functools.partial(run, *row, way) for row in rows for way in WAYS), threads=8)
+        at_once(*(functools.partial(fail, *row, way) for row in BAD_STEPS for way in WAYS), threads=8)
+        with MockOpenRouter(*(step for step, _, _ in GOOD_STEPS for _ in FEW)) as server, client(server) as llm:
+            for step, name, expected in GOOD_STEPS:
+                with self.subTest(step, name=name):
+                    self.assertEqual([getattr(ask(llm), name) for ask in FEW.values()], [expected] * 2)
+            self.assertIn("mock answer", llm.complete("hi").content)
+            late = client(server)
+            late.complete("hi")
+        with late, self.assertRaises(APIConnectionError):  # a kept connection was answered after the end
+            late.complete("hi")
+        for step in (None, True, [], 1.5):
+            self.assertRaises(ConfigError, MockOpenRouter, step)
 
     def test_the_shape_of_its_stream_is_the_real_one(self):
         with MockOpenRouter("two words") as server:
@@ -4346,217 +4567,233 @@ class MockTests(Case):
                 response = connection.getresponse()
                 self.assertEqual(response.headers["Transfer-Encoding"], "chunked")
                 body = response.read()
-        self.assertTrue(body.startswith(b": OPENROUTER PROCESSING\n\n"))
-        self.assertTrue(body.endswith(DONE))
+        self.assertEqual((body.startswith(b": OPENROUTER PROCESSING\n\n"), body.endswith(DONE)), (True, True))
         chunks = [json.loads(data) for _, data in orm.SSEDecoder().feed(body)[:-1]]
         self.assertEqual({c["choices"][0]["delta"]["role"] for c in chunks}, {"assistant"})
         self.assertEqual([("usage" in c) for c in chunks], [False, False, False, True])
         self.assertEqual(chunks[-1]["usage"]["cost"], round(30 * 1 / 1e6 + 60 * 2 / 1e6, 12))
 
-    def test_what_arrived_can_be_looked_at(self):
+    def test_what_arrived_can_be_looked_at_and_what_the_real_one_refuses_is_refused(self):
         with MockOpenRouter() as server:
             client(server).complete("hi", top_p=0.5)
             seen = server.requests[0]
+            with self.assertRaisesRegex(ModelNotFoundError, "did you mean openai/gpt-4"):
+                client(server, model="gpt-4").complete("hi")
         self.assertEqual((seen.path, seen.json["top_p"], seen["path"]), ("/api/v1/chat/completions", 0.5, seen.path))
         self.assertEqual(seen.headers["authorization"], f"Bearer {KEY}")
 
-    def test_it_refuses_what_the_real_one_refuses(self):
-        with MockOpenRouter() as server:
-            with self.assertRaisesRegex(ModelNotFoundError, "did you mean openai/gpt-4"):
-                client(server, model="gpt-4").complete("hi")
-            with self.assertRaises(ConfigError):
-                MockOpenRouter(None)
-            self.assertEqual(client(server).key()["label"], "mock")
+    def test_schemas_other_endpoints_and_a_second_start(self):
+        fields = {"a": {"type": "array", "items": {"$ref": "#/$defs/b"}, "minItems": 2}, "c": {"enum": ["x", "y"]},
+                  "k": {"const": 0}, "n": {"type": ["null", "string"]},
+                  "u": {"anyOf": [{"type": "number"}]}}  # fmt: skip
+        schema = {"type": "object", "properties": fields, "required": list(fields), "$defs": {"b": {"type": "boolean"}}}
+        tree = {"type": "object", "properties": {"sub": {"type": "array", "items": {"$ref": "#"}}}, "required": ["sub"]}
+        with MockOpenRouter() as server, client(server) as llm:  # numbers and trees made it fall over
+            for wanted in (schema, tree, List[Point], Colour, Model, Decimal, datetime.time, datetime.date, uuid.UUID):
+                with self.subTest(wanted):
+                    self.assertIsNotNone(llm.complete("q", schema=wanted).parsed)
+        server = MockOpenRouter("one", "ok", "two")
+        for text in ("one", "two", "nothing was billed"):
+            with server, client(server) as llm:
+                self.assertIn(text, llm.complete("q").content)
+                vectors = llm.embed(["a", "bb"], model="openai/text-embedding-3-small", dimensions=3)
+                about = (llm.generation("gen-1")["id"], llm.key()["label"], "total_usage" in llm.credits())
+                self.assertEqual(([len(v) for v in vectors], about), ([3, 3], ("gen-1", "mock", True)))
 
 
 # --- Command line ---------------------------------------------------------------------------
 
+# (symptom, arguments, script of the mock, exit code, pattern of all of stdout, pattern in stderr)
+COMMANDS = [
+    ("an answer", "Say hello -u", ["Hello\nthere"], 0, "Hello\nthere\n",
+     r"\d tokens \| (cost unknown|\$0\.\d{6} reported)"),
+    ("an answer that ends its line", "hi", ["x\n"], 0, "x\n", r"\A\Z"),
+    ("--no-stream", "hi --no-stream", ["Hello"], 0, "Hello\n", r"\A\Z"),
+    ("--json", "hi --json", ["Hello"], 0, r'\{.*"content": "Hello".*\}\n', r"\A\Z"),
+    ("options between the words broke the prompt", "hi -m a/b world -t 0.5 there", [echoed], 0, "hi world there\n", ""),
+    *(("words after two dashes were read as options", f"-- {words}", [echoed], 0, f"{words}\n", r"\A\Z")
+      for words in ("-x is a flag", "--what now", "-c")),
+    *((f"exit code of {step}", "hi", [step] * 3, code, "", "error: ")
+      for step, code in [(400, 1), (401, 3), (403, 3), (402, 4), (404, 6), ("reset", 7), (429, 5), ("empty", 1)]),
+    ("an answer that is cut", "hi", ["cut"], 8, "This is a mock answer.*\n", "without finish_reason"),
+    *((f"-x {text!r}", "-x q", [text], 0, code, r"\A\Z") for text, code in [
+        ("a\n```py\nx = 1\n\ny\n```\nb\n```\nz\n```", "x = 1\n\ny\n"), ("```\n```", ""),
+        ("````md\n```\nx\n```\n````", "```\nx\n```\n"), ("~~~ js\na\n```\n~~~", "a\n```\n"),
+        ("1. in a list\n   ```py\n   if a:\n     b\n   ```\n", "if a:\n  b\n"),
+        ("CRLF\r\n```py\r\nif a:\r\n  b\r\n```\r\n", "if a:\n  b\n"),
+    ]),
+    *((f"-x without code: {text!r}", "-x q", [text], 1, "", text) for text in ("none", "```py\nopen")),
+    *((f"bad: {line}", line, [], 2, "", f"error: .*{words}") for line, words in [
+        ("hi -t 9", "-t 9"), ("hi -o x", "KEY=VALUE"), ("hi -H x", "colon"), ("hi -s @/no/file", "/no/file"),
+        ("", "prompt"), ("hi -t warm", ""), ("hi -a /no/such", "/no/such"), ("--costs mood", "by is one of"),
+        ("--costs ,", "by is one of"),
+        ("--batch x -c", "--continue can't be used with --batch"),
+        ("--batch x --json", "--json can't be used with --batch"),
+        ("--chat --json", "--json can't be used with --chat"),
+        ("--chat --schema x", "--schema can't be used with --chat"),
+        ("-c --conversation x hi", "--continue can't be used with --conversation"), ("--log --costs", ""),
+        ("--key hi", "words of a prompt can't be used with --key"),
+        ("--models --log", "--log can't be used with --models"),
+        ("--models -m a/b", "--model can't be used with --models"),
+        ("--log -t 0", "--temperature can't be used with --log"),
+        ("--concurrency 3 hi", "--concurrency works only with --batch"),
+        ("--live hi", "--live works only with --models"),
+        ("--costs model stray", ""), ("--log -a x", ""), ("--costs -c", ""), ("--costs --save .", ""),
+        ("--costs --reconcile --mock", ""), ("--costs --chat", ""), ("--models --batch -", ""),
+        ("--batch - --concurrency 0", ""), ("--batch - --concurrency -1", ""),
+        ("q --schema no/such.json", "schema"), ("q --schema name,", "schema"), ('q --schema {"a":', "schema"),
+        ("q --schema [1]", "schema"), ("--purge 1d --db a --db b", "--db is given twice"),
+        ("--conversation nope x", "has no conversation nope"), ("-c x --no-log", "has no conversation"),
+    ]),
+    ("an unknown option", "--nonsense", [], 2, "", "nonsense"),
+    ("an unknown model", "--models claude-3-opuss", [], 6, "", "claude-3-opus"),
+]  # fmt: skip
 
-class Tty(io.StringIO):
-    def isatty(self):
-        return True
 
+class Utf8(io.TextIOWrapper):
+    """A stream with a strict encoding, as a real one is."""
 
-class CommandLineCase(Case):
-    def setUp(self):
-        super().setUp()
-        self.path = self.folder() / "log.db"
-        patch = mock.patch.dict(os.environ, {"OPENROUTER_MIN_LOG": str(self.path), "OPENROUTER_API_KEY": KEY})
-        patch.start()
-        self.addCleanup(patch.stop)
+    def __init__(self, encoding="latin-1"):
+        super().__init__(io.BytesIO(), encoding, "strict")
 
-    def file(self, name, data=b""):
-        path = self.path.parent / name
-        path.write_bytes(data.encode() if isinstance(data, str) else data)
-        return str(path)
-
-    def main(self, *argv, stdin=None, out=io.StringIO, script=()):
-        """Run the command line in process against a mock server; return (code, stdout, stderr)."""
-        stdout, stderr = out(), out()
-        with MockOpenRouter(*script) as self.server, mock.patch.dict(
-            os.environ, {"OPENROUTER_BASE_URL": self.server.url}
-        ):
-            given = stdin if isinstance(stdin, io.StringIO) else Tty() if stdin is None else io.StringIO(stdin)
-            with mock.patch.object(sys, "stdin", given), mock.patch.object(sys, "stdout", stdout):
-                with mock.patch.object(sys, "stderr", stderr):
-                    code = orm.main(list(argv))
-        return code, stdout.getvalue(), stderr.getvalue()
-
-    def expect_success(self, *argv, **kind):
-        code, out, err = self.main(*argv, **kind)
-        self.assertEqual(code, 0, err)
-        return out, err
-
-    def expect_failure(self, expected, *argv, **kind):
-        code, out, err = self.main(*argv, **kind)
-        self.assertEqual((code, out), (expected, ""), err)
-        return err
+    def getvalue(self):
+        return self.buffer.getvalue().decode("utf-8")
 
 
 class CommandLineTests(CommandLineCase):
-    def test_the_answer_is_on_stdout_and_all_else_on_stderr(self):
-        out, err = self.expect_success("Say", "hello", "-u", script=["Hello\nthere"])
-        self.assertEqual(out, "Hello\nthere\n")
-        self.assertIn(f"operations are logged in {self.path}", err)
-        self.assertRegex(err, r"tokens \| cost unknown|tokens \| \$0\.\d{6} reported")
-        out, err = self.expect_success("again", script=["x\n"])
-        self.assertEqual((out, err), ("x\n", ""))
-
-    def test_options_between_the_words_broke_the_prompt(self):
-        with mock.patch.dict(os.environ):
-            del os.environ["OPENROUTER_API_KEY"]
-            out, err = self.expect_success("--mock", "-u", "hi", "-m", "openai/gpt-4", "world", "-t", "0.5", "there")
-        self.assertIn('"hi world there"', out)
-        self.assertIn("(Mock)", err)
-        _, err = self.expect_success("--costs")
-        self.assertRegex(err, r"total \$([\d.]+) in 1 call; \$\1 of it from the mock server, which bills nothing")
+    def test_what_is_printed_and_how_it_ends(self):
+        instant(None)
+        nobody = self.serve()  # fails the test if it is asked
+        for symptom, line, script, code, out, err in COMMANDS:
+            with self.subTest(symptom):
+                server = None if script else nobody
+                got = self.main(*line.split(), script=script, server=server, stdin=io.StringIO())
+                self.assertEqual((got[0], "Traceback" in got[2]), (code, False), got)
+                self.assertRegex(got[1], rf"(?s)\A(?:{out})\Z")
+                self.assertRegex(got[2], rf"(?s){err}")
+        for option in ("--schema", "--conversation", "--save", "--batch", "--db", "--model"):
+            self.assertIn(f"{option} is empty", self.failure(2, option, ""))
+        self.assertIn("schema", self.failure(2, "q", "--schema", "name, age integer"))
+        self.failure(2, "--chat", stdin=io.StringIO("one\ntwo\n"), OPENROUTER_API_KEY="")  # it asked on for every line
+        err = self.failure(2, "hi", OPENROUTER_API_KEY="")
+        self.assertRegex(err, r"(?s)\A(?=.*https://openrouter.ai/keys)(?=.*OPENROUTER_API_KEY)[^\n]*\n[^\n]*\n\Z")
+        out, err = self.success("hi", "--mock", "--no-stream", "-u", OPENROUTER_API_KEY="")
+        self.assertEqual(("nothing was billed" in out, "(Mock)" in err), (True, True))
 
     def test_tables_that_did_not_fit(self):
         columns = ["time", "model", "status", "tokens", "USD", "ms", "prompt", "answer"]
-        row = [
-            "11-25 06:32", "anthropic/claude-3-opus", "interrupted", 12345, 0.00228, 61234, "x" * 90,
-            "\u4f60\u597d" * 40,
-        ]  # fmt: skip
-        lines = orm.format_table(columns, [row, [*row[:6], None, "\U0001f600"]], 400).split("\n")
+        row = ["11-25 06:32", "anthropic/claude-3-opus", "interrupted", 12345, 0.00228, 61234, "x" * 90]
+        wide = "\u4f60\u597d" * 40
+        lines = orm.format_table(columns, [[*row, wide], [*row[:6], None, "\U0001f600"]], 400).split("\n")
         self.assertEqual(len({orm.text_width(line) for line in lines[1:3]}), 1)
-        for width, last in itertools.product((40, 80, 200), ("y" * 90, "\u4f60\u597d" * 40)):
+        for width, last in itertools.product((40, 80, 200), ("y" * 90, wide)):
             with self.subTest(width, last=last[0]):
-                lines = orm.format_table(columns, [[*row[:7], last]], width).split("\n")
-                wide = [line.split()[0] for line in lines if orm.text_width(line) > width]
-                self.assertLessEqual(set(wide), {"prompt", "answer"})  # a cell that is wider than the terminal
+                lines = orm.format_table(columns, [[*row, last]], width).split("\n")
+                too_wide = [line.split()[0] for line in lines if orm.text_width(line) > width]
+                self.assertLessEqual(set(too_wide), {"prompt", "answer"})  # a cell that is wider than the terminal
                 self.assertEqual(lines[0], "11-25 06:32")
-                whole = "".join("".join(lines).split())
-                for text in ("modelanthropic/claude-3-opus", "USD0.00228", "x" * 90, last):
-                    self.assertIn(text, whole)  # nothing is cut
-        self.assertEqual([orm.number_text(v) for v in (1e-7, 0.0, 0.5, 0.000021, 1234.5)],
-                         ["1.0e-07", "0", "0.5", "0.000021", "1,234.50"])  # fmt: skip
-
-    def shell(self, command):
-        command = command.replace("PYTHON", f"'{sys.executable}' -m openrouter_min")
-        environment = {**os.environ, "OPENROUTER_MIN_LOG": "off", "PATH": os.defpath, "PYTHONPATH": str(HERE)}
-        kind = {"capture_output": True, "text": True, "timeout": 30}
-        return subprocess.run(["/bin/sh", "-c", command], check=False, env=environment, **kind)
-
-    @unittest.skipIf(os.name == "nt", "needs a POSIX shell")
-    def test_closed_and_full_outputs_were_tracebacks(self):
-        cases = [("PYTHON --mock hi >&-", 0), ("PYTHON --models >&-", 0), ("PYTHON -t 5 hi 2>&-", 2),
-                 ("{ PYTHON -t 5 hi 2>&1; echo $? >&3; } 3>&1 | cat | grep -qx 2", 0)]  # fmt: skip
-        if os.path.exists("/dev/full"):
-            cases += [("PYTHON --mock hi >/dev/full", 1), ("PYTHON --models >/dev/full", 1)]
-        jobs = at_once(*(functools.partial(self.shell, command) for command, _ in cases))
-        for (command, code), done in zip(cases, jobs):
-            self.assertEqual(done.returncode, code, (command, done.stderr))
-            self.assertNotIn("Traceback", done.stderr)
+                cells = ("modelanthropic/claude-3-opus", "USD0.00228", "x" * 90, last)
+                self.assert_all_in(cells, "".join("".join(lines).split()))  # nothing is cut
+        texts = [orm.number_text(v) for v in (1e-7, 0.0, 0.5, 0.000021, 1234.5)]
+        self.assertEqual(texts, ["1.0e-07", "0", "0.5", "0.000021", "1,234.50"])
 
     def test_options_reach_the_wire(self):
-        system = self.path.parent / "system.txt"
-        system.write_text("Be \u00e9", encoding="utf-8")
-        argv = (
-            f"p q -m x/y -f z/1 -f z/2 -s @{system} -t 0.5 --max-tokens 9 -o top_p=0.5 -o user=me --timeout 9".split()
-        )
-        self.expect_success(*argv, "-o", 'reasoning={"effort": "low"}', "-H", "X-Title: App", stdin="piped")
+        system = self.file("system.txt", "Be \u00e9")
+        line = f"p q -m x/y -f z/1 -f z/2 -s @{system} -t 0.5 --max-tokens 9 -o top_p=0.5 -o user=me --timeout 9"
+        argv = [*line.split(), "-o", 'reasoning={"effort": "low"}', "-H", "X-Title: App"]
+        self.success(*argv, stdin=io.StringIO("piped"))
         seen = self.server.requests[0]
         messages = [{"role": "system", "content": "Be \u00e9"}, {"role": "user", "content": "p q\n\npiped"}]
         body = {"models": ["x/y", "z/1", "z/2"], "messages": messages, "temperature": 0.5, "max_tokens": 9,
                 "stream": True, "top_p": 0.5, "user": "me", "reasoning": {"effort": "low"}}  # fmt: skip
         self.assertEqual((seen.json, seen.headers["X-Title"]), (body, "App"))
-        out, _ = self.expect_success("hi", "--json", script=["Hello"])
-        self.assertEqual(json.loads(out)["choices"][0]["message"]["content"], "Hello")
-        out, _ = self.expect_success("hi", "--no-stream", script=["Hello"])
-        self.assertEqual((out, self.server.requests[0].json.get("stream")), ("Hello\n", None))
-
-    def test_exit_codes(self):
-        with mock.patch.object(orm._Call, "sleep", lambda *a: None):
-            for steps, code in [
-                ([400], 1), ([401], 3), ([403], 3), ([402], 4), ([404], 6), (["reset"], 7), ([429] * 3, 5),
-                (["empty"] * 3, 1),
-            ]:  # fmt: skip
-                err = self.expect_failure(code, "hi", script=steps)
-                self.assertIn("error: ", err)
-                self.assertNotIn("Traceback", err)
-        code, out, err = self.main("hi", script=["cut"])
-        self.assertEqual(code, 8)
-        self.assertTrue(out.startswith("This is a mock answer") and out.endswith("\n"))
-        self.assertIn("without finish_reason", err)
-        for line in (
-            "--nonsense", "hi -t 9", "hi -o x", "hi -H x", "hi -s @/no/file", "", "hi -t warm", "--costs mood",
-        ):  # fmt: skip
-            self.expect_failure(2, *line.split())
-        with mock.patch.dict(os.environ):
-            del os.environ["OPENROUTER_API_KEY"]
-            err = self.expect_failure(2, "hi")
-            self.expect_failure(2, "--chat", stdin="one\ntwo\n")  # it asked on for every line
-        self.assertRegex(err, "(?s)^(?=.*https://openrouter.ai/keys)(?=.*OPENROUTER_API_KEY)[^\n]*\n[^\n]*\n$")
+        text = {"type": "string"}
+        fields = {"name": text, "age": {"type": "integer"}, "tags": {"type": "array", "items": text}}
+        whole = {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
+        for schema in ("name, age int, tags list", json.dumps(whole), self.file("s.json", json.dumps(whole))):
+            out, _ = self.success("q", "--schema", schema)
+            self.assertEqual([type(v) for v in json.loads(out).values()], [str, int, list])
+            self.assertEqual(self.server.requests[0].json["response_format"]["json_schema"]["schema"], whole)
 
     def test_models(self):
-        out, err = self.expect_success("--models", "openai gpt-4")
+        out, err = self.success("--models", "openai gpt-4")
         self.assertRegex(out, r"openai/gpt-4 +30 +60 +8,?191")
         self.assertIn("per million tokens", err)
-        self.assertEqual(self.expect_success("--models", "openai", "GPT-4"), (out, err))
-        found = [json.loads(line)["id"] for line in self.expect_success("--models", "openai", "--json")[0].splitlines()]
+        self.assertEqual(self.success("--models", "openai", "GPT-4"), (out, err))
+        found = [row["id"] for row in self.json_rows("--models", "openai")]
         self.assertTrue(len(found) > 9 and all("openai" in name for name in found), found)
-        self.assertIn("claude-3-opus", self.expect_failure(6, "--models", "claude-3-opuss"))
-        wide = max(len(line) for line in self.main("--models", out=Tty)[1].split("\n"))
-        self.assertLessEqual(wide, 80)
+        self.assertLessEqual(max(map(len, self.success("--models", out=Tty)[0].split("\n"))), 80)
+        shown = self.success("--models")[0].split()
+        self.assertEqual([m for m in METADATA if m not in shown], [])  # none is cut where there is no terminal
 
-    def test_log_and_costs(self):
-        self.expect_success("hi \x1b[31mred", "-m", "openai/gpt-4", script=["Hello"])
-        self.main("hi", script=[400])
-        out, _ = self.expect_success("--log", "1")
-        self.assertIn("mock error 400", out)
-        self.assertEqual(len(out.strip().split("\n")), 1)
-        out, _ = self.expect_success("--log")
-        self.assertTrue("\x1b" not in out and "Hello" in out, out)
-        for words, found in [((), 2), (("hello",), 1), (("mock", "error"), 1), (("error mock",), 0), (("1",), 1)]:
-            lines = self.expect_success("--log", *words, "--json")[0].splitlines()
-            self.assertEqual(len(lines), found, words)
-        self.assertEqual(json.loads(lines[0])["status"], "error")
-        for by in ("model", "day", "session_id"):
-            out, err = self.expect_success("--costs", by)
-            self.assertTrue(out.startswith(by), out)
-            self.assertIn("total $0.000", err)
-            self.assertNotIn("\u2588", out)
-        self.assertIn("\u2588" * orm.BAR_WIDTH, self.main("--costs", out=Tty)[1])
-        self.assertLessEqual(max(len(x) for x in self.main("--log", out=Tty)[1].split("\n")), 80)
-        other, mine = self.path.parent / "other.db", len(LlmOperationCollector.from_db(self.path))
-        self.expect_success("hi", "--no-log")
-        self.expect_success("hi", "--db", str(other))
-        self.assertEqual([len(LlmOperationCollector.from_db(p)) for p in (other, self.path)], [1, mine])
+    def test_the_live_list_of_models(self):
+        tiers = [{"min_prompt_tokens": 5, "prompt": "2e-5"}]
+        pricing = {"prompt": "0.000009", "completion": "1e-5", "overrides": tiers}
+        listing = [{"id": f"{name}/gpt-4", "name": name, "pricing": pricing} for name in ("openai", "other")]
+        server = self.serve(*[json_answer({"data": listing})] * 2, failed("no", 400), json_answer({"data": []}))
+        live = functools.partial(self.main, "--models", "--live", server=server)
+        code, out, err = live("openai", "GPT-4", OPENROUTER_API_KEY="")
+        self.assertRegex(out, r"openai/gpt-4 +9 +10 ")
+        self.assertEqual((code, "other/gpt-4" in out), (0, False))
+        self.assertIn("1 model; prices in USD per million tokens, live", err)
+        self.assertEqual(METADATA["openai/gpt-4"].pricing.input, 30)  # it is shown and not kept
+        models = [json.loads(line) for line in live("--json")[1].splitlines()]
+        self.assertEqual([(m["id"], m["pricing"]["input"]) for m in models], [("openai/gpt-4", 9), ("other/gpt-4", 9)])
+        self.assertEqual(live()[0], 1)
+        self.assertEqual(live(OPENROUTER_MAX_COST_PER_DAY="1", log=self.path)[0], 6)  # none matches; nothing is spent
+        self.assertEqual({r.line for r in server.requests}, {"GET /api/v1/models HTTP/1.1"})
 
-    def start(self, *argv, **kind):
-        environ = {**os.environ, "PYTHONPATH": str(HERE), **kind.pop("environ", {})}
-        kind = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, **kind}
-        process = subprocess.Popen([sys.executable, "-m", "openrouter_min", *argv], env=environ, **kind)
-        self.addCleanup(process.kill)
-        return process
+    def test_what_an_answer_shows_beside_its_text(self):
+        instant(None)
+        about = {"label": "mine", "limit": 10, "limit_remaining": 7.5, "limit_reset": "monthly", "usage": 12.25,
+                 "usage_daily": 0.5, "usage_weekly": 1, "usage_monthly": 2.5}  # fmt: skip
+        key = r"key +sk-or-\.\.\.cdef, from .*OPENROUTER_API_KEY.*\$10, resets monthly.*\$7\.5"
+        used = r"\$0\.5 today, \$1 this week, \$2\.5 this month, \$12\.25 in all\n"
+        thought = deltas({"reasoning": "hm "}, {"reasoning": "\x1b[0m so"}, "Yes")
+        plain = json_answer(answer("Yes", reasoning="hm"))
+        slow = {s: failed("busy", 429, [f"Retry-After: {s}"]) for s in (1, 7)}
+        waiting, dim = "waiting 7 s: HTTP 429: busy\n", "\x1b[2mhm \x1b[22m\x1b[2m[0m so\x1b[22m\n"
+        for line, items, kind, out, err in [
+            ("--key", [json_answer({"data": about})], {}, f"{key}.*{used}", ""),
+            ("--key", [json_answer({"data": {"limit": None}})], {}, ".*limit  none.*", ""),
+            ("q --reasoning", [thought], {"out": Tty}, "Yes\n", dim), ("q", [thought], {}, "Yes\n", ""),
+            ("q --reasoning", [thought], {"out": Tty, "NO_COLOR": "1"}, "Yes\n", "hm [0m so\n"),
+            ("q --reasoning", [thought], {"out": Tty, "TERM": "dumb"}, "Yes\n", "hm [0m so\n"),
+            ("q --reasoning --no-stream", [plain], {}, "Yes\n", "hm\n"),
+            ("q --reasoning --no-stream", [plain], {"out": Tty}, "Yes\n", "\x1b[2mhm\x1b[22m\n"),
+            ("q --reasoning --no-stream", [plain], {"out": Tty, "NO_COLOR": "1"}, "Yes\n", "hm\n"),
+            ("q", [slow[7], reply("Yes")], {"out": Tty}, "Yes\n", waiting),
+            ("q", [slow[7], reply("Yes")], {}, "Yes\n", waiting),
+            ("q", [slow[1], reply("Yes")], {"out": Tty}, "Yes\n", ""),
+        ]:  # fmt: skip
+            with self.subTest(line, kind=kind):
+                code, shown, told = self.main(*line.split(), server=self.serve(*items), **kind)
+                self.assertEqual((code, told, KEY[:16] in shown), (0, err, False))
+                self.assertRegex(shown, rf"(?s)\A{out}\Z")
+
+
+class ProcessTests(CommandLineCase):
+    """What only a process of its own can show."""
+
+    @unittest.skipIf(os.name == "nt", "needs a POSIX shell")
+    def test_closed_and_full_outputs_were_tracebacks(self):
+        def run(command):
+            command = command.replace("PYTHON", f"'{sys.executable}' -m openrouter_min")
+            environ = {**os.environ, "PATH": os.defpath, "PYTHONPATH": str(HERE)}
+            kind = {"capture_output": True, "text": True, "timeout": 30, "env": environ}
+            return subprocess.run(["/bin/sh", "-c", command], check=False, **kind)
+
+        cases = [("PYTHON --mock hi >&-", 0), ("PYTHON -t 5 hi 2>&-", 2)]
+        if os.path.exists("/dev/full"):
+            cases += [("PYTHON --mock hi >/dev/full", 1), ("PYTHON --models >/dev/full", 1)]
+        for (command, code), done in zip(cases, at_once(*(functools.partial(run, c) for c, _ in cases), threads=2)):
+            self.assertEqual((done.returncode, "Traceback" in done.stderr), (code, False), (command, done.stderr))
 
     def test_as_a_process(self):
-        folder, prompts = self.folder(), self.path.parent / "prompts.txt"
-        prompts.write_text("\n".join(map(str, range(300))))
-        old = self.start(
-            "--mock", "--db", str(folder / "log.db"), "h\u00e9 \U0001f600", environ={"PYTHONIOENCODING": "cp1252"}
-        )
-        pipes = [self.start(*argv) for argv in (["--models"], ["--mock", "--no-log", "--batch", str(prompts)])]
+        prompts, folder = self.file("prompts.txt", "\n".join(map(str, range(60)))), self.folder()
+        argv = ("--mock", "--no-stream", "--db", str(folder / "log.db"), "h\u00e9 \U0001f600")
+        old = run_python(CLI, *argv, environ={"PYTHONIOENCODING": "cp1252"})
+        pipes = [run_python(CLI, *argv) for argv in (["--models"], ["--mock", "--no-log", "--batch", prompts])]
         out, err = old.communicate(timeout=20)
         self.assertEqual((old.returncode, err.count(b"\n")), (0, 1))  # where the log is
         self.assertIn("h\u00e9 \U0001f600".encode(), out)
@@ -4570,148 +4807,6 @@ class CommandLineTests(CommandLineCase):
             self.assertEqual(process.wait(timeout=20), 0)
 
 
-class TalkTests(CommandLineCase):
-    """Conversations: -c, --conversation and --chat."""
-
-    def said(self, n=-1):
-        return [(m["role"], m["content"]) for m in self.server.requests[n].json["messages"]]
-
-    def test_continue_goes_on_from_the_last_prompt_of_this_terminal(self):
-        self.expect_success("one", "-m", "x/y", "-s", "Be brief", script=["first"])
-        with mock.patch.object(orm, "_terminal", lambda: "cli elsewhere"):
-            self.expect_success("not this one", script=["?"])
-        _, err = self.expect_success("-c", "two", script=["second"])
-        began = [("system", "Be brief"), ("user", "one"), ("assistant", "first"), ("user", "two")]
-        self.assertEqual(self.said(), began)
-        session = re.search(r"conversation (op-[\w-]+)", err).group(1)
-        sent = self.server.requests[0].json
-        self.assertEqual((sent["session_id"], sent["model"]), (session, "x/y"))
-        self.expect_success("-c", "three", "-m", "z/z", "-s", "Be long", script=["third"])
-        told = [("system", "Be long"), *began[1:], ("assistant", "second"), ("user", "three")]
-        self.assertEqual((self.said(), self.server.requests[0].json["model"]), (told, "z/z"))
-        _, err = self.expect_success("--conversation", session, "four", script=["fourth"])
-        self.assertEqual(self.said()[-2:], [("assistant", "third"), ("user", "four")])
-        self.assertIn(f"conversation {session}", err)
-        self.assertIn("has no conversation nope", self.expect_failure(2, "--conversation", "nope", "x"))
-        self.assertIn("has no conversation", self.expect_failure(2, "-c", "x", "--no-log"))
-
-    def test_a_conversation_with_a_file_went_on_with_a_broken_one(self):
-        picture = self.path.parent / "a.png"
-        picture.write_bytes(b"\x89PNG" + b"0" * 300)
-        self.expect_success("see", "-a", str(picture), "-a", "https://example.com/b.pdf", script=["a cat"])
-        self.assertIn("base64", json.dumps(self.server.requests[0].json))
-        self.expect_success("-c", "sure?", script=["yes"])
-        first = self.server.requests[0].json["messages"][0]["content"]
-        self.assertEqual([part["type"] for part in first], ["text", "text", "file"])
-        self.assertRegex(first[1]["text"], r"^\[image/png, 304 bytes, sha256 [0-9a-f]{16}\]$")
-
-    def test_chat_remembers_and_obeys_commands(self):
-        saved = self.path.parent / "talk.json"
-        lines = ["hi", "/model z/z", "/system Be brief", "again \\", "and again", '"""a', 'b"""', "/usage",
-                 f"/save {saved}", "/bogus", "/quit", "never"]  # fmt: skip
-        out, err = self.expect_success("--chat", "-m", "x/y", stdin="\n".join(lines), script=["A", "B", "C"])
-        self.assertEqual(out, "A\nB\nC\n")
-        self.assertEqual(self.said(0), [("user", "hi")])
-        told = [("system", "Be brief"), ("user", "hi"), ("assistant", "A"), ("user", "again \nand again")]
-        self.assertEqual(self.said(1), told)
-        self.assertEqual(self.said(2)[-1], ("user", "a\nb"))
-        self.assertEqual([r.json["model"] for r in self.server.requests], ["x/y", "z/z", "z/z"])
-        self.assertEqual(len({r.json["session_id"] for r in self.server.requests}), 1)
-        self.assertEqual([m["content"] for m in json.loads(saved.read_text())][-1], "C")
-        self.assertRegex(err, r"\d+ in \+ \d+ out = \d+ tokens")
-        self.assertIn("/quit", err)
-        self.expect_success("-c", "--chat", stdin="more\n", script=["D"])
-        self.assertEqual(len(self.said()), 8)
-
-    def test_a_file_was_gone_from_the_second_turn_on(self):
-        file = self.path.parent / "a.txt"
-        file.write_text("inside")
-        self.expect_success("--chat", "-a", str(file), stdin="one\ntwo\n", script=["A", "B"])
-        parts = self.server.requests[1].json["messages"][0]["content"]
-        self.assertEqual([p["text"] for p in parts], ["one", "a.txt:\ninside"])
-        self.assertEqual(self.said()[1:], [("assistant", "A"), ("user", "two")])
-
-    def test_a_question_that_began_with_a_slash_was_taken_for_a_command(self):
-        lines = '/etc/hosts what is it\n"""/usr/bin\nis what"""\n/system\n/system x\n/system -\n"""half\nof it\n'
-        _, err = self.expect_success("--chat", "-s", "Be", stdin=lines, script=["A", "B", "C"])
-        self.assertNotIn("there is no", err)
-        asked = [m for m in self.said() if m[0] != "assistant"]
-        self.assertEqual(asked, [("user", x) for x in ("/etc/hosts what is it", "/usr/bin\nis what", "half\nof it")])
-        self.assertRegex(err, "(?s)system prompt: Be\n.*system prompt: x\n.*system prompt: none")
-        _, err = self.expect_success("--chat", stdin="/etc is what?\n /etc is what?\n", script=["A"])
-        self.assertIn("there is no command /etc; put a blank before a question that starts with a slash", err)
-        self.assertEqual(self.said(), [("user", " /etc is what?")])
-
-    def test_calls_that_nobody_answers_were_sent_on(self):
-        call = {"index": 0, "id": "t", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-        server = self.serve(json_answer(answer("Let me see", "tool_calls", tool_calls=[call])))
-        with mock.patch.object(MockOpenRouter, "url", server.url):
-            self.expect_success("one", "--no-stream")
-        self.expect_success("-c", "two", script=["x"])
-        sent = self.server.requests[0].json["messages"]
-        self.assertEqual(sent[1], {"role": "assistant", "content": "Let me see"})
-
-    def test_options_that_make_no_sense_together_were_ignored(self):
-        for line, words in [
-            ("--batch x -c", "--continue can't be used with --batch"),
-            ("--batch x --json", "--json can't be used with --batch"),
-            ("--chat --json", "--json can't be used with --chat"),
-            ("--chat --schema x", "--schema can't be used with --chat"),
-            ("-c --conversation x hi", "--continue can't be used with --conversation"),
-            ("--key hi", "words of a prompt can't be used with --key"),
-            ("--models --log", "--log can't be used with --models"),
-            ("--models -m a/b", "--model can't be used with --models"),
-            ("--log -t 0", "--temperature can't be used with --log"),
-            ("--concurrency 3 hi", "--concurrency works only with --batch"),
-            ("--live hi", "--live works only with --models"),
-            *(
-                (line, "")
-                for line in (
-                    "--costs model stray", "--log --costs", "--models --costs", "--log -a x", "--costs -c",
-                    "--costs --chat", "--models --batch -", "--log --key", "--costs --save .",
-                    "--batch - --concurrency 0", "--batch - --concurrency -1",
-                )
-            ),
-        ]:  # fmt: skip
-            with self.subTest(line):
-                self.assertIn(words, self.expect_failure(2, *line.split(), stdin=""))
-        for option in ("--schema", "--conversation", "--save", "--batch", "--db", "--model"):
-            self.assertIn(f"{option} is empty", self.expect_failure(2, option, ""))
-        for model in ("first/model", "other/model"):
-            self.expect_success("hello", "-m", model, script=["fine"])
-        for line, found in [("--log -m other/model", {"other"}), ("--log 5 explain this", set()),
-                            ("explain this --log", set())]:  # fmt: skip
-            self.assertEqual(set(re.findall(r"(\w+)/model", self.expect_success(*line.split())[0])), found, line)
-        for line in ("--models x --json", "--log --json", "--costs --json"):
-            self.assertTrue([json.loads(text) for text in self.expect_success(*line.split())[0].splitlines()], line)
-
-    def test_an_error_ended_the_chat(self):
-        lines = "second\n/save\n/save /no/such/folder/x\n"
-        for stdin, code in ((io.StringIO(lines), 4), (Tty(lines), 0)):
-            got, out, err = self.main("--chat", "first", stdin=stdin, script=[402, "B"])
-            self.assertEqual((got, out.replace("> ", ""), self.said()), (code, "B\n", [("user", "second")]))
-            self.assertIn("mock error 402", err)
-            self.assertIn("No such file", err)
-        out, err = io.StringIO(), Tty()  # prompts of the chat went into the file of answers
-        code = self.main("--chat", stdin=Tty("one\n"), script=["A"], out=iter([out, err]).__next__)[0]
-        self.assertEqual((code, out.getvalue()), (0, "A\n"))
-        self.assertIn("> ", err.getvalue())
-
-    @unittest.skipIf(os.name == "nt", "Windows has no way to send Ctrl-C to oneself")
-    def test_ctrl_c_stops_the_answer_and_not_the_chat(self):
-        server = self.serve(sse_answer(event(chunk("Half")), end="hang", last=b""), sse_answer(WHOLE_STREAM))
-        out = io.StringIO()
-        stop = interrupt_when(lambda: out.getvalue() == "Half")
-        with mock.patch.object(MockOpenRouter, "url", server.url):
-            _, err = self.expect_success("--chat", stdin=Tty("one\ntwo\n"), out=iter([out, io.StringIO()]).__next__)
-        stop.join()
-        self.assertEqual(out.getvalue(), "Half\nHello\n")
-        self.assertIn("(stopped;", err)
-        told = [m["content"] for m in server.requests[1].json["messages"]]
-        self.assertEqual(told, ["one", "Half", "two"])
-        self.assertEqual([r["status"] for r in LlmOperationCollector.from_db()], ["ok", "cancelled"])
-
-
 def interrupt_when(condition):
     """Press Ctrl-C once the condition holds; return the thread that does it."""
     stop = threading.Thread(target=lambda: wait_until(condition, 5) and os.kill(os.getpid(), signal.SIGINT))
@@ -4719,372 +4814,506 @@ def interrupt_when(condition):
     return stop
 
 
-class BatchTests(CommandLineCase):
-    LINES = ["one", "", '{"prompt": "two", "temperature": 0, "id": "x7"}', "one", '"{three}"']
-    A, B, C = (json_answer(answer(letter)) for letter in "ABC")
-    NO = json_answer(error_body("no", 400), 400)
+# (symptom, what is typed after --chat, script, exit code where nobody types, the last request, words in stderr)
+CHATS = [
+    ("a file was gone from the second turn on", "/attach FILE\none\ntwo\n", "A B", 0,
+     [["one", "a.txt:\ninside"], "A", "two"], ["a.txt will be sent with"]),
+    ("a question that began with a slash was taken for a command",
+     '/etc/hosts what is it\n"""/usr/bin\nis what"""\n/system\n/system x\n/system -\n"""half\nof it\n', "A B C", 0,
+     ["/etc/hosts what is it", "A", "/usr/bin\nis what", "B", "half\nof it"],
+     ["system prompt: none\n", "system prompt: x\n"]),
+    ("a blank before the slash", "/etc is what?\n /etc is what?\n", "A", 0, [" /etc is what?"],
+     ["there is no command /etc; put a blank before a question that starts with a slash"]),
+    ("an error ended the chat", "first\nsecond\n/save\n/save /no/such/folder/x\n", "402 B", 4, ["second"],
+     ["mock error 402", "/save needs", "No such file"]),
+    ("/retry asked an older question", "one\ntwo\n/retry\n", "A 400 B", 1, ["one", "A", "two"], []),
+    ("/retry lost the exchange", "one\n/retry\nthree\n", "A 400 B", 1, ["one", "A", "three"], []),
+    ("the words of a chat", "hi\n/nope\n/attach FILE\n/attach\n/attach none.txt\nsee\n/retry\nexit\nnever\n",
+     "A B C", 2, ["hi", "A", ["see", "a.txt:\ninside"]],
+     ["there is no command /nope", "/attach FILE", "/attach needs", "none.txt"]),
+    *((f"{word} leaves", f"{word}\nnever\n", "", 0, None, []) for word in ("quit", "/exit", "/quit")),
+]  # fmt: skip
 
-    def batch(self, server, *lines, argv=(), code=0, **kind):
-        """Run the lines as a batch, one after the other; return what it wrote."""
-        file = self.path.parent / "prompts.txt"
-        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        with mock.patch.object(MockOpenRouter, "url", server.url):
-            got, out, self.err = self.main("--batch", str(file), "--concurrency", "1", *argv, **kind)
+
+class TalkTests(CommandLineCase):
+    """Conversations: -c, --conversation and --chat."""
+
+    IS_LOGGED = True
+
+    def test_what_is_typed_in_a_chat(self):
+        file = self.file("a.txt", "inside")
+        for (symptom, text, script, code, asked, words), is_typed in itertools.product(CHATS, (True, False)):
+            if is_typed or symptom != "the words of a chat":  # a bad command ends it where nobody types
+                with self.subTest(symptom, is_typed=is_typed):
+                    steps = [int(step) if step.isdigit() else step for step in script.split()]
+                    stdin = (Tty if is_typed else io.StringIO)(text.replace("FILE", file))
+                    out, err = io.StringIO(), io.StringIO()
+                    got = self.main("--chat", stdin=stdin, script=steps, out=iter([out, err]).__next__)[0]
+                    self.assertEqual((got, len(self.server.requests)), (0 if is_typed else code, len(steps)))
+                    self.assertEqual(out.getvalue().split(), [step for step in steps if isinstance(step, str)])
+                    self.assertEqual(asked, self.sent() if asked else None)
+                    self.assert_all_in([*words, *["> "] * is_typed], err.getvalue())
+
+    def sent(self, number=-1):
+        """The texts of the messages of a request; a list of those of its parts."""
+        contents = super().sent(number)
+        return [c if isinstance(c, str) else [p.get("text") or p["type"] for p in c] for c in contents]
+
+    def test_chat_remembers_and_obeys_commands(self):
+        saved = self.path.parent / "talk.json"
+        lines = ["hi", "/model z/z", "/system Be brief", "again \\", "and again", '"""a', 'b"""', "/usage",
+                 f"/save {saved}", "/bogus", "/quit", "never"]  # fmt: skip
+        stdin = io.StringIO("\n".join(lines))
+        out, err = self.success("--chat", "-m", "x/y", stdin=stdin, script=["A", "B", "C"])
+        told = ["Be brief", "hi", "A", "again \nand again", "B", "a\nb"]
+        self.assertEqual((out, self.sent(0), self.sent(1), self.sent(2)), ("A\nB\nC\n", ["hi"], told[:4], told))
+        self.assertEqual([r.json["model"] for r in self.server.requests], ["x/y", "z/z", "z/z"])
+        self.assertEqual(len({r.json["session_id"] for r in self.server.requests}), 1)
+        self.assertEqual([m["content"] for m in json.loads(saved.read_text())], [*told, "C"])
+        self.assertRegex(err, r"(?s)\d+ in \+ \d+ out = \d+ tokens.*/quit")
+        _, err = self.success("-c", "--chat", stdin=io.StringIO("more\n"), script=["D"])
+        self.assertEqual(self.sent(), [*told, "C", "more"])
+        self.assertRegex(err, r"conversation op-.*\nmodel z/z\n(.*\n)*user: a\nb\nassistant: C\n")
+
+    def test_continue_goes_on_from_the_last_prompt_of_this_terminal(self):
+        own = ("-t", "0", "--max-tokens", "5", "-o", "top_p=0.5")  # a temperature of 0 was forgotten
+        self.success("one", "-m", "x/y", "-f", "c/d", "-s", "Be brief", *own, script=["first"])
+        self.success("not this one", script=["?"], WT_SESSION="another terminal")
+        _, err = self.success("-c", "two", script=["second"])
+        session = re.search(r"conversation (op-[\w-]+)\nmodel x/y\n", err).group(1)
+        kept = {"models": ["x/y", "c/d"], "temperature": 0, "max_tokens": 5, "top_p": 0.5, "session_id": session}
+        told = ["Be brief", "one", "first", "two", "second", "three", "third", "four"]
+        self.assertEqual((self.sent(), self.body()), (told[:4], kept))
+        self.success("-c", "three", "-m", "z/z", "-s", "Be long", "-t", "1", "-o", "top_p=1", script=["third"])
+        changed = {"models": ["z/z", "c/d"], "temperature": 1, "top_p": 1}
+        self.assertEqual((self.sent(), self.body()), (["Be long", *told[1:6]], {**kept, **changed}))
+        _, err = self.success("--conversation", session, "four", "-t", "0", script=["fourth"])
+        self.assertEqual((self.sent(), self.body()["temperature"]), (["Be long", *told[1:]], 0))
+        self.assertIn(f"conversation {session}", err)
+
+    def body(self):
+        return {k: v for k, v in self.server.requests[0].json.items() if k not in ("messages", "stream")}
+
+    def test_a_conversation_with_a_file_went_on_with_a_broken_one(self):
+        files = ("-a", self.file("a.png", PNG_FILE), "-a", "https://example.com/b.pdf")
+        self.success("see", *files, script=["a cat"])
+        self.assertIn("base64", json.dumps(self.server.requests[0].json))
+        for argv, stdin in [(["-c", "sure?"], None), (["--chat", "-c"], io.StringIO("sure?\n"))]:
+            _, err = self.success(*argv, stdin=stdin, script=["yes"])
+            self.assertIn("its files are not in the log; attach them again", err)  # the answer was about nothing
+            text, picture, kind = self.sent()[0]
+            self.assertRegex(picture, r"^\[image/png, 33 bytes, sha256 [0-9a-f]{16}\]$")
+            self.assertEqual((text, kind, self.sent()[-1]), ("see", "file", "sure?"))
+        self.success("what is it?", script=["a cat"])
+        self.assertNotIn("attach", self.success("-c", "and its colour?", script=["red"])[1])
+
+    def test_another_conversation_was_put_in_the_place_of_one_without_content(self):
+        self.success("my name is Ann", script=["hi"])
+        self.success("a secret", script=["hi"], OPENROUTER_MIN_LOG_CONTENT="0")
+        for argv, stdin in [(["-c", "go on"], None), (["--chat", "-c"], io.StringIO("go on\n"))]:
+            self.assertIn("without content", self.failure(2, *argv, stdin=stdin))
+            self.assertEqual(self.server.requests, [])
+        self.success("my name is Bob", script=["hi"])
+        self.success("-c", "go on", script=["yes"], OPENROUTER_MIN_LOG_CONTENT="0")
+        self.assertEqual(self.sent(), ["my name is Bob", "hi", "go on"])
+
+    def test_calls_that_nobody_answers_were_sent_on(self):
+        self.success("one", "--no-stream", script=[{"content": "Let me see", "tool_calls": [CALL_F]}])
+        self.success("-c", "two", script=["x"])
+        expected = {"role": "assistant", "content": "Let me see"}
+        self.assertEqual(self.server.requests[0].json["messages"][1], expected)
+
+    @unittest.skipIf(os.name == "nt", "Windows has no way to send Ctrl-C to oneself")
+    def test_ctrl_c_stops_the_answer_and_not_the_chat(self):
+        server = self.serve(sse_answer(event(chunk("Half")), end="hang", last=b""), sse_answer(WHOLE_STREAM))
+        out, err = io.StringIO(), io.StringIO()
+        stop = interrupt_when(lambda: out.getvalue() == "Half")
+        code = self.main("--chat", stdin=Tty("one\ntwo\n"), server=server, out=iter([out, err]).__next__)[0]
+        stop.join()
+        self.assertEqual((code, out.getvalue(), self.sent()), (0, "Half\nHello\n", ["one", "Half", "two"]))
+        self.assertIn("(stopped;", err.getvalue())
+        self.assertEqual([r["status"] for r in LlmOperationCollector.from_db()], ["ok", "cancelled"])
+
+
+THREE, COLOURS = ["Name a colour"] * 3, ["red", "green", "blue"]
+NEVER, AGAIN = " 0 of them answered before", " [1-9] of them answered before"
+LINES = ["one", "", '{"prompt": "two", "temperature": 0, "id": "x7"}', "one", '"{three}"']
+FIELDS = ['{"text": "Tag {n}", "n": 5, "id": "a"}', "", '{"text": null, "n": ["ü"]}']
+NO_SCHEMA = ['{"prompt": "one", "schema": null}']  # which was a traceback
+# (symptom, runs that share a log: (lines, script, arguments, exit code, contents, pattern in stderr))
+BATCHES = [
+    ("a second run pays only for what is missing", [
+        (LINES, ["A", 400, "C", "D\u2028"], "", 1, ["A", None, "C", "D\u2028"],
+         r"1 x BadRequestError, .*400.*\ndone: 4 of 4, 1 failed, \$1\.5, 0 of them answered before"),
+        (LINES[::-1], ["B"], "", 0, ["D\u2028", "A", "B", "C"], r"4 of 4, 0 failed, \$0\.5, 3 of them answered before"),
+    ]),
+    ("other parameters are another question", [
+        (NO_SCHEMA, ["A"], "", 0, ["A"], NEVER), (NO_SCHEMA, ["B"], "-t 0", 0, ["B"], NEVER),
+        (NO_SCHEMA, ["C"], "-H X-A:b", 0, ["C"], NEVER), (NO_SCHEMA, [], "-t 0", 0, ["B"], AGAIN),
+        (NO_SCHEMA, [], "", 0, ["A"], AGAIN),
+    ]),
+    ("equal lines were asked once", [
+        (THREE, COLOURS, "--no-log --concurrency 3", 0, COLOURS, NEVER), (THREE, COLOURS, "", 0, COLOURS, NEVER),
+        (THREE, [], "", 0, COLOURS, " 3 of them"), (THREE[:2], [], "", 0, COLOURS[:2], " 2 of them"),
+        ([*THREE, THREE[0]], ["pink"], "", 0, [*COLOURS, "pink"], " 3 of them"),
+    ]),
+    ("a failed one of equal lines is asked again alone", [
+        (THREE, ["red", 400, "blue"], "", 1, ["red", None, "blue"], "1 failed"),
+        (THREE, ["green"], "", 0, COLOURS, AGAIN),
+    ]),
+    ("fields of a line fill the words", [
+        (FIELDS, [echo()] * 2, 'Say_{text}_{n}_as_{"a":1}_{}', 0,
+         ['Say Tag {n} 5 as {"a":1} {}', 'Say null ["ü"] as {"a":1} {}'], NEVER),
+        (["a", "b"], [echo()] * 2, "Say_{prompt}", 0, ["Say a", "Say b"], NEVER),
+        (["b", "a"], [], "Say_{prompt}", 0, ["Say b", "Say a"], "2 of them answered before"),
+    ]),
+    *((f"a bad line: {line}", [(["fine", line], [], words, 2, [], problem)]) for line, words, problem in [
+        ("{not json", "", "line 2: it is not JSON"), ("{b", "{prompt}", "line 2: it is not JSON"),
+        ('{"text": "x"}', "", "line 2: a dict needs either prompt or messages"),
+        ('{"prompt": "x", "temperature": 9}', "", "line 2: (temperature=|-t )9 is out of range"),
+        ('{"prompt": "x", "max_token": 9}', "", "line 2: .max_token"), ("x", "no_field", "contains no {field}"),
+        ("{}", "Say_{other}", "line 1: it has no field 'other'"),
+    ]),
+]  # fmt: skip
+
+
+class BatchTests(CommandLineCase):
+    IS_LOGGED = True
+
+    def setUp(self):
+        super().setUp()
+        self.at = self.serve()  # one for all runs, since the address belongs to what is asked
+
+    def batch(self, lines, script, *argv, code=0, **kind):
+        """Run a batch, one line at a time unless told otherwise; return the lines that came out.
+
+        Steps of the script: a text, the status of an error, or what a server answers.
+        """
+        made = {str: lambda text: json_answer(answer(text)), int: lambda status: failed("no", status, code=status)}
+        self.at.script[:] = [made.get(type(step), lambda item: item)(step) for step in script]
+        self.at.requests[:] = []
+        file = self.file("prompts.txt", "".join(f"{line}\n" for line in lines))
+        got, out, self.err = self.main("--batch", file, "--concurrency", "1", *argv, server=self.at, **kind)
         self.assertEqual(got, code, self.err)
         return [json.loads(line) for line in out.split("\n") if line]
 
-    def test_a_second_run_pays_only_for_what_is_missing(self):
-        server = self.serve(self.A, self.NO, self.C, json_answer(answer("D\u2028")), self.B)
-        done = self.batch(server, *self.LINES, code=1)
-        self.assertEqual([line.get("content") for line in done], ["A", None, "C", "D\u2028"])
-        self.assertEqual([line["id"] for line in done], [1, "x7", 4, 5])
-        self.assertEqual((done[1]["error_type"], done[3]["prompt"]), ("BadRequestError", "{three}"))
-        self.assertIn("4 of 4, 1 failed, $1.5, 0 of them answered before", self.err)
-        again = self.batch(server, *reversed(self.LINES))
-        self.assertEqual([line["content"] for line in again], ["D\u2028", "A", "B", "C"])
-        self.assertEqual([line.get("reused") for line in again], [True, True, None, True])
-        self.assertIn("4 of 4, 0 failed, $0.5, 3 of them answered before", self.err)
-        asked = [r.json["messages"][0]["content"] for r in server.requests]
-        self.assertEqual(asked, ["one", "two", "one", "{three}", "two"])
+    def contents(self, *args, **kind):
+        return [line.get("content") for line in self.batch(*args, **kind)]
 
-    def test_other_parameters_are_another_question(self):
-        server, line = self.serve(self.A, self.B, self.C), '{"prompt": "one", "schema": null}'  # which was a traceback
-        for argv, text in [([], "A"), (["-t", "0"], "B"), (["-H", "X-A: b"], "C"), (["-t", "0"], "B"), ([], "A")]:
-            (done,) = self.batch(server, line, argv=argv)
-            self.assertEqual((done["content"], "parsed" in done), (text, False))
+    def test_what_is_asked_and_what_is_known(self):
+        for symptom, runs in BATCHES:
+            log = self.folder() / "log.db"
+            for number, (lines, script, argv, code, expected, err) in enumerate(runs):
+                with self.subTest(symptom, run=number):
+                    argv = [word.replace("_", " ") for word in argv.split()]
+                    found = self.contents(lines, script, *argv, code=code, log=log)
+                    if "--concurrency" in argv:
+                        found, expected = sorted(found), sorted(expected)
+                    self.assertEqual(found, expected)
+                    self.assertEqual(len(self.at.requests), len(script))
+                    self.assertRegex(self.err, err)
+
+    def test_what_a_line_of_answers_holds(self):
+        first, second = self.batch(LINES, ["A", 400, "C", "D"], code=1), self.batch(LINES[:4], ["B"])
+        self.assertEqual([(line["id"], line.get("prompt")) for line in first],
+                         [(1, "one"), ("x7", "two"), (4, "one"), (5, "{three}")])  # fmt: skip
+        self.assertEqual(
+            (first[1]["error_type"], "parsed" in self.batch(NO_SCHEMA, ["N"])[0]), ("BadRequestError", False)
+        )
+        self.assertEqual([second[0], second[2]], [{**first[0], "reused": True}, {**first[2], "reused": True}])
+        self.assertEqual((second[1]["content"], "reused" in second[1]), ("B", False))
 
     def test_answers_without_text_were_asked_again(self):
-        call = {"index": 0, "id": "t", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-        picture = {"image_url": {"url": "data:image/png;base64," + b64(b"\x89PNG")}}
-        server = self.serve(
-            json_answer(answer(None, "tool_calls", tool_calls=[call])), json_answer(answer(None, refusal="No.")),
-            json_answer(answer("")), json_answer(answer("", images=[picture], audio={"data": b64(b"RIFF0000WAVE")})),
-        )  # fmt: skip
+        images = pictures("data:image/png;base64," + b64(b"\x89PNG"))
         argv = ["--save", str(self.path.parent / "saved")]
-        first = self.batch(server, *"abcd", argv=argv)
+        first = self.batch("abcd", [
+            json_answer(answer(None, "tool_calls", tool_calls=[{"id": "t", **CALL_F}])),
+            json_answer(answer(None, refusal="No.")), "",
+            json_answer(answer("", images=images, audio={"data": b64(b"RIFF0000WAVE")})),
+        ], *argv)  # fmt: skip
         self.assertEqual((first[0]["tool_calls"][0]["name"], first[1]["refusal"]), ("f", "No."))
         self.assertEqual(len(first[3]["files"]), 2)
-        again = self.batch(server, *"abcd", argv=argv)
+        again = self.batch("abcd", [], *argv)
         self.assertEqual(again[:3], [{**line, "reused": True} for line in first[:3]])
-        self.assertRegex(again[3]["files"][0], r"^\[image/png, 4 bytes, sha256 ")
-        self.assertRegex(again[3]["files"][1], r"^\[audio/x, 12 bytes, sha256 ")
+        for file, begin in zip(again[3]["files"], (r"\[image/png, 4 bytes, sha256 ", r"\[audio/x, 12 bytes, sha256 ")):
+            self.assertRegex(file, "^" + begin)
 
     def test_what_a_failure_had_paid_for_was_dropped(self):
-        schema = self.path.parent / "schema.json"
-        schema.write_text('{"type": "object"}')
-        picture = {"image_url": {"url": "data:image/png;base64," + b64(b"\x89PNG")}}
-        server = self.serve(json_answer(answer("no JSON")), json_answer(answer("{}", images=[picture])))
-        folder = self.path.parent / "saved"
-        done = self.batch(server, "a", "b", argv=["--schema", str(schema), "--save", str(folder)], code=1)
-        self.assertEqual((done[0]["content"], done[0]["cost"], done[1]["parsed"]), ("no JSON", 0.5, {}))
+        schema = self.file("schema.json", '{"type": "object", "required": ["a"]}')
+        picture = json_answer(answer('{"a": 1}', images=pictures("data:image/png;base64," + b64(b"\x89PNG"))))
+        argv = ["--schema", schema, "--save", str(self.path.parent / "saved")]
+        done = self.batch(["\ufeffx", "y", "z"], ["no JSON", picture, "{}"], *argv, code=1, out=Tty)
+        self.assertEqual((done[0]["content"], done[0]["cost"], done[1]["parsed"]), ("no JSON", 0.5, {"a": 1}))
         self.assertEqual(Path(done[1]["files"][0]).read_bytes(), b"\x89PNG")
-        self.assertIn("$1,", self.err)
-
-    def test_stdin_schema_and_a_bar_on_a_terminal(self):
-        schema = self.path.parent / "schema.json"
-        schema.write_text('{"type": "object", "required": ["a"]}')
-        server = self.serve(json_answer(answer('{"a": 1}')), json_answer(answer("{}")))
-        argv = ["--batch", "-", "--schema", str(schema), "--concurrency", "1"]
-        with mock.patch.object(MockOpenRouter, "url", server.url):
-            code, out, err = self.main(*argv, stdin="\ufeffx\ny\n", out=Tty)
-        lines = [json.loads(line) for line in out.splitlines()]
-        self.assertEqual((code, lines[0]["parsed"]), (1, {"a": 1}))
-        self.assertIn("lacks 'a'", lines[1]["error"])
-        self.assertRegex(err, "\u2588.* 1 of 2, 0 failed, \\$0.5, .*/s, .* s left")
+        self.assertIn("lacks 'a'", done[2]["error"])
+        self.assertRegex(self.err, "\u2588.* 1 of 3, 1 failed, \\$0.5, .*/s, .* s left")  # a bar on a terminal
+        self.assertNotIn("\x1b", self.raw(reply("x"), "--batch", self.file("lines", "x"), out=Tty, TERM="dumb")[2])
+        lines = ["one", '{"id": "\\ud800", "prompt": "two"}']  # half of a surrogate pair ended a batch
+        self.assertEqual(self.contents(lines, ["half \ud83d", "B"], out=Utf8), ["half ?", "B"])
 
     def test_a_refused_key_dropped_what_others_had_answered(self):
-        def reply(seen):
+        def item(seen):
             asked = seen.json["messages"][0]["content"]
-            wait = {"slow": 0.2, "bad": 0.08}.get(asked, 0.0)
-            return Pieces(wait, *(refused if asked == "bad" else json_answer(answer(asked))).pieces)
+            if asked == "bad":
+                wait_until(lambda: len(self.at.requests) > len(kept), 5)  # those that are kept are on their way
+                refused.set()
+                return failed("Not you", status, code=status if status > 200 else 402)
+            if asked == "slow":
+                refused.wait(5)
+            return Pieces(0.05 if asked == "slow" else 0.0, *json_answer(answer(asked)).pieces)
 
         for status, code, lines, concurrency, kept in [
-            (401, 3, "bad b c", "1", []), (402, 4, "bad b c", "1", []), (401, 3, "bad b c", "4", ["b", "c"]),
-            (401, 3, "slow b bad d", "4", ["slow", "b", "d"]), (401, 3, "slow bad x y", "2", ["slow"]),
+            (401, 3, "bad b c", 1, []), (402, 4, "bad b c", 1, []), (401, 3, "bad b c", 4, ["b", "c"]),
+            (401, 3, "slow b bad d", 4, ["slow", "b", "d"]), (401, 3, "slow bad x y", 2, ["slow"]),
+            (200, 4, "a b bad x y z", 1, ["a", "b"]),  # without credits it asked on
         ]:  # fmt: skip
-            refused, lines = json_answer(error_body("Not you", status), status), lines.split()
-            server = self.serve(*[reply] * len(lines))
-            done = self.batch(server, *lines, argv=["--no-log", "--concurrency", concurrency], code=code)
-            self.assertEqual([line["content"] for line in done], kept)
-            self.assertEqual(len(server.requests), len(kept) + 1)
+            refused = threading.Event()
+            argv = ["--no-log", "--concurrency", str(concurrency)]
+            self.assertEqual(self.contents(lines.split(), [item] * 6, *argv, code=code), kept)
+            self.assertEqual(len(self.at.requests), len(kept) + 1)
             self.assertIn("Not you", self.err)
-
-    def test_half_of_a_surrogate_pair_ended_a_batch(self):
-        server = self.serve(json_answer(answer("half \ud83d")), self.B)
-        file = self.path.parent / "prompts.txt"
-        file.write_text('one\n{"id": "\\ud800", "prompt": "two"}\n')
-        argv = ["--batch", file, "--no-log", "--concurrency", "1"]
-        with run_python(CLI, *argv, environ={"OPENROUTER_BASE_URL": server.url}) as process:
-            lines = [json.loads(line) for line in process.stdout]
-            self.assertEqual([line["content"] for line in lines], ["half ?", "B"], process.stderr.read())
-
-    @unittest.skipIf(os.name == "nt", "Windows has no way to send Ctrl-C to oneself")
-    def test_ctrl_c_keeps_what_is_done(self):
-        server = self.serve(self.A, Pieces(b"HTTP/1.1 200 OK\r\n", end="hang"), self.B)
-        stop = interrupt_when(lambda: len(server.requests) > 1)
-        done = self.batch(server, "one", "two", code=130)
-        stop.join()
-        self.assertEqual([line["content"] for line in done], ["A"])
-        self.assertIn("1 line left: the same command asks only for these", self.err)
-        done = self.batch(server, "one", "two")
-        self.assertEqual([line["content"] for line in done], ["A", "B"])
+        self.assertRegex(self.err, "stopped, 4 lines left: the same command .*: 3 of 6, 1 failed")
 
     @unittest.skipIf(os.name == "nt", "Windows has no way to send Ctrl-C to oneself")
     def test_ctrl_c_dropped_what_was_done_out_of_turn(self):
-        def reply(seen):
+        def item(seen):
             asked = seen.json["messages"][0]["content"]
             return Pieces(end="hang") if asked == "slow" else json_answer(answer(asked))
 
-        server = self.serve(*[reply] * 3)
-        progress = []
-        with mock.patch.object(orm._Progress, "count", lambda self, answer: progress.append(answer)):
-            stop = interrupt_when(lambda: len(progress) == 2)
-            done = self.batch(server, "slow", "b", "c", argv=["--no-log", "--concurrency", "3"], code=130)
+        out, err = io.StringIO(), Tty()
+        stop = interrupt_when(lambda: "2 of 3" in err.getvalue())
+        streams = iter([out, err]).__next__
+        done = self.batch(["slow", "b", "c"], [item] * 3, "--concurrency", "3", code=130, out=streams)
         stop.join()
         self.assertEqual([(line["id"], line["content"]) for line in done], [(2, "b"), (3, "c")])
-
-    def test_bad_lines_are_named_before_anything_is_sent(self):
-        server = self.serve()
-        for line, words in [
-            ("{not json", "line 2: it is not JSON"),
-            ('{"text": "x"}', "line 2: a dict needs either prompt or messages"),
-            ('{"prompt": "x", "temperature": 9}', "line 2: (temperature=|-t )9 is out of range"),
-            ('{"prompt": "x", "max_token": 9}', "line 2: .max_token"),
-        ]:
-            self.assertEqual(self.batch(server, "fine", line, code=2), [])
-            self.assertRegex(self.err, words)
+        self.assertIn("1 line left: the same command asks only for these", " ".join(self.err.split()))
+        self.assertEqual(self.contents(["slow", "b", "c"], ["A"]), ["A", "b", "c"])
 
 
-class FilesAndKeyTests(CommandLineCase):
-    """-a, --save, --schema, --reasoning, --key, --models --live."""
+# (symptom, the answer, what a note has to say where the answer itself does not)
+CUT = "The first step is to"
+ENDS = [
+    ("a filter", reply(CUT, finish="content_filter"), "(?i)filter"),
+    ("another end", reply(CUT, finish="recitation"), "(?i)recitation"),
+    ("a filter without text", reply("", finish="content_filter", native="SAFETY"), "(?i)filter"),
+    ("no text", reply("", finish="stop", native="MALFORMED_FUNCTION_CALL"), "MALFORMED_FUNCTION_CALL"),
+    ("no text at all", reply(None), r"(?i)\b(empty|nothing|no text|without text)\b"),
+    ("a whole answer", reply("fine"), "^$"), ("the limit", reply(CUT, finish="length"), "cut the answer"),
+    ("only thoughts", reply(None, finish="length", reasoning="hm"), "used up"),
+    ("a refusal", reply(None, refusal="I can't"), "refused: I can't"),
+    ("a call", reply(None, [("f", "{}")]), r"asks for f\({}\)"),
+    ("a torn call", reply(None, [("f", "{")], finish="length"), "cut the answer"),
+]  # fmt: skip
+PIECES = "data:image/png;base64," + base64.encodebytes(PNG_FILE * 6).decode()
+# (symptom, the answer, the files that it holds)
+MEDIA = [
+    *((symptom, deltas(*({"audio": {"data": d}} for d in pieces)), [b"helloworld"]) for symptom, *pieces in [
+        ("padded pieces", "aGVsbG8=", "d29ybGQ="), ("cut anywhere", "aGVsbG", "93", "b3JsZA=="),
+        ("four pieces", "aGVs", "bG8=", "d29y", "bGQ="), ("padded and cut", "aGVsb", "G8=d2", "9ybG", "Q", "="),
+        ("padding cut in two", "aA=", "=", "ZWxsb3dvcmxk"), ("blanks", " aGVs bG93b3JsZA== "),
+        ("line breaks in sound", "aGVs\nbG8=\n", "d29y\r\nbGQ="),
+    ]),
+    ("line breaks", deltas({"images": pictures(PIECES)}), [PNG_FILE * 6]),
+    ("CRLF", deltas({"images": pictures(PIECES.replace("\n", "\r\n"))}), [PNG_FILE * 6]),
+    ("line breaks, plain", json_answer(answer("", images=pictures(PIECES))), [PNG_FILE * 6]),
+    ("padding, plain", json_answer(answer("", audio={"data": "aGVsbG8=d29ybGQ="})), [b"helloworld"]),
+    *((f"torn: {data}", json_answer(answer("", audio={"data": data})), []) for data in ("abcde", "!!!!")),
+]  # fmt: skip
+BAD = "\x1b]0;owned\x07\x9b2J\x7f"
+# (arguments, an answer with control characters)
+CONTROLS = [
+    ("draw", deltas({"images": pictures(f"https://x/{BAD}")})), ("hi", deltas(BAD)),
+    *((f"{option} draw", json_answer(answer("", images=pictures(f"https://x/{BAD}"))))
+      for option in ("--no-stream", "--json")),
+    ("-u hi", closed({**chunk("fine", "stop"), "provider": f"P{BAD}", "model": f"m/{BAD}"}, BILL)),
+    ("--no-stream hi", json_answer(answer("x", refusal=BAD))), ("hi", calling([part(BAD, f"f{BAD}", "a", 0)])),
+    ("hi", reply("x", finish=f"odd{BAD}", native=BAD)), ("hi", failed(f"no {BAD}", 400)),
+    ("hi", http_answer(BAD.encode(), 400, "text/html")),
+    ("--save FOLDER hi", closed({**chunk("x", "stop", delta={"audio": {"data": "aGk="}}), "id": BAD})),
+    ("--schema title hi", json_answer(answer(json.dumps({"title": BAD}, ensure_ascii=False)))),
+    ("--key", json_answer({"data": {"label": BAD, "limit": 1, "limit_reset": BAD}})),
+    ("--log", reply("x")), ("--costs", reply("x")), ("--log --csv", reply("x")),
+]  # fmt: skip
 
-    def run_on(self, script, *argv, code=0, **kind):
-        self.loopback = self.serve(*script)
-        with mock.patch.object(MockOpenRouter, "url", self.loopback.url):
-            got, out, err = self.main(*argv, "--no-log", **kind)
-        self.assertEqual(got, code, err)
-        return out, err
+
+class OutputTests(CommandLineCase):
+    def test_an_end_that_says_nothing(self):
+        for (symptom, item, expected), argv in itertools.product(
+            ENDS, (["hi"], ["--no-stream", "hi"], ["--json", "hi"], ["--chat", "hi"])
+        ):
+            with self.subTest(symptom, argv=argv):
+                _, _, err = self.raw(item, *argv, stdin=io.StringIO())
+                notes = [line for line in err.splitlines() if re.match("note|warning|error", line)]
+                self.assertRegex("\n".join(notes), expected)
+
+    def test_a_paid_file_was_torn_by_padding_and_line_breaks(self):
+        for symptom, item, data in MEDIA:
+            with self.subTest(symptom):
+                code, out, err = self.raw(item, "speak", "--save", str(self.folder()))
+                files = [Path(line).read_bytes() for line in out.splitlines() if line]
+                self.assertEqual((code, files, err.count("is damaged")), (0, data, "torn: " in symptom), err)
 
     def test_images_and_sound_that_come_back_are_files(self):
         picture, sound = b"\x89PNG" + b"p" * 20, b"RIFF0000WAVE" + b"s" * 20
-        images = [{"image_url": {"url": u}} for u in ("https://x/y.png", f"data:image/png;base64,{b64(picture)}")]
-        reply = json_answer(answer("Here", images=images, audio={"data": b64(sound)}))
+        images = pictures("https://x/y.png", f"data:image/png;base64,{b64(picture)}")
+        item = json_answer(answer("Here", images=images, audio={"data": b64(sound)}))
         folder = self.path.parent / "new" / "folder"
-        out, _ = self.run_on([reply], "draw", "--save", str(folder))
-        text, link, *paths = out.splitlines()
-        self.assertEqual((text, link), ("Here", "https://x/y.png"))
-        self.assertEqual([Path(p).read_bytes() for p in paths], [picture, sound])
-        self.assertEqual([os.path.basename(p) for p in paths], ["gen-1-2.png", "gen-1-3.wav"])
-        out, err = self.run_on([reply], "draw", "--json")
+        for names in (["gen-1-2.png", "gen-1-3.wav"], ["gen-1-2-2.png", "gen-1-3-2.wav"]):  # nothing is overwritten
+            text, link, *paths = self.raw(item, "draw", "--save", str(folder))[1].splitlines()
+            self.assertEqual((text, link, [os.path.basename(p) for p in paths]), ("Here", "https://x/y.png", names))
+            self.assertEqual([Path(p).read_bytes() for p in paths], [picture, sound])
+        self.assertEqual(self.raw(item, "draw", "--save", str(folder / "gen-1-2.png"))[0], 2)
+        _, out, err = self.raw(item, "draw", "--json")
         self.assertEqual(json.loads(out)["id"], "gen-1")
         kept = Path(err.splitlines()[-1])
         self.addCleanup(shutil.rmtree, kept.parent)
         self.assertEqual(kept.read_bytes(), sound)
-        for data in ("abcde", "!!!!"):
-            out, err = self.run_on([json_answer(answer("Here", audio={"data": data}))], "draw")
-            self.assertEqual((out, err.count("is damaged")), ("Here\n", 1))
-        out, _ = self.run_on([reply], "draw", "--save", str(folder))
-        self.assertEqual(os.path.basename(out.splitlines()[-1]), "gen-1-3-2.wav")  # nothing is overwritten
-        self.run_on([], "draw", "--save", str(folder / "gen-1-2.png"), code=2)
 
-    def test_schema_prints_json(self):
-        schema = self.path.parent / "schema.json"
-        schema.write_text('{"type": "object", "properties": {"a": {"type": "integer"}}}')
-        out, _ = self.run_on([json_answer(answer('```json\n{"a": 1}\n```'))], "x", "--schema", str(schema))
-        self.assertEqual(json.loads(out), {"a": 1})
-        self.assertEqual(self.loopback.requests[0].json["response_format"]["json_schema"]["strict"], False)
-        _, err = self.run_on([json_answer(answer('{"a": "1"}'))], "x", "--schema", str(schema), code=1)
-        self.assertIn('a is "1", not of type integer', err)
-        schema.write_text("{")
-        self.run_on([], "x", "--schema", str(schema), code=2)
-        self.run_on([], "x", "-a", "/no/such/file", code=2)
+    def test_control_characters_reached_the_terminal(self):
+        put(self.path, {"model": f"m/{BAD}", "user_prompt": BAD, "response": BAD})
+        unsafe = "[\x00-\x08\x0b-\x1f\x7f-\x9f]"  # a line feed and a tab are text
+        for line, item in CONTROLS:
+            with self.subTest(line, item=item):
+                argv = line.replace("FOLDER", str(self.folder())).split()
+                _, out, err = self.raw(item, *argv, out=Tty, log=self.path)
+                self.assertEqual(re.findall(unsafe, out + err), [])
+                out = self.raw(item, "--batch", self.file("lines", "hi"), out=Tty)[1] if argv == ["hi"] else ""
+                self.assertEqual(re.findall(unsafe, out), [])
+        self.assertEqual(self.raw(CONTROLS[0][1], "draw")[1].strip(), f"https://x/{BAD}")
 
-    def test_reasoning_is_dim_and_on_stderr(self):
-        thoughts = [event(chunk("", delta={"reasoning": text})) for text in ("hm ", "\x1b[0m so")]
-        stream = sse_answer(b"".join(thoughts) + event(chunk("Yes", "stop")) + DONE)
-        out, err = self.run_on([stream], "x", "--reasoning", out=Tty)
-        self.assertEqual((out, err), ("Yes\n", "\x1b[2mhm \x1b[22m\x1b[2m[0m so\x1b[22m\n"))
-        self.assertEqual(self.run_on([stream], "x"), ("Yes\n", ""))
-        plain = json_answer(answer("Yes", reasoning="hm"))
-        self.assertEqual(self.run_on([plain], "x", "--no-stream", "--reasoning"), ("Yes\n", "hm\n"))
+    def test_stdout_went_nowhere_after_a_file_could_not_be_written(self):
+        long_named = closed({**chunk("x", "stop", delta={"audio": {"data": "aGk="}}), "id": "i" * 300})
+        rows, path = [(str(self.folder()), long_named)], self.path.parent / "out"
+        if os.path.isdir("/proc/self") and os.access("/proc", os.W_OK):
+            rows.append(("/proc", deltas({"images": pictures("data:image/png;base64,iVBORw0KGgo=")})))
+        for folder, item in rows:
+            with self.subTest(folder), mock.patch.dict(os.environ, OPENROUTER_BASE_URL=self.serve(item).url):
+                with open(path, "w", encoding="utf-8") as file:
+                    with mock.patch.multiple(sys, stdin=Tty(), stdout=file, stderr=io.StringIO()):
+                        orm.main(["--save", folder, "draw"])
+                        print("after")
+                self.assertIn("after", path.read_text("utf-8"))
 
-    def test_key_shows_limit_use_and_source_and_not_the_key(self):
-        about = {"label": "mine", "limit": 10, "limit_remaining": 7.5, "limit_reset": "monthly", "usage": 12.25,
-                 "usage_daily": 0.5, "usage_weekly": 1, "usage_monthly": 2.5}  # fmt: skip
-        out, err = self.run_on([json_answer({"data": about})], "--key")
-        used = "$0.5 today, $1 this week, $2.5 this month, $12.25 in all"
-        for words in ("OPENROUTER_API_KEY", "sk-or-...cdef", "$10, resets monthly", "$7.5", used):
-            self.assertIn(words, out)
-        self.assertNotIn(KEY[:16], out + err)
-        out, _ = self.run_on([json_answer({"data": {"limit": None}})], "--key")
-        self.assertIn("limit  none", out)
-
-    def test_the_live_list_of_models(self):
-        tier = {"min_prompt_tokens": 5, "prompt": "2e-5"}
-        pricing = {"prompt": "0.000009", "completion": "1e-5", "overrides": [tier]}
-        listing = [{"id": f"{name}/gpt-4", "name": name, "pricing": pricing} for name in ("openai", "other")]
-        with mock.patch.dict(os.environ):
-            del os.environ["OPENROUTER_API_KEY"]
-            out, err = self.run_live([json_answer({"data": listing})], "openai", "GPT-4")
-        self.assertRegex(out, r"openai/gpt-4 +9 +10 ")
-        self.assertNotIn("other/gpt-4", out)
-        self.assertIn("1 model; prices in USD per million tokens, live", err)
-        self.assertEqual(METADATA["openai/gpt-4"].pricing.input, 30)  # it is shown and not kept
-        out, _ = self.run_live([json_answer({"data": listing})], "--json")
-        models = [json.loads(line) for line in out.splitlines()]
-        self.assertEqual([(m["id"], m["pricing"]["input"]) for m in models], [("openai/gpt-4", 9), ("other/gpt-4", 9)])
-        self.run_live([json_answer(error_body("no", 400), 400)], code=1)
-
-    def run_live(self, script, *argv, code=0):
-        self.loopback = self.serve(*script)
-        with mock.patch.object(MockOpenRouter, "url", self.loopback.url):
-            got, out, err = self.main("--models", *argv, "--live")
-        self.assertEqual(got, code, err)
-        self.assertEqual(self.loopback.requests[0].line, "GET /api/v1/models HTTP/1.1")
-        return out, err
+    def test_the_streams_of_the_caller_were_changed(self):
+        server = self.serve(reply("fine \u20ac"))
+        for argv in (["hi"], ["hi", "-t", "9"], ["--nonsense"], ["--help"]):
+            made = [Utf8() for _ in range(3)]
+            with self.subTest(argv), mock.patch.multiple(sys, **dict(zip(("stdin", "stdout", "stderr"), made))):
+                with mock.patch.dict(os.environ, OPENROUTER_BASE_URL=server.url):
+                    orm.main(argv)
+                after = [sys.stdin, sys.stdout, sys.stderr]
+                self.assertEqual([a is m for a, m in zip(after, made)], [True] * 3)
+                self.assertEqual([(m.closed, m.encoding, m.errors) for m in made], [(False, "latin-1", "strict")] * 3)
+                self.assertTrue(argv != ["hi"] or made[1].getvalue() == "fine \u20ac\n")
+        with mock.patch.multiple(sys, stdin=None, stdout=None, stderr=None):
+            orm.main(["hi", "-t", "9"])
+            self.assertEqual([sys.stdin, sys.stdout, sys.stderr], [None] * 3)
 
 
-# fmt: off
+class Captured(io.StringIO):
+    """What a test runner puts in the place of stdin."""
+
+    buffer = property(lambda self: self)
+
+    def read(self, *args):
+        raise OSError("reading from stdin while output is captured")
+
+
+PIPED = "alpha \u00fc \u20ac"
+PDF_FILE = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
+# (symptom, what is piped, the text that is sent, or the parts, or None: it is refused)
+PIPES = [
+    ("UTF-8", PIPED.encode(), PIPED), ("UTF-8 with a mark", b"\xef\xbb\xbf" + PIPED.encode(), PIPED),
+    ("UTF-16 LE", b"\xff\xfe" + PIPED.encode("utf-16-le"), PIPED), ("empty", b"", ""),
+    ("UTF-16 BE", b"\xfe\xff" + (PIPED + EMOJI).encode("utf-16-be"), PIPED + EMOJI),
+    ("UTF-16 torn", b"\xff\xfe" + PIPED.encode("utf-16-le")[:-1], None), ("cp1252", PIPED.encode("cp1252"), None),
+    ("UTF-16 without a mark", PIPED.encode("utf-16-le"), None), ("UTF-8 torn", PIPED.encode()[:-1], None),
+    ("UTF-32", b"\xff\xfe\0\0" + PIPED.encode("utf-32-le"), PIPED), ("PNG", PNG_FILE, "image_url"),
+    ("GIF", b"GIF89a\x01\0\x01\0\0\0\0;", "image_url"), ("PDF", PDF_FILE, "file"),
+    ("unknown", b"\x7fELF\x02" + bytes(50) + b"\xc3\x28", None),
+]  # fmt: skip
+
+
+class InputTests(CommandLineCase):
+    def test_what_is_piped_and_is_not_utf_8_was_sent_as_garbage(self):
+        for symptom, data, wanted in PIPES:
+            with self.subTest(symptom):
+                code, _, err = self.main("sum up", stdin=data)
+                if wanted is None:
+                    self.assertEqual((code, self.server.requests, "error" in err), (2, [], True))
+                    continue
+                (content,) = self.sent()
+                is_text = isinstance(content, str)
+                found = content.replace("\ufeff", "") if is_text else [p["type"] for p in content]
+                self.assertEqual((code, err), (0, ""))  # a closed pipe is answered at once and without a word
+                self.assertEqual(found, f"sum up\n\n{wanted}".strip() if is_text else ["text", wanted])
+
+    def test_lines_that_are_not_utf_8_were_sent_as_garbage(self):
+        for (symptom, data), argv in itertools.product([
+            ("UTF-8", b"\xef\xbb\xbf\xc3\xa4\nbeta\n"), ("cp1252", "\u00e4\nbeta\n".encode("cp1252")),
+            ("PNG", PNG_FILE), ("UTF-16 LE", b"\xff\xfe" + "\u00e4\nbeta\n".encode("utf-16-le")),
+            ("UTF-16 BE", b"\xfe\xff" + "\u00e4\r\nbeta\r\n".encode("utf-16-be")),
+        ], (["--batch", "-"], ["--chat"])):  # fmt: skip
+            with self.subTest(symptom, argv=argv):
+                code, _, err = self.main(*argv, stdin=data)
+                sent = sorted(r.json["messages"][-1]["content"].strip("\ufeff\r") for r in self.server.requests)
+                self.assertEqual((code, sent), (0, ["beta", "\u00e4"]) if "UTF" in symptom else (2, []), err)
+
+    def test_an_open_pipe_to_which_nobody_writes_hung(self):
+        for argv, late, expected in [
+            (["say", "hi"], b"", "say hi\n"), (["sum", "up"], b"the diff\n", "sum up\n\nthe diff"),
+            (["--batch", "-"], b"", ""),
+        ]:  # fmt: skip
+            reader, writer = os.pipe()
+            file = open(writer, "wb")
+            err = io.StringIO()
+            told = threading.Thread(
+                target=lambda: wait_until(err.getvalue, 5) and file.write(late) is None or file.close()  # noqa: B023
+            )
+            told.start()
+            with self.subTest(argv), mock.patch.object(orm, "STDIN_PATIENCE", 0.02):
+                streams = iter([io.StringIO(), err]).__next__
+                out = self.main(*argv, stdin=open(reader), script=[echoed], out=streams)[1]
+                told.join()
+                self.assertEqual(out.strip(), expected.strip())
+                self.assertIn("waiting for the end of the input on stdin", err.getvalue())
+
+    def test_an_attachment_without_words_was_no_prompt(self):
+        path, text, link = self.file("p.png", PNG_FILE), self.file("a.txt", "inside"), "https://x.test/p.png"
+        url = "data:image/png;base64," + b64(PNG_FILE)
+        picture, inside = pictures(url)[0], {"type": "text", "text": "a.txt:\ninside"}
+        see, line = {"type": "text", "text": "see"}, json.dumps({"prompt": "", "attachments": [path]}).encode()
+        for argv, stdin, expected in [
+            (f"-a {path}", None, [picture]), (f"-a {link}", None, pictures(link)), ("--batch -", line, [picture]),
+            ("", PNG_FILE, [picture]), ("", b"text", "text"), ("see -a -", PNG_FILE, [see, picture]),
+            ("see -a -", b"text", [see, {"type": "text", "text": "stdin:\ntext"}]), (f"-a {text}", b"", [inside]),
+            (f"-a {text} -a -", PNG_FILE, [inside, picture]),
+        ]:  # fmt: skip
+            with self.subTest(argv, stdin=stdin):
+                self.success(*argv.split(), stdin=stdin)
+                self.assertEqual(self.sent(), [expected])
+        self.assertIn("is empty", self.failure(2, "see", "-a", "-", stdin=b""))
+        empty = {
+            "complete": lambda llm, **more: llm.complete("", **more),
+            "stream": lambda llm, **more: list(llm.stream("", **more)),
+            "acomplete": lambda llm, **more: asyncio.run(llm.acomplete("", **more)),
+            "map": lambda llm, **more: next(llm.map([{"prompt": "", **more}])),
+            "chat": lambda llm, **more: llm.chat([{"role": "user", "content": ""}], **more),
+        }
+        for way, ask in empty.items():
+            with self.subTest(way):
+                self.ask(ask, reply("fine"), attachments=[("p.png", PNG_FILE)])
+                self.assertEqual(self.sent(), [[picture]])
+                self.assertTrue(way == "chat" or isinstance(self.ask(ask, attachments=[]), ConfigError))
+
+    def test_a_stdin_that_can_t_be_read_was_an_error(self):
+        for argv in (["hi"], ["-u", "hi"], ["--no-stream", "hi"], ["--batch", self.file("lines.txt", "hi\n")]):
+            out, _ = self.success(*argv, stdin=Captured(), script=["fine"])
+            self.assertEqual(("fine" in out, self.sent()), (True, ["hi"]))
+
+
 # --- What users of other clients reported ---------------------------------------------------
 # Each test is named after a symptom; its table holds the reported input, and others of the same kind.
-
-HALF, WORDS, EMOJI = "half an ans", "upstream overloaded", "\U0001f600"
-PAID = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15, "cost": 0.5}
-BILL = {"id": "gen-1", "choices": [], "usage": PAID}
-PNG_FILE = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(17)
-PDF_FILE = b"%PDF_FILE-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
-UNSAFE = "[\x00-\x08\x0b-\x1f\x7f-\x9f]"  # what a terminal must not get; a line feed and a tab are text
-TITLE = {"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]}
-
-
-def closed(*events, done=True):
-    """A stream that is all there is on its connection; bytes go as they are."""
-    parts = [e if isinstance(e, bytes) else event(e) for e in events]
-    return Pieces(OPEN_SSE, *parts, DONE if done else b"", end="close")
-
-
-def deltas(*fields, finish="stop"):
-    """A stream with a delta of each of these fields; a text is one of content."""
-    return closed(*(chunk(delta=f if isinstance(f, dict) else {"content": f}) for f in fields), chunk("", finish))
-
-
-def choice(finish=None, index=0, **fields):
-    """A chunk whose choice has a ``delta``, a ``message`` or both; texts are their content."""
-    fields = {name: {"content": value} if isinstance(value, str) else value for name, value in fields.items()}
-    return {"id": "g", "model": "a/b", "choices": [{"index": index, "finish_reason": finish, **fields}]}
-
-
-def part(arguments=None, name=None, call_id=None, index=None):
-    """A piece of a tool call, without what is None."""
-    function = {k: v for k, v in (("name", name), ("arguments", arguments)) if v is not None}
-    return {**{k: v for k, v in (("index", index), ("id", call_id)) if v is not None}, "function": function}
-
-
-def calling(*pieces):
-    """A stream of these pieces of tool calls, a list of them in each event."""
-    return deltas(*({"tool_calls": p} for p in pieces), finish="tool_calls")
-
-
-def pictures(*urls):
-    return [{"type": "image_url", "image_url": {"url": url}} for url in urls]
-
-
-def failed(message="no", **fields):
-    return {"error": {"message": message, **fields}}
-
-
-def told(data, name="event: error"):
-    return f"{name}\ndata: {data if isinstance(data, str) else json.dumps(data)}\n\n".encode()
-
-
-def mapped(llm, **params):
-    (result,) = llm.map(["hi"], **params)
-    if isinstance(result, Exception):
-        raise result
-    return result
-
-
-EVERY_DOOR = {**{way: DOORS[way] for way in ("complete", "stream", "acomplete", "async for")}, "map": mapped}
-FEW = {way: DOORS[way] for way in ("complete", "stream")}
-READINGS = {  # the pieces of text of a stream
-    "for": lambda llm, **params: list(llm.stream("hi", **params)),
-    "chunks": lambda llm, **params: [c.content for c in llm.stream("hi", **params).chunks()],
-    "async": lambda llm, **params: asyncio.run(gathered(llm.stream("hi", **params))),
-}
-
-
-def by_doors(rows, fully=3, doors=EVERY_DOOR):
-    """The first rows with every door, the others (not reported, but of the same kind) with two in turn."""
-    for number, row in enumerate(rows):
-        ways = list(doors.items())
-        for way, ask in ways if number < fully else dict.fromkeys([ways[1], ways[number % len(ways)]]):
-            yield row, way, ask
-
-
-def outcome(ask, *args, **params):
-    """What comes back: a result, or the error, which has a hint whatever it is."""
-    try:
-        return ask(*args, **params)
-    except OpenRouterError as error:
-        assert error.hint.strip(), repr(error)
-        return error
-
-
-def text_of(done):
-    return getattr(done, "content", done)
-
-
-def piped(data):
-    """A stdin that is a pipe with these bytes in it."""
-    reader, writer = os.pipe()
-    with open(writer, "wb") as file:
-        file.write(data)
-    return open(reader, encoding="utf-8")
-
-
-class ReportCase(CommandLineCase):
-    def cli(self, *argv, script=(), stdin=None, out=io.StringIO, log="off", server=None, **environ):
-        """Run the command line in this process; return (code, stdout, stderr). Bytes for stdin come by a pipe."""
-        self.server = server or self.serve(*script)
-        environ = {"OPENROUTER_BASE_URL": self.server.url, "OPENROUTER_MIN_LOG": str(log), "TERM": "xterm", **environ}
-        given = piped(stdin) if isinstance(stdin, bytes) else Tty() if stdin is None else stdin
-        stdout, stderr = out(), out()
-        with mock.patch.dict(os.environ, environ), contextlib.closing(given), warnings.catch_warnings():
-            warnings.simplefilter("always")
-            with mock.patch.multiple(sys, stdin=given, stdout=stdout, stderr=stderr):
-                code = orm.main(list(argv))
-        return code, stdout.getvalue(), stderr.getvalue()
-
-    def ask(self, ask, *script, settings=None, **params):
-        """The outcome of asking, by that door, a server with this script."""
-        self.server = self.serve(*script)
-        return outcome(ask, self.llm(self.server, **(settings or {})), **params)
-
-    def check(self, rows, look, doors=EVERY_DOOR, fully=3, **params):
-        """Rows: (symptom, what the server answers, what ``look`` makes of the result)."""
-        for (symptom, item, expected), way, ask in by_doors(rows, fully, doors):
-            with self.subTest(symptom, way=way):
-                self.assertEqual(look(self.ask(ask, item, **params)), expected)
-
-    def check_text(self, rows):
-        """Rows: (symptom, stream, text), by the doors, in pieces and on the command line."""
-        self.check(rows, text_of)
-        for number, (symptom, item, text) in enumerate(rows):
-            for way, read in READINGS.items():
-                with self.subTest(symptom, pieces=way):
-                    pieces = self.ask(read, item)
-                    self.assertEqual((pieces if isinstance(pieces, OpenRouterError) else "".join(pieces)), text)
-                    self.assertEqual([p for p in pieces if re.search("[\ud800-\udfff]", p)], [])
-            if number < 2:
-                with self.subTest(symptom, way="command line"):
-                    self.assertEqual(self.cli("hi", script=[item])[:2], (0, text + "\n"))
-
-    def sent(self):
-        """The content of the last message of each request."""
-        return [r.json["messages"][-1]["content"] for r in self.server.requests]
-
-
-# Streams
 
 
 def weather(city: str) -> str:
@@ -5098,49 +5327,44 @@ def clock(tz: str = "here") -> str:
 
 
 OSLO, ROME, UTC, HEAD, TAIL = '{"city": "Oslo"}', '{"city": "Rome"}', '{"tz": "UTC"}', '{"city":', ' "Oslo"}'
-ONE, BOTH, NOW = [("weather", OSLO)], [("weather", OSLO), ("clock", UTC)], ("clock", "{}")
-# (how they come, the pieces in each event, the calls that they are)
+BOTH = ["rain in Oslo", "noon in UTC"]
+# (how they come, the pieces in each event, what the functions say)
 CALLS = [
     ("two at index 0", [[part(OSLO, "weather", "a", 0)], [part(UTC, "clock", "b", 0)]], BOTH),
     ("two with neither index nor id", [[part(OSLO, "weather")], [part(UTC, "clock")]], BOTH),
     ("two of one function at index 0", [[part(OSLO, "weather", "a", 0)], [part(ROME, "weather", "b", 0)]],
-     [*ONE, ("weather", ROME)]),
+     ["rain in Oslo", "rain in Rome"]),
     ("one, its id in each piece", [[part(HEAD, "weather", "a", 0)], [part(' "Os', None, "a", 0)],
-     [part('lo"}', "weather", "a", 0)]], ONE),
-    ("two of one function with neither", [[part(OSLO, "weather")], [part(ROME, "weather")]], [*ONE, ("weather", ROME)]),
+     [part('lo"}', "weather", "a", 0)]], BOTH[:1]),
+    ("two of one function with neither", [[part(OSLO, "weather")], [part(ROME, "weather")]],
+     ["rain in Oslo", "rain in Rome"]),
     ("two with neither in one event", [[part(OSLO, "weather"), part(UTC, "clock")]], BOTH),
     ("two at index 0, later pieces without id", [[part(HEAD, "weather", "a", 0)], [part(TAIL, index=0)],
      [part('{"tz":', "clock", "b", 0)], [part(' "UTC"}', index=0)]], BOTH),
     ("two at 2 and 1 that take turns", [[part('{"tz":', "clock", "b", 2)], [part(HEAD, "weather", "a", 1)],
      [part(' "UTC"}', index=2)], [part(TAIL, index=1)]], BOTH),
-    ("two without arguments at index 0", [[part("", "clock", "a", 0)], [part("", "clock", "b", 0)]], [NOW, NOW]),
-    ("two with empty objects and no id", [[part("{}", "clock")], [part("{}", "clock")]], [NOW, NOW]),
-    ("one, its id and name empty later", [[part(HEAD, "weather", "a", 0)], [part(TAIL, "", "", 0)]], ONE),
-    ("one without index", [[part(HEAD, "weather", "a")], [part(TAIL), 7]], ONE),
-    ("one whose index counts its pieces", [[part(HEAD, "weather", "a", 0)], [part(TAIL, None, "a", 1)]], ONE),
-    ("one with a new id in each piece", [[part(HEAD, "weather", "a", 0)], [part(TAIL, None, "b", 0)]], ONE),
-    ("one with its name again at its end", [[part(OSLO, "weather", "a", 0)], [part("", "weather", "a", 0)]], ONE),
-]
+    ("two without arguments at index 0", [[part("", "clock", "a", 0)], [part("", "clock", "b", 0)]],
+     ["noon in here"] * 2),
+    ("two with empty objects and no id", [[part("{}", "clock")], [part("{}", "clock")]], ["noon in here"] * 2),
+    ("one, its id and name empty later", [[part(HEAD, "weather", "a", 0)], [part(TAIL, "", "", 0)]], BOTH[:1]),
+    ("one without index", [[part(HEAD, "weather", "a")], [part(TAIL), 7]], BOTH[:1]),
+    ("one whose index counts its pieces", [[part(HEAD, "weather", "a", 0)], [part(TAIL, None, "a", 1)]], BOTH[:1]),
+    ("one with a new id in each piece", [[part(HEAD, "weather", "a", 0)], [part(TAIL, None, "b", 0)]], BOTH[:1]),
+    ("one with its name again at its end", [[part(OSLO, "weather", "a", 0)], [part("", "weather", "a", 0)]], BOTH[:1]),
+]  # fmt: skip
 
 
-class ParallelCallTests(ReportCase):
+class CallPieceTests(CommandLineCase):
     def test_parallel_calls_became_one_and_one_became_several(self):
-        rows = [(symptom, calling(*pieces), [(n, json.loads(a)) for n, a in calls]) for symptom, pieces, calls in CALLS]
-        self.check(rows, lambda done: [(c.name, c.args) for c in done.tool_calls], fully=4)
-
-    def test_a_function_ran_with_the_arguments_of_two_calls(self):
-        for (symptom, pieces, calls), way, ask in by_doors(CALLS, 4):
+        for (symptom, pieces, results), way, ask in by_doors(CALLS, 4):
             with self.subTest(symptom, way=way):
                 done = self.ask(ask, calling(*pieces), reply("Done"), tools=[weather, clock])
-                self.assertEqual(text_of(done), "Done")
-                run = {"weather": weather, "clock": clock}
-                self.assertEqual(said(self.server), [run[name](**json.loads(text)) for name, text in calls])
-                _, asked, *results = self.server.requests[1].json["messages"]
+                self.assertEqual((text_of(done), said(self.server)), ("Done", results))
+                _, asked, *told = self.server.requests[1].json["messages"]
                 ids = [c["id"] for c in asked["tool_calls"]]
-                self.assertEqual((len(set(ids)), [r["tool_call_id"] for r in results]), (len(calls), ids))
+                self.assertEqual((len(set(ids)), [r["tool_call_id"] for r in told]), (len(results), ids))
 
-    def deleting(self, ask, item):
-        """What a function whose default is everything was called with, and what was sent back of the calls."""
+    def test_arguments_that_came_as_an_object_were_dropped_and_everything_was_deleted(self):
         ran = []
 
         def delete(folder: str = "everything") -> str:
@@ -5148,38 +5372,50 @@ class ParallelCallTests(ReportCase):
             ran.append(folder)
             return "gone"
 
-        self.ask(ask, item, reply("Done"), tools=[delete])
-        asked = self.server.requests[1].json["messages"][1]
-        return sorted(ran), [c["function"]["arguments"] for c in asked["tool_calls"]]
-
-    def test_arguments_that_came_as_an_object_were_dropped_and_everything_was_deleted(self):
         tmp, old = {"folder": "tmp"}, {"folder": "old"}
+        odd = [[[part(value, "delete", "a", 0)]] for value in (["tmp"], 5, True, '["tmp"]')]  # these run nothing
         for (symptom, pieces, folders), way, ask in by_doors([
             ("whole", [[part(tmp, "delete", "a", 0)]], [tmp]),
             ("after the name", [[part("", "delete", "a", 0)], [part(tmp, index=0)]], [tmp]),
             ("two at index 0", [[part(old, "delete", "a", 0)], [part(tmp, "delete", "b", 0)]], [old, tmp]),
-        ]):
+            *((f"of another type: {pieces}", pieces, []) for pieces in odd),
+        ]):  # fmt: skip
+            items = [calling(*pieces)]
+            if len(pieces) == 1:
+                items.append(json_answer(answer(None, "tool_calls", tool_calls=pieces[0])))
+            for item in items:
+                with self.subTest(symptom, way=way, item=item.pieces[0][:60]):
+                    ran.clear()
+                    self.ask(ask, item, reply("Done"), tools=[delete])
+                    calls = self.server.requests[1].json["messages"][1]["tool_calls"]
+                    sent = [json.loads(c["function"]["arguments"]) for c in calls]
+                    self.assertEqual(sorted(ran), [folder["folder"] for folder in folders])
+                    self.assertEqual(folders or sent, sent)
+
+    def test_what_is_not_known_of_a_call_was_not_sent_back(self):
+        sign = {"google": {"thought_signature": "SIG"}}
+        function = {"name": "weather", "arguments": OSLO, "thought": "T"}
+        whole = {"id": "a", "type": "function", "function": function, "extra_content": sign}
+        begun = {**whole, "index": 0, "function": {**function, "arguments": ""}}
+        late = {**part(OSLO, index=0), "extra_content": sign}
+        late["function"]["thought"] = "T"
+        for (symptom, item), way, ask in by_doors([
+            ("plain", json_answer(answer(None, "tool_calls", tool_calls=[whole]))),
+            ("streamed", calling([begun], [part(OSLO, index=0)])),
+            ("later", calling([part("", "weather", "a", 0)], [late])),
+            ("in a message", closed(choice("tool_calls", message={"content": None, "tool_calls": [whole]}))),
+        ]):  # fmt: skip
             with self.subTest(symptom, way=way):
-                done = self.ask(ask, calling(*pieces))
-                self.assertEqual([json.loads(c.arguments or "null") for c in done.tool_calls], folders)
-                sent = [c["function"]["arguments"] for c in done.message["tool_calls"]]
-                self.assertEqual([json.loads(s or "null") for s in sent], folders)
-                ran, again = self.deleting(ask, calling(*pieces))
-                self.assertEqual((ran, [json.loads(s) for s in again]), ([f["folder"] for f in folders], folders))
-
-    def test_arguments_of_other_types_ran_with_defaults(self):
-        for odd in (["tmp"], 5, True, '["tmp"]'):
-            call = part(odd, "delete", "a", 0)
-            for item in (calling([call]), json_answer(answer(None, "tool_calls", tool_calls=[call]))):
-                with self.subTest(odd=odd, item=item.pieces[0][:9]):
-                    self.assertEqual(self.deleting(DOORS["stream"], item)[0], [])
+                self.ask(ask, item, reply("Done"), tools=[weather])
+                call = self.server.requests[1].json["messages"][1]["tool_calls"][0]
+                self.assertEqual((call.get("extra_content"), call["function"]), (sign, function))
+        for item in (json_answer(answer("x", extra_content=sign)), deltas({"content": "x", "extra_content": sign})):
+            self.assertEqual(self.ask(DOORS["chat"], item).message.get("extra_content"), sign)
 
 
-class OddStreamTests(ReportCase):
+class OddStreamTests(CommandLineCase):
     def test_halves_of_an_emoji_stayed_halves(self):
         one, two, whole = "hi \ud83d", "\ude00!", f"hi {EMOJI}!"
-        for name in ("content", "reasoning", "refusal"):
-            self.check([(name, deltas({name: one}, {}, {name: two}), whole)], operator.attrgetter(name))
         parts = [{"content": [{"type": "text", "text": text}]} for text in (one, two)]
         self.check_text([
             ("in two events", deltas(one, two), whole),
@@ -5188,24 +5424,25 @@ class OddStreamTests(ReportCase):
             ("before the whole", closed(chunk(one), chunk(two), choice("stop", message=whole)), whole),
             ("in growing messages", closed(choice(message=one), choice("stop", message=whole)), whole),
             ("in a message in pieces", closed(choice(message=one), choice("stop", message=two)), whole),
-        ])
+        ])  # fmt: skip
         halves = [{"type": "reasoning.text", "index": 0, "text": half} for half in ("\ud83d", "\ude00")]
         cut = calling([part('{"text": "\ud83d', "note", "a", 0)], [part('\ude00"}', index=0)])
-        thought = deltas(*({"reasoning_details": [h]} for h in halves))
+        thought = deltas(*({"reasoning_details": [half]} for half in halves))
+        heard = deltas({"audio": {"transcript": "\ud83d"}}, {"audio": {"transcript": "\ude00"}})
+        both = deltas({"reasoning": "\ud83d"}, {"reasoning": "\ude00"}, one, two)
         for name, item, look in [
+            ("reasoning", both, operator.attrgetter("reasoning")),
+            ("transcript", heard, lambda done: done.audio["transcript"]),
+            ("refusal", deltas({"refusal": "\ud83d"}, {}, {"refusal": "\ude00"}), operator.attrgetter("refusal")),
             ("arguments", cut, lambda done: done.tool_calls[0].args["text"]),
             ("message", cut, lambda done: json.loads(done.message["tool_calls"][0]["function"]["arguments"])["text"]),
-            ("details", thought, lambda done: done.reasoning_details[0]["text"]),
-            ("reasoning of details", thought, lambda done: done.reasoning),
-            ("transcript", deltas({"audio": {"transcript": "\ud83d"}}, {"audio": {"transcript": "\ude00"}}),
-             lambda done: done.audio["transcript"]),
+            ("details", thought, lambda done: done.reasoning_details[0]["text"] + done.reasoning[1:]),
             ("parts", json_answer(answer(halves)), lambda done: done.content),
-        ]:
+        ]:  # fmt: skip
             self.check([(name, item, EMOJI)], look)
-        both = deltas({"reasoning": "\ud83d"}, {"reasoning": "\ude00"}, one, two)
-        pieces = [c.reasoning for c in self.llm(self.serve(both)).stream("hi").chunks() if c.reasoning]
-        self.assertEqual(pieces, [EMOJI])
-        code, out, err = self.cli("--reasoning", "hi", script=[both], log=self.path)
+        chunks = self.llm(self.serve(both)).stream("hi").chunks()
+        self.assertEqual([c.reasoning for c in chunks if c.reasoning], [EMOJI])
+        code, out, err = self.raw(both, "--reasoning", "hi", log=self.path)
         self.assertEqual((code, out, EMOJI in err), (0, whole + "\n", True))
         self.assertEqual(LlmOperationCollector.from_db(self.path)[0]["response"], whole)
 
@@ -5222,7 +5459,7 @@ class OddStreamTests(ReportCase):
             ("with more than the deltas", choice(delta=one), choice("stop", message=whole)),
             ("growing, without deltas", choice(message=one), choice("stop", message=whole)),
             ("in pieces, without deltas", choice(message=one), choice("stop", message=two)),
-        ]])
+        ]])  # fmt: skip
         trimmed = closed(chunk(whole + " "), choice("stop", message=whole))
         self.assertEqual("".join(self.ask(READINGS["for"], trimmed)).strip(), whole)
         call, page = part(OSLO, "weather", "a", 0), {"type": "url_citation", "url_citation": {"url": "https://x"}}
@@ -5230,19 +5467,22 @@ class OddStreamTests(ReportCase):
             "content": whole, "reasoning": "hm", "refusal": "no", "tool_calls": [call], "annotations": [page],
             "images": pictures("https://x/y"), "audio": {"id": "s", "data": "aGVsbG8=", "transcript": "hello"},
             "reasoning_details": [{"type": "reasoning.text", "index": 0, "text": "hm"}],
-        }
+        }  # fmt: skip
         item = closed(chunk(delta=fields), choice("tool_calls", message=fields))
         once = [whole, "hm", "no", [OSLO], ["https://x/y"], [page], "aGVsbG8=", "hello", ["hm"]]
         self.check([("all fields", item, once)], lambda d: [
             d.content, d.reasoning, d.refusal, [c.arguments for c in d.tool_calls], d.images, d.annotations,
-            d.audio["data"], d.audio["transcript"], [x["text"] for x in d.reasoning_details]])
+            d.audio["data"], d.audio["transcript"], [x["text"] for x in d.reasoning_details],
+        ])  # fmt: skip
 
     def test_text_of_another_index_was_dropped_in_silence(self):
-        whole, rows = "Whisper is a model.", []
-        for symptom, *indexes in [("counts up", 0, 1, 2, 3), ("is 1", 1, 1, 1, 1), ("begins at 1", 1, 2, 3, 4),
-                                  ("is missing", None, None, None, None)]:
+        rows = []
+        for symptom, *indexes in [
+            ("counts up", 0, 1, 2, 3), ("is 1", 1, 1, 1, 1), ("begins at 1", 1, 2, 3, 4), ("is missing", *[None] * 4),
+        ]:  # fmt: skip
             words = [choice(delta=w, index=i) for w, i in zip(["Whis", "per is", " a model."], indexes)]
-            rows.append((symptom, closed(*words, choice("stop", delta={}, index=indexes[3])), whole))
+            item = closed(*words, choice("stop", delta={}, index=indexes[3]))
+            rows.append((symptom, item, "Whisper is a model."))
         self.check_text(rows)
         two = [choice(delta=t, index=i) for t, i in [("A1 ", 0), ("B1 ", 1), ("A2", 0), ("B2", 1)]]
         item = closed(*two, choice("stop", delta={}), choice("stop", delta={}, index=1))
@@ -5250,28 +5490,41 @@ class OddStreamTests(ReportCase):
             self.assertEqual("".join(self.ask(read, item, n=2)), "A1 A2", way)
 
     def test_a_big_picture_in_one_event_was_lost(self):
-        url = "data:image/png;base64," + base64.b64encode(PNG_FILE + bytes(13 << 20)).decode()
-        done = self.ask(DOORS["stream"], deltas({"images": pictures(url)}))
-        self.assertEqual([len(u) for u in done.images] if hasattr(done, "images") else done, [len(url)])
+        url = "data:image/png;base64," + "A" * (5 << 20)
+        self.assertEqual(self.ask(DOORS["stream"], deltas({"images": pictures(url)})).images, [url])
 
 
-# Errors inside of streams and bodies
-
-# (how it is told, the bytes)
+# (how an error in a stream is told, the bytes)
 TOLD = [
-    ("a message", told({"message": WORDS})), ("a detail", told({"detail": WORDS})),
+    ("a message", named_event({"message": WORDS})), ("a detail", named_event({"detail": WORDS})),
     ("a field", b'error: {"code": 500, "message": "%s", "type": "server_error"}\n\n' % WORDS.encode()),
-    ("words", told(WORDS)), ("a JSON text", told(json.dumps(WORDS))), ("an error in words", told({"error": WORDS})),
-    ("an error object", told({"error": {"message": WORDS}})), ("an error with a code", told(error_body(WORDS, 502))),
-    ("an error of Anthropic's", told({"type": "error", "error": {"type": "overloaded_error", "message": WORDS}})),
+    ("words", named_event(WORDS)), ("a JSON text", named_event(json.dumps(WORDS))),
+    ("an error in words", named_event({"error": WORDS})),
+    ("an error object", named_event({"error": {"message": WORDS}})),
+    ("an error with a code", named_event(error_body(WORDS, 502))),
+    ("of Anthropic's", named_event({"type": "error", "error": {"type": "overloaded_error", "message": WORDS}})),
     ("no blank after the colon", b'event:error\ndata:{"message":"%s"}\n\n' % WORDS.encode()),
     ("CRLF and a comment", b"event: error\r\n: x\r\ndata: %s\r\n\r\n" % WORDS.encode()),
     ("the name after the data", b"data: %s\nevent: error\n\n" % WORDS.encode()),
     ("a field in words", b"error: %s\n\n" % WORDS.encode()),
-]
+]  # fmt: skip
+TORN, FRAME = answer(HALF, "error"), {"id": "gen-1", **error_body(WORDS, 502), "choices": chunk("", "error")["choices"]}
+TORN["choices"][0].update(error_body(WORDS, 502))
+# (where the cost of a failed answer stands, the answer, has it a text)
+FAILED_COSTS = [
+    ("after a frame", closed(chunk(HALF), FRAME, BILL), True),
+    ("in a frame", closed(chunk(HALF), {**FRAME, "usage": PAID}), True),
+    ("after event: error", closed(chunk(HALF), TOLD[0][1], BILL), True),
+    ("after a frame without text", closed(FRAME, BILL), False),
+    ("in a stream that broke off", closed(chunk(HALF, usage=PAID), done=False), True),
+    ("beside a choice's error", json_answer({**TORN, "usage": PAID}), True),
+    ("in a body", json_answer({"id": "gen-1", **error_body(WORDS, 502), "usage": PAID}), False),
+    *((f"in a body of {status}", json_answer({**error_body(WORDS, status), "usage": PAID}, status), False)
+      for status in (400, 402, 429, 502)),
+]  # fmt: skip
 
 
-class ToldErrorTests(ReportCase):
+class ToldErrorTests(CommandLineCase):
     def test_half_an_answer_before_event_error_was_a_success(self):
         def by_request(llm):
             return list(llm.request("POST", "/chat/completions", {"messages": [], "stream": True}))
@@ -5280,70 +5533,45 @@ class ToldErrorTests(ReportCase):
         for (symptom, data), way, ask in by_doors(TOLD, 4, doors):
             with self.subTest(symptom, way=way):
                 error = self.ask(ask, closed(chunk(HALF), data, done=way != "no [DONE]"))
-                self.assertIsInstance(error, StreamInterruptedError)
-                self.assertIn(WORDS, str(error))
-                if way != "request":
-                    self.assertEqual(error.partial.content, HALF)
-        for symptom, data in TOLD[:4]:
-            with self.subTest(symptom, way="command line"):
-                code, out, err = self.cli("hi", script=[closed(chunk(HALF), data)])
-                self.assertEqual((code, out, WORDS in err), (8, HALF + "\n", True))
-
-    def test_event_error_before_any_text_lost_its_words(self):
-        rows = [(symptom, closed(data), (True, True)) for symptom, data in TOLD]
-        self.check(rows, lambda error: (isinstance(error, OpenRouterError), WORDS in str(error)))
-
-    def test_event_error_that_says_nothing_was_a_success(self):
-        for data in ("{}", "null", "[]"):
-            item = closed(chunk(HALF), told(data), chunk("", "stop"))
+                self.assertEqual((type(error), WORDS in str(error)), (StreamInterruptedError, True))
+                self.assertTrue(way == "request" or error.partial.content == HALF)
+                error = self.ask(ask, closed(data, done=way != "no [DONE]"))  # which lost its words
+                self.assertEqual((isinstance(error, OpenRouterError), WORDS in str(error)), (True, True))
+        code, out, err = self.raw(closed(chunk(HALF), TOLD[0][1]), "hi")
+        self.assertEqual((code, out, WORDS in err), (8, HALF + "\n", True))
+        for data in ("{}", "null", "[]"):  # an error that says nothing
+            item = closed(chunk(HALF), named_event(data), chunk("", "stop"))
             self.check([(data, item, StreamInterruptedError)], type, FEW)
 
     def test_events_of_other_names_were_no_json_or_part_of_the_answer(self):
-        hel, lo, ping = event(chunk("Hel")), event(chunk("lo", "stop")), told({}, "event: ping")
+        hel, lo, ping = event(chunk("Hel")), event(chunk("lo", "stop")), named_event({}, "event: ping")
         self.check_text([(symptom, closed(*events), "Hello") for symptom, *events in [
-            ("pings", ping, hel, told({"type": "ping"}, "event: ping"), lo),
-            ("words", told("alive", "event: heartbeat"), hel, told("12:00", "event: ping"), lo),
+            ("pings", ping, hel, named_event({"type": "ping"}, "event: ping"), lo),
+            ("words", named_event("alive", "event: heartbeat"), hel, named_event("12:00", "event: ping"), lo),
             ("no data", b"event: ping\n\n", hel, b"event: ping\n\n", lo),
             ("named chunks", b"event: message\n" + hel, b"event: chat.completion.chunk\n" + lo),
-            ("a ping right before", ping + hel, told("x", "event: ping") + lo),
-        ]])
+            ("a ping right before", ping + hel, named_event("x", "event: ping") + lo),
+        ]])  # fmt: skip
 
     def test_what_a_failed_answer_cost_was_not_counted(self):
-        frame = {"id": "gen-1", **error_body(WORDS, 502), "choices": chunk("", "error")["choices"]}
-        torn = answer(HALF, "error")
-        torn["choices"][0].update(error_body(WORDS, 502))
-        for (symptom, item, has_partial), way, ask in by_doors([
-            ("after a frame", closed(chunk(HALF), frame, BILL), True),
-            ("in a frame", closed(chunk(HALF), {**frame, "usage": PAID}), True),
-            ("after event: error", closed(chunk(HALF), TOLD[0][1], BILL), True),
-            ("after a frame without text", closed(frame, BILL), False),
-            ("in a stream that broke off", closed(chunk(HALF, usage=PAID), done=False), True),
-            ("beside a choice's error", json_answer({**torn, "usage": PAID}), True),
-            ("in a body", json_answer({"id": "gen-1", **error_body(WORDS, 502), "usage": PAID}), False),
-            *((f"in a body of {status}", json_answer({**error_body(WORDS, status), "usage": PAID}, status), False)
-              for status in (400, 402, 429, 502)),
-        ], 1):
+        for (symptom, item, has_partial), way, ask in by_doors(FAILED_COSTS, 1):
             with self.subTest(symptom, way=way):
-                log = self.folder() / "log.db"
-                llm = self.llm(self.serve(item), log=log)
+                llm = self.llm(self.serve(item), log=self.path)
                 error = outcome(ask, llm)
                 self.assertRegex(str(error), WORDS if "broke" not in symptom else "without finish_reason")
-                row = LlmOperationCollector.from_db(log)[0]
+                row = LlmOperationCollector.from_db(self.path)[0]
                 self.assertEqual((row["cost"], row["total_tokens"], row["success"]), (0.5, 15, 0))
-                self.assertEqual((llm.usage.cost, llm.usage.total_tokens), (0.5, 15))
-                if has_partial:
-                    self.assertEqual((error.partial.usage.cost, error.partial.usage.total_tokens), (0.5, 15))
-        busy = json_answer({**error_body(WORDS, 502), "usage": PAID}, 502, headers=["Retry-After: 0.1"])
-        llm = self.llm(self.serve(busy, reply("fine")), max_retries=1)
+                for usage in (llm.usage, *[error.partial and error.partial.usage] * has_partial):
+                    self.assertEqual((usage.cost, usage.total_tokens), (0.5, 15))
+        instant(None)
+        llm = self.llm(self.serve(FAILED_COSTS[-1][1], reply("fine")), max_retries=1)
         self.assertEqual((llm.complete("hi").content, llm.usage.cost), ("fine", 1.0))
 
     def test_an_error_that_is_followed_by_silence_is_told_at_once(self):
         item, began = Pieces(OPEN_SSE, event(chunk(HALF)), event(error_body(WORDS, 502)), end="hang"), time.monotonic()
-        self.assertIsInstance(self.ask(DOORS["stream"], item, settings={"timeout": 0.4}), StreamInterruptedError)
-        self.assertLess(time.monotonic() - began, 3)
-
-
-# History, functions, schemas
+        with mock.patch.object(orm, "ERROR_GRACE", 0.05):  # in which the usage may come
+            self.assertIsInstance(self.ask(DOORS["stream"], item), StreamInterruptedError)
+        self.assertLess(time.monotonic() - began, 3)  # and not the 5 s of the timeout
 
 
 @dataclasses.dataclass
@@ -5368,6 +5596,7 @@ DOCSTRINGS = [
     ("NumPy", f"{NUMPY}{QUERY}\nmode : str, optional\n    {MODE}\n", QUERY, MODE),
     ("NumPy, several lines", f"{NUMPY}Words to look for,\n    in English.\n", QUERY, ""),
     ("NumPy, results", f"{NUMPY}{QUERY}\n\nReturns\n-------\nmode : str\n    Used.\n", QUERY, ""),
+    ("NumPy, names that share a line were not described", f"{NUMPY}x\n".replace("query", "query, mode"), "x", "x"),
     ("Google", f"{GOOGLE} (str): Words to look for,\n        in English.\n    mode: One of:\n        fast, deep.\n",
      QUERY, MODE),
     ("Google, results", f"{GOOGLE}: {QUERY}\n\nReturns:\n    mode: what was used\n", QUERY, ""),
@@ -5375,32 +5604,34 @@ DOCSTRINGS = [
     ("Sphinx", f"{SUMMARY}\n\n:param query: Words to look for,\n    in English.\n:param str mode: {MODE}\n:return: x\n",
      QUERY, MODE),
     ("paragraphs", f"{SUMMARY}\n\nIt charges the card: ask before you call it.\n\nquery: {QUERY}\n", QUERY, ""),
-]
+]  # fmt: skip
+TEXTS_SCHEMA = {"type": "array", "items": {"type": "string"}}
+# (what stands around the JSON, the answer, the schema, the value, or None where it does not fit)
+AMONG_WORDS = [
+    *((symptom, text, TITLE, {"title": "T"}) for symptom, text in [
+        ("a thought", '<think>maybe {"title": "draft"} first</think>\n{"title": "T"}'),
+        ("braces after it", '{"title": "T"}\n\nSay if {this} is wrong.'),
+        ("brackets before it", 'As asked in [1]: {"title": "T"}'),
+        ("braces before it", 'With {x} = 5: {"title": "T"}.'),
+        ("a thought in a fence", '<think>\n```json\n{"title": "draft"}\n```\n</think>\n```json\n{"title": "T"}\n```'),
+        ("a fence and braces", 'Set {a}:\n```json\n{"title": "T"}\n```\nand {b}.'),
+        ("a fence of another language", '```python\nd = {"name": 1}\n```\n```json\n{"title": "T"}\n```'),
+        ("an object before that does not fit", '{"name": 1}\nNo, that lacks it:\n{"title": "T"}'),
+        ("an apostrophe, a quote and an open brace", 'It\'s "so": {"title": "T"} (see {'),
+    ]),
+    *(("odd", text, TITLE, value) for text, value in [
+        ('So: {"title": "a } b { c"} {ok}', {"title": "a } b { c"}), ('{"titel": "T"}', None), ("none", None),
+        ('So: {"title": "say \\"}\\" ok"} {', {"title": 'say "}" ok'}), ('{"title": "T', None),
+        ('Here:\n```json\n{"title": "one\ntwo"}\n```\n{ok}', {"title": "one\ntwo"}),
+        ('{"title": "T", "more": {"a": [{}, {"b": 1}]}} {x}', {"title": "T", "more": {"a": [{}, {"b": 1}]}}),
+        ('<think>{"title": "T"}</think>I don\'t know.', None),
+    ]),
+    ("a list", '[1] says so: ["a", "b"] [2]', TEXTS_SCHEMA, ["a", "b"]),
+    ("a dataclass", '{x} {"name": "n"}', Item, Item("n")),
+]  # fmt: skip
 
 
-class HistoryTests(ReportCase):
-    def test_what_is_not_known_of_a_call_was_not_sent_back(self):
-        sign = {"google": {"thought_signature": "SIG"}}
-        function = {"name": "weather", "arguments": OSLO}
-        whole = {"id": "a", "type": "function", "function": function, "extra_content": sign}
-        begun = {**whole, "index": 0, "function": {"name": "weather", "arguments": ""}}
-        for (symptom, item), way, ask in by_doors([
-            ("plain", json_answer(answer(None, "tool_calls", tool_calls=[whole]))),
-            ("streamed", calling([begun], [part(OSLO, index=0)])),
-            ("later", calling([part("", "weather", "a", 0)], [{**part(OSLO, index=0), "extra_content": sign}])),
-            ("in a message", closed(choice("tool_calls", message={"content": None, "tool_calls": [whole]}))),
-        ]):
-            with self.subTest(symptom, way=way):
-                self.assertEqual(self.ask(ask, item).message["tool_calls"][0].get("extra_content"), sign)
-                self.ask(ask, item, reply("Done"), tools=[weather])
-                call = self.server.requests[1].json["messages"][1]["tool_calls"][0]
-                self.assertEqual((call.get("extra_content"), call["function"]), (sign, function))
-        named = {**function, "thought": "T"}
-        item = json_answer(answer(None, tool_calls=[{**whole, "function": named}]))
-        self.assertEqual(self.ask(DOORS["chat"], item).message["tool_calls"][0]["function"], named)
-        for item in (json_answer(answer("x", extra_content=sign)), deltas({"content": "x", "extra_content": sign})):
-            self.assertEqual(self.ask(DOORS["chat"], item).message.get("extra_content"), sign)
-
+class SchemaReportTests(CommandLineCase):
     def test_docstrings_were_read_by_one_pattern_for_all_styles(self):
         def search(query: str, mode: str = "fast") -> str:
             return query
@@ -5415,6 +5646,26 @@ class HistoryTests(ReportCase):
                 for words in (SUMMARY, "It charges the card: ask before you call it."):
                     self.assertTrue(words not in text or words in function["description"], function["description"])
 
+    def test_the_description_of_a_field_was_left_out(self):
+        for params, way, ask in by_doors(({"schema": Item}, {"schema": Basket}, {"tools": [weigh]})):
+            with self.subTest(str(params), way=way):
+                self.ask(ask, reply("{}"), **params)
+                self.assertIn(b'"its name, in English"', self.server.requests[0].body)
+
+    def test_a_paid_answer_was_refused_for_what_stands_around_its_json(self):
+        for (symptom, text, schema, value), way, ask in by_doors(AMONG_WORDS):
+            with self.subTest(symptom, text=text, way=way):
+                done = self.ask(ask, reply(text), schema=schema)
+                found = done.parsed if isinstance(done, orm.Completion) else type(done)
+                self.assertEqual(found, APIResponseError if value is None else value)
+        schema, line = self.file("title.json", json.dumps(TITLE)), json.dumps({"prompt": "x", "schema": TITLE})
+        out, _ = self.success("x", "--schema", schema, script=[AMONG_WORDS[0][1]])
+        self.assertEqual(json.loads(out), {"title": "T"})
+        out, _ = self.success("--batch", "-", stdin=io.StringIO(line), script=[AMONG_WORDS[0][1]])
+        self.assertEqual(json.loads(out)["parsed"], {"title": "T"})
+        _, out, err = self.raw(reply('{"title": 1}'), "x", "--schema", schema)
+        self.assertEqual((out, "title is 1, not of type string" in err, '{"title": 1}' in err), ("", True, True))
+
     @unittest.skipIf(sys.version_info < (3, 10), "hints are written as X | Y")
     def test_hints_were_names_that_only_a_type_checker_knows(self):
         for name in orm.__all__:
@@ -5426,66 +5677,17 @@ class HistoryTests(ReportCase):
                     with self.subTest(name, where=where):
                         typing.get_type_hints(one)
 
-    def test_the_description_of_a_field_was_left_out(self):
-        for params, way, ask in by_doors(({"schema": Item}, {"schema": Basket}, {"tools": [weigh]})):
-            with self.subTest(str(params), way=way):
-                self.ask(ask, reply("{}"), **params)
-                self.assertIn(b'"its name, in English"', self.server.requests[0].body)
-
-
-# (what stands around the JSON, the text)
-AMONG_WORDS = [
-    ("a thought", '<think>maybe {"title": "draft"} first</think>\n{"title": "T"}'),
-    ("braces after it", '{"title": "T"}\n\nSay if {this} is wrong.'),
-    ("brackets before it", 'As asked in [1]: {"title": "T"}'),
-    ("braces before it", 'With {x} = 5 I get {"title": "T"}.'),
-    ("a thought in a fence", '<think>\n```json\n{"title": "draft"}\n```\n</think>\n```json\n{"title": "T"}\n```'),
-    ("a fence and braces", 'Set {a}:\n```json\n{"title": "T"}\n```\nand {b}.'),
-    ("a fence of another language", '```python\nd = {"name": 1}\n```\n```json\n{"title": "T"}\n```'),
-    ("an object before that does not fit", '{"name": 1}\nNo, that lacks it:\n{"title": "T"}'),
-    ("an apostrophe, a quote and an open brace", 'It\'s "so": {"title": "T"} (see {'),
-]
-
-
-class JsonAmongWordsTests(ReportCase):
-    def test_a_paid_answer_was_refused_for_what_stands_around_its_json(self):
-        rows = [(symptom, reply(text), ({"title": "T"}, text)) for symptom, text in AMONG_WORDS]
-        self.check(rows, lambda done: (getattr(done, "parsed", done), text_of(done)), schema=TITLE)
-        schema, line = self.file("title.json", json.dumps(TITLE)), json.dumps({"prompt": "x", "schema": TITLE}).encode()
-        for symptom, text in AMONG_WORDS[:4]:
-            with self.subTest(symptom, way="command line"):
-                code, out, err = self.cli("x", "--schema", schema, script=[reply(text)])
-                self.assertEqual((code, out and json.loads(out)), (0, {"title": "T"}), err)
-                code, out, err = self.cli("--batch", "-", stdin=line, script=[reply(text)])
-                self.assertEqual((code, json.loads(out).get("parsed")), (0, {"title": "T"}), err)
-
-    def test_odd_json_among_words(self):
-        texts = {"type": "array", "items": {"type": "string"}}
-        for text, schema, value in [
-            ('So: {"title": "a } b { c"} {ok}', TITLE, {"title": "a } b { c"}),
-            ('So: {"title": "say \\"}\\" ok"} {', TITLE, {"title": 'say "}" ok'}),
-            ('Here:\n```json\n{"title": "one\ntwo"}\n```\n{ok}', TITLE, {"title": "one\ntwo"}),
-            ('{"title": "T", "more": {"a": [{}, {"b": 1}]}} {x}', TITLE, {"title": "T", "more": {"a": [{}, {"b": 1}]}}),
-            ('[1] says so: ["a", "b"] [2]', texts, ["a", "b"]), ('{x} {"name": "n"}', Item, Item("n")),
-        ]:
-            self.check([(text, reply(text), value)], lambda done: getattr(done, "parsed", done), FEW, schema=schema)
-        for text in ('{"titel": "T"}', '<think>{"title": "T"}</think>I don\'t know.', "none", '{"title": "T'):
-            self.check([(text, reply(text), APIResponseError)], type, FEW, schema=TITLE)
-
-
-# Errors and retries
 
 NO_MONEY, BUSY_BODY = (InsufficientCreditsError, RateLimitError), (ProviderError, RateLimitError)
 QUOTA = {"type": "insufficient_quota", "code": "insufficient_quota"}
 # (the error's fields, what it is, whether the request is sent again, the HTTP status that it may come with)
 NAMES = [
-    (QUOTA, NO_MONEY, False, 429),
+    (QUOTA, NO_MONEY, False, 429), ({"type": "insufficient_quota"}, (*NO_MONEY, ProviderError), False, 500),
     ({"type": "invalid_request_error", "code": "invalid_api_key"}, AuthenticationError, False, 401),
     ({"code": "model_not_found"}, ModelNotFoundError, False, 404),
     ({"type": "rate_limit_error"}, RateLimitError, True, 429), ({"type": "overloaded_error"}, BUSY_BODY, True, 529),
-    ({"type": "insufficient_quota"}, NO_MONEY, False, 500), ({"type": "api_error"}, ProviderError, True, 500),
+    ({"type": "api_error"}, ProviderError, True, 500), ({"type": "timeout_error"}, ProviderError, True, 504),
     ({"type": "requests", "code": "rate_limit_exceeded"}, RateLimitError, True, 429),
-    ({"type": "timeout_error"}, ProviderError, True, 504),
     ({"type": "permission_error"}, PermissionDeniedError, False, 403),
     ({"type": "not_found_error"}, ModelNotFoundError, False, 404),
     ({"type": "billing_error"}, InsufficientCreditsError, False, 402),
@@ -5494,96 +5696,81 @@ NAMES = [
     ({"type": "request_too_large"}, APIStatusError, False, 413),
     ({"type": "refusal"}, PermissionDeniedError, False, 403),
     ({"metadata": {"error_type": "content_policy_violation"}}, PermissionDeniedError, False, 403),
-]
+    ({"type": "brand_new_error"}, OpenRouterError, False, 400),  # what the table does not know
+    ({"metadata": {"error_type": "brand_new"}}, OpenRouterError, False, 400),
+]  # fmt: skip
 PLACES = {
-    "a body": json_answer, "a frame": lambda body: closed({"id": "gen-1", "choices": [], **body}),
-    "event: error": lambda body: closed(told(body)),
+    "a body": lambda error, status: json_answer(error),
+    "a frame": lambda error, status: closed({"id": "gen-1", "choices": [], **error}),
+    "event: error": lambda error, status: closed(named_event(error)),
+    "a status": lambda error, status: json_answer(error, status, ["Retry-After: 0.02"]),
 }
 IN_FLIGHT = {"limit_source": "openrouter_in_flight_budget", "reason": "in_flight_budget_exhausted"}
-TOO_HEAVY = {"limit_source": "openrouter_credits", "reason": "weight_exceeds_budget"}
+TOO_HEAVY = {"limit_source": "openrouter_in_flight_budget", "reason": "weight_exceeds_budget"}
 
 
-class ErrorNameTests(ReportCase):
+class ErrorNameTests(CommandLineCase):
     def expect(self, item, kind, is_again, ask=DOORS["stream"], **settings):
         """Ask; check the class of the error, and whether the request was sent once more."""
-        retry = {"max_retries": 1, "retry_wait_max": 0.02, **settings}
         instant(None)
-        error = self.ask(ask, item, *[reply("fine")] * 3, settings=retry)
-        self.assertEqual((text_of(error) == "fine", len(self.server.requests)), (is_again, 1 + is_again), error)
-        error = self.ask(ask, item, settings=settings) if is_again else error
+        settings = {"max_retries": 1, "retry_wait_max": 0.1, **settings}
+        done = self.ask(ask, item, *[reply("fine")] * 3, settings=settings)
+        self.assertEqual((text_of(done) == "fine", len(self.server.requests)), (is_again, 1 + is_again), done)
+        error = self.ask(ask, item, settings={"max_retries": 0}) if is_again else done
         self.assertIsInstance(error, kind)
+        self.assertEqual(error.status == 403, kind is PermissionDeniedError)
         return error
 
     def test_hopeless_requests_were_repeated_and_blamed_on_the_provider(self):
-        for number, (fields, kind, is_again, status) in enumerate(NAMES):
-            for place, item in list(PLACES.items())[number % 3 if number > 4 else 0 :: 3 if number > 4 else 1]:
-                with self.subTest(fields=fields, place=place):
-                    error = self.expect(item(failed(**fields)), kind, is_again)
-                    if kind is PermissionDeniedError:
-                        self.assertEqual(error.status, 403)
-            with self.subTest(fields=fields, status=status):
-                kind = OpenRouterError if kind is NO_MONEY and status not in (402, 429) else kind
-                item = json_answer(failed(**fields), status, [] if is_again else ["Retry-After: 0.1"])
-                self.expect(item, kind, is_again, retry_wait_max=0.02 if is_again else 0.1)
-        for fields, kind, is_again, _ in NAMES[:5:2]:
-            for way, ask in EVERY_DOOR.items():
-                with self.subTest(fields=fields, way=way):
-                    self.expect(json_answer(failed(**fields)), kind, is_again, ask)
-        self.assertIn(self.cli("hi", script=[json_answer(failed(**QUOTA))])[0], (4, 5))
-        for (place, item), fields, fallbacks in itertools.product(PLACES.items(), (  # what the table does not know
-            {"type": "brand_new_error"}, {"metadata": {"error_type": "brand_new"}},
-        ), ([], ["c/d", "e/f", "g/h"])):
-            with self.subTest(fields=fields, place=place, fallbacks=fallbacks):
-                self.expect(item(failed(**fields)), OpenRouterError, False, fallbacks=fallbacks)
+        for (fields, kind, is_again, status), (place, item) in itertools.product(NAMES, PLACES.items()):
+            with self.subTest(fields=fields, place=place):
+                self.expect(item({"error": {"message": "no", **fields}}, status), kind, is_again)
+        for (fields, kind, is_again, status), ask in itertools.product(NAMES[:5:2], EVERY_DOOR.values()):
+            self.expect(failed(**fields), kind, is_again, ask)
+        for fields, kind, _, status in (NAMES[0], NAMES[1], NAMES[-1]):  # no other model cures these
+            self.expect(failed(status=status, **fields), kind, False, fallbacks=["c/d", "e/f", "g/h"])
+        self.assertIn(self.raw(failed(**QUOTA), "hi")[0], (4, 5))
 
     def test_a_402_that_passes_was_final(self):
         asked, inside = ["Retry-After: 0.05"], {**IN_FLIGHT, "headers": {"retry-after": "0.05"}}
-        for (symptom, metadata, headers, is_again), way, ask in by_doors(
-            [
-                ("by header", IN_FLIGHT, asked, True), ("by body", inside, [], True),
-                ("without a wait", IN_FLIGHT, [], False),
-                ("too long a wait", {**IN_FLIGHT, "headers": {"Retry-After": "120"}}, [], False),
-                ("more than the budget", {**TOO_HEAVY, "headers": {"Retry-After": "0.05"}}, asked, False),
-                ("no money", {"limit_source": "openrouter_credits"}, asked, False), ("nothing known", {}, asked, False),
-            ],
-            2,
-        ):
+        for (symptom, metadata, headers, is_again), way, ask in by_doors([
+            ("by header", IN_FLIGHT, asked, True), ("by body", inside, [], True),
+            ("without a wait", IN_FLIGHT, [], False),
+            ("too long a wait of 120", {**IN_FLIGHT, "headers": {"Retry-After": "120"}}, [], False),
+            ("more than the budget", {**TOO_HEAVY, "headers": {"Retry-After": "0.05"}}, asked, False),
+            ("no money", {"limit_source": "openrouter_credits"}, asked, False), ("nothing known", {}, asked, False),
+        ], 2):  # fmt: skip
             body = error_body("in flight", 402, metadata=metadata)
-            whole = json_answer(body, 402, headers)
-            for place, item in {"a status": lambda _: whole, **PLACES}.items():  # noqa: B023
-                if place == "a status" or way == "stream" and symptom in ("by body", "without a wait"):
-                    with self.subTest(symptom, way=way, place=place):
-                        error = self.expect(item(body), InsufficientCreditsError, is_again, ask, retry_wait_max=0.1)
-                        self.assertTrue("120" in str(error) or symptom != "too long a wait", error)
+            places = list(PLACES.values())[:3] if symptom in ("by body", "without a wait") else []
+            for item in [json_answer(body, 402, headers), *(place(body, 402) for place in places)]:
+                with self.subTest(symptom, way=way, item=item.pieces[-1]):
+                    error = self.expect(item, InsufficientCreditsError, is_again, ask)
+                    self.assertTrue("120" in str(error) or "120" not in symptom, error)
 
     def test_a_small_retry_wait_max_meant_no_retry(self):
-        items = json_answer(error_body("busy", 503), 503), json_answer(error_body("busy", 429))
-        for item, way, ask in by_doors(items):
+        waits = instant(None)
+        for item, way, ask in by_doors((failed("busy", 503, code=503), failed("busy", code=429))):
             with self.subTest(way):
                 done = self.ask(ask, item, item, reply("fine"), settings={"max_retries": 2, "retry_wait_max": 0.02})
                 self.assertEqual((text_of(done), len(self.server.requests)), ("fine", 3))
-                self.assertLessEqual(max(a.waited_s for a in done.attempts), 0.02)
+        self.assertTrue(0 < max(waits) <= 0.02, waits)
 
     def test_another_model_than_the_unknown_one_was_dropped(self):
         missing = {"code": "model_not_found", "retryable": False, "requested_models": ["b/b"]}
         models = {"model": "a/a", "fallbacks": ["b/b", "c/c", "d/d", "e/e"]}
-        for (status, error), way, ask in by_doors([
-            (400, failed(availability=missing)), (400, failed("b/b is not a valid model ID", code=400)),
-            (400, failed("Model b/b does not exist", code=400)),
-            (404, failed("The model `b/b` does not exist", code="model_not_found")),
-        ], 1):
-            with self.subTest(error, way=way):
-                done = self.ask(ask, json_answer(error, status), reply("fine"), settings=models)
-                self.assertEqual(text_of(done), "fine")
+        for item, way, ask in by_doors([
+            failed(status=400, availability=missing), failed("b/b is not a valid model ID", 400, code=400),
+            failed("Model b/b does not exist", 400, code=400),
+            failed("The model `b/b` does not exist", 404, code="model_not_found"),
+        ], 1):  # fmt: skip
+            with self.subTest(item.pieces[-1], way=way):
+                self.assertEqual(text_of(self.ask(ask, item, reply("fine"), settings=models)), "fine")
                 self.assertEqual(self.server.requests[1].json["models"], ["a/a", "c/c", "d/d"])
 
     def test_errors_had_no_hint(self):
-        for data in (b"null", b'"x"', b"{}", b"", HTML, b'{"error": null}', b'{"error": []}'):
-            item = http_answer(b"data: " + data + b"\n\n" + DONE, content_type="text/event-stream")
-            for status in (200, 302, 400, 404, 500, "event"):
-                with self.subTest(data=data, status=status):
-                    answered = item if status == "event" else http_answer(data, status)
-                    self.assertIsInstance(self.ask(DOORS["stream"], answered), OpenRouterError)
+        for data in (b'{"error": null}', b'{"error": []}'):
+            for item in (closed(b"data: " + data + b"\n\n"), http_answer(data), http_answer(data, 400)):
+                self.assertIsInstance(self.ask(DOORS["stream"], item), OpenRouterError)
         llm, nobody = self.llm(self.serve()), self.llm(mock.Mock(url="http://127.0.0.1:1/v1"))
         for number, ask in enumerate([
             lambda: Llm(log=5), lambda: llm.complete(5), lambda: llm.complete("x", tools=[5]),
@@ -5593,91 +5780,67 @@ class ErrorNameTests(ReportCase):
             lambda: LlmOperationCollector.from_db(since="soon"), lambda: orm.ToolCall("a", "b", "{").args,
             lambda: self.ask(FEW["stream"], reply("x"), schema=TITLE),
             lambda: self.ask(FEW["stream"], *[asking("{}", name="clock")] * 3, tools=[clock], max_tool_rounds=2),
-        ]):
+        ]):  # fmt: skip
             with self.subTest(number=number):
                 self.assertIsInstance(outcome(ask), OpenRouterError)
 
     def test_an_answer_of_another_shape_was_an_empty_catalogue(self):
         self.assertEqual(self.ask(Llm.models, json_answer({"data": []})), [])
-        doors = {"models": Llm.models, "words": lambda llm: llm.models("a")}
-        doors = {**doors, "key": Llm.key, "credits": Llm.credits, "generation": lambda llm: llm.generation("g")}
-        for odd in (
-            {"object": 1}, {"data": None}, {}, None, "x", 5, {"data": "x"}, {"data": [1]}, "<p>Please log in</p>",
-        ):
-            item = http_answer(odd.encode(), content_type="text/html") if odd and "<" in str(odd) else json_answer(odd)
-            self.check([(odd, item, APIResponseError)], type, doors if odd != {} else {"models": Llm.models})
-            with self.subTest("--key", odd=odd):
-                self.assertEqual(self.cli("--key", script=[item])[:2], (1, "")) if odd != {} else None
+        doors = {"models": Llm.models, "words": lambda llm: llm.models("a"), "key": Llm.key, "credits": Llm.credits,
+                 "generation": lambda llm: llm.generation("g")}  # fmt: skip
+        self.check([("{}", json_answer({}), APIResponseError)], type, {"models": Llm.models})
+        items = map(json_answer, ({"object": 1}, {"data": None}, None, "x", 5, {"data": "x"}, {"data": [1]}))
+        for item in [*items, http_answer(b"<p>Please log in</p>", content_type="text/html")]:
+            self.check([(item.pieces[-1], item, APIResponseError)], type, doors)
+            self.assertEqual(self.raw(item, "--key")[:2], (1, ""))
 
 
-# Time and network
-
-
-class SlowSocket(io.RawIOBase):
-    """A server's socket, from which what arrives is taken slowly until some moment."""
-
-    def __init__(self, sock, until):
-        super().__init__()
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 200_000)
-        self.sock, self.until = sock, until
-
-    def __getattr__(self, name):
-        return getattr(self.sock, name)
-
-    def makefile(self, mode):
-        return io.BufferedReader(self, 200_000)
-
-    def readable(self):
-        return True
-
-    def readinto(self, buffer):
-        time.sleep(0.02 if time.monotonic() < self.until else 0)
-        return self.sock.recv_into(buffer, min(len(buffer), 200_000))
-
-
-class ReaderClockTests(ReportCase):
+class NetworkTests(CommandLineCase):
     def test_the_clock_counted_the_reader_s_own_time(self):
         first, second, last = (event(c) for c in (chunk("w0 "), chunk("w1 "), chunk("w2", "stop")))
-        steady = Pieces(OPEN_SSE, first, 0.05, second, 0.05, last, DONE, end="close")
+        steady = Pieces(OPEN_SSE, first, 0.03, second, 0.03, last, DONE, end="close")
         silent = Pieces(OPEN_SSE, first, second, end="hang")
 
         async def read_async(pieces, pause):
-            async for piece in pieces:
+            async for _ in pieces:
                 time.sleep(pause)
 
-        def read(item, is_async, is_chunks, pause):
+        def read(item, pause, text, is_async, is_chunks):
             stream = self.llm(self.serve(item), timeout=0.2).stream("hi")
             pieces = stream.chunks() if is_chunks else stream
-            try:
+            with self.assertRaises(StreamInterruptedError) if item is silent else contextlib.nullcontext():
                 if is_async:
                     asyncio.run(read_async(pieces, pause))
                 else:
                     for _ in pieces:
                         time.sleep(pause)
-                return stream.completion.content
-            except StreamInterruptedError as error:
-                return error
+            self.assertEqual(stream.partial.content, text)
 
-        with concurrent.futures.ThreadPoolExecutor(8) as pool:  # all at once, since each of them waits
-            ways = list(itertools.product((False, True), (False, True)))
-            slow = [pool.submit(read, steady, *way, 0.25) for way in ways]
-            torn = [pool.submit(read, silent, *way, 0.1) for way in ways]
-        for way, done, error in zip(ways, slow, torn):
-            with self.subTest("is async, are chunks: %s, %s" % way):
-                self.assertEqual(done.result(), "w0 w1 w2")
-                self.assertIsInstance(error.result(), StreamInterruptedError)
-                self.assertEqual(error.result().partial.content, "w0 w1 ")
+        ways = list(itertools.product((False, True), (False, True)))
+        jobs = [functools.partial(read, steady, 0.22, "w0 w1 w2", *way) for way in ways]
+        at_once(*jobs, *(functools.partial(read, silent, 0.1, "w0 w1 ", *way) for way in ways), threads=8)
 
-    @unittest.skipUnless(sys.platform == "linux", "the buffers of other systems take it at once")
     def test_a_steady_upload_died(self):
         began = time.monotonic()
-        server = self.serve(json_answer(answer("got it")), wrap=lambda sock: SlowSocket(sock, began + 0.7))
-        llm = self.llm(server, system_prompt="x" * (16 << 20), timeout=0.4)
-        self.assertEqual(text_of(outcome(llm.complete, "hi")), "got it")
-        self.assertGreater(time.monotonic() - began, 0.4)
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 200_000)
 
+        def take_slowly():
+            sock, piece = listener.accept()[0], b""
+            with sock:
+                while not piece.endswith(b"]}"):
+                    time.sleep(0.02 if time.monotonic() < began + 0.5 else 0)
+                    piece = sock.recv(200_000) or b"]}"  # or the client has left
+                sock.sendall(SIZED + JSON_BODY)
 
-class NetworkTests(ReportCase):
+        threading.Thread(target=take_slowly, daemon=True).start()
+        server = mock.Mock(url=f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
+        llm = self.llm(server, system_prompt="x" * (12 << 20), timeout=0.3)
+        self.assertEqual(text_of(outcome(llm.complete, "hi")), "Hello")
+        if sys.platform == "linux":  # the buffers of other systems take it at once
+            self.assertGreater(time.monotonic() - began, 0.3)
+
     def asked(self, url, **settings):
         def ask():
             with Llm(api_key=KEY, base_url=url, allow_plain_http=True, **settings) as llm:
@@ -5687,33 +5850,25 @@ class NetworkTests(ReportCase):
         return outcome(ask)
 
     def test_proxies_of_another_kind_got_the_credentials_in_the_clear(self):
-        heard = []
-
-        def listen(sock):
-            sock.settimeout(2)
-            heard.append(sock.recv(65536))
-            raise OSError("that is all")
-
-        port = self.serve(wrap=listen).port
+        server = self.serve()
         secure, plain = "https://api.example.test/v1", "http://api.example.test/v1"
         unknown = socket.gaierror(socket.EAI_NONAME, "no such name")
         for name, url, scheme in [
             ("HTTPS_PROXY", secure, "socks5"), ("https_proxy", secure, "socks5h"), ("HTTP_PROXY", plain, "socks4"),
             ("ALL_PROXY", secure, "SOCKS5"), ("all_proxy", plain, "socks5"), ("HTTPS_PROXY", secure, "https"),
-        ]:
-            proxy = f"{scheme}://user:secret@127.0.0.1:{port}"
+        ]:  # fmt: skip
+            proxy = f"{scheme}://user:secret@127.0.0.1:{server.port}"
             with self.subTest(name, proxy=proxy), mock.patch.dict(os.environ, {name: proxy}):
                 with mock.patch("socket.getaddrinfo", side_effect=unknown):
                     error = self.asked(url, max_retries=1, retry_wait_max=0.01)
                 self.assertIsInstance(error, OpenRouterError)
-                self.assertNotIn("secret", str(error))
-                self.assertEqual(b"".join(heard), b"")
                 self.assertRegex(str(error), f"(?is)(?=.*{scheme}).*prox")
-                self.assertLessEqual(len(error.attempts), 1)
-        code, out, err = self.cli("hi", OPENROUTER_BASE_URL=secure, HTTPS_PROXY=f"socks5://127.0.0.1:{port}")
-        self.assertTrue(code in (2, 7) and "socks5" in err, (code, err))
-        with mock.patch.dict(os.environ, HTTP_PROXY=f"socks5://127.0.0.1:{port}"):  # no matter on this machine
-            self.assertEqual(text_of(self.ask(DOORS["chat"], reply("fine"))), "fine")
+                self.assertEqual(("secret" in str(error), len(error.attempts) > 1), (False, False))
+        err = self.failure(2, "hi", OPENROUTER_BASE_URL=secure, HTTPS_PROXY=f"socks5://127.0.0.1:{server.port}")
+        self.assertEqual(("socks5" in err, server.connections), (True, 0))
+        for environ in ({"HTTP_PROXY": "socks5://x:1"}, {"HTTP_PROXY": "http://x:1", "ALL_PROXY": "http://x:1"}):
+            url = f"http://0.0.0.0:{self.serve(reply('fine')).port}/v1"  # on this machine, where no proxy matters
+            self.assertEqual(self.success("hi", OPENROUTER_BASE_URL=url, **environ)[0], "fine\n")
 
     def test_a_wrong_base_url_was_blamed_on_the_model(self):
         def only(missing):
@@ -5721,384 +5876,42 @@ class NetworkTests(ReportCase):
             return self.serve(lambda seen: reply("fine")(seen) if seen.path == known else missing).url
 
         bodies = ({"detail": "Not Found"}, {"message": "Not Found"}, {"error": "Not Found"}, {"error": {"code": 404}},
-                  {"status": 404, "error": "Not Found", "path": "/x"}, "Not Found", None, [], {})
+                  {"status": 404, "error": "Not Found", "path": "/x"}, "Not Found", None, [], {})  # fmt: skip
         items = [http_answer(b"404 page not found", 404, "text/plain"), http_answer(b"", 404), http_answer(HTML, 404)]
         items += [json_answer(body, 404) for body in bodies]
         rows = [(items[0], "/chat/completions", ConfigError), *((item, "/v1", APIStatusError) for item in items)]
         for missing, path, kind in rows:
             with self.subTest(missing.pieces[-1][-60:], path=path):
                 error = self.asked(only(missing) + path)
-                self.assertTrue("base_url" in str(error) and "exact name" not in str(error), error)
-                self.assertIs(type(error), kind)
+                found = (type(error), "base_url" in str(error), "exact name" in str(error))
+                self.assertEqual(found, (kind, True, False), error)
         for path in ("/chat/completions/", "/v1"):
-            code, out, err = self.cli("hi", OPENROUTER_BASE_URL=only(items[-1]) + path)
-            self.assertTrue((code, out) == (0, "fine\n") or re.search("(?i)base_url", err), err)
+            _, out, err = self.main("hi", OPENROUTER_BASE_URL=only(items[-1]) + path)
+            self.assertRegex(err, "(?i)base_url", out)
         doors = {**EVERY_DOOR, "models": Llm.models, "embed": lambda llm: llm.embed("x", model="a/b")}
         self.check([("by every door", items[-1], True)], lambda error: "base_url" in str(error), doors)
-        known = json_answer(error_body("No endpoints found for a/b.", 404), 404)
-        self.check([("the API's own", known, ModelNotFoundError)], type)
+        self.check([("the API's own", failed("No endpoints found for a/b.", 404), ModelNotFoundError)], type)
 
     def test_advice_of_the_library_was_given_where_only_a_command_line_is_at_hand(self):
         url = "http://litellm.internal:4000/v1"
-        code, out, err = self.cli("hi", OPENROUTER_BASE_URL=url)
-        self.assertEqual((code, out), (2, ""))
+        err = self.failure(2, "hi", OPENROUTER_BASE_URL=url)
         port, look_up = self.serve(reply("fine")).port, socket.getaddrinfo
         with mock.patch("socket.getaddrinfo", lambda *a, **k: look_up("127.0.0.1", port)):
             allowed = {re.search(r"(OPENROUTER_\w+)=1", err).group(1): "1"}
-            self.assertEqual(self.cli("hi", OPENROUTER_BASE_URL=url, **allowed)[1], "fine\n")
-        texts = [err, *(self.cli("hi", *argv)[2] for argv in (["-t", "9"], ["--timeout", "0"], ["-f", " "]))]
-        texts.append(self.cli("hi", OPENROUTER_API_KEY="")[2])
-        for status, message in [
+            self.assertEqual(self.success("hi", OPENROUTER_BASE_URL=url, **allowed)[0], "fine\n")
+        instant(None)
+        texts = [err, *(self.main("hi", *argv)[2] for argv in (["-t", "9"], ["--timeout", "0"], ["-f", " "]))]
+        texts.append(self.main("hi", OPENROUTER_API_KEY="")[2])
+        texts += [self.raw(failed(message, status), "hi")[2] for status, message in [
             (400, "maximum context length is 9"), (402, "can only afford 1234"), (404, "No endpoints found"),
             (404, "matching your data policy"), (413, "x"), (429, "free-models-per-day"), (503, "x"),
-        ]:
-            item = json_answer(error_body(message, status), status, ["Retry-After: 0.1"])
-            texts.append(self.cli("hi", script=[item] * 3)[2])
+        ]]  # fmt: skip
         names = "allow_plain_http|max_tokens|fallbacks|api_key|timeout|retry_wait_max|base_url"
         for text in texts:
             with self.subTest(text):
                 self.assertIn("error", text)
                 self.assertNotRegex(text, rf"(?<![\w-])({names})=")
 
-    def test_this_machine_was_not_reached_by_0_0_0_0(self):
-        for environ in ({}, {"HTTP_PROXY": "http://127.0.0.1:1", "ALL_PROXY": "http://127.0.0.1:1"}):
-            url = f"http://0.0.0.0:{self.serve(reply('fine')).port}/v1"
-            with self.subTest(environ), mock.patch.dict(os.environ, environ):
-                self.assertEqual(self.cli("hi", OPENROUTER_BASE_URL=url)[:2], (0, "fine\n"))
-
-
-# The command line: input
-
-
-class PipedTests(ReportCase):
-    def test_what_is_piped_and_is_not_utf_8_was_sent_as_garbage(self):
-        words = "alpha \u00fc \u20ac"
-        for symptom, data, wanted in [
-            ("UTF-8", words.encode(), words), ("UTF-8 with a mark", b"\xef\xbb\xbf" + words.encode(), words),
-            ("UTF-16 LE", b"\xff\xfe" + words.encode("utf-16-le"), words), ("cp1252", words.encode("cp1252"), words),
-            ("UTF-16 BE", b"\xfe\xff" + (words + EMOJI).encode("utf-16-be"), words + EMOJI),
-            ("UTF-16 torn", b"\xff\xfe" + words.encode("utf-16-le")[:-1], None),
-            ("UTF-16 without a mark", words.encode("utf-16-le"), words),
-            ("UTF-32", b"\xff\xfe\0\0" + words.encode("utf-32-le"), words), ("UTF-8 torn", words.encode()[:-1], None),
-            ("PNG", PNG_FILE, ["text", "image_url"]), ("GIF", b"GIF89a\x01\0\x01\0\0\0\0;", ["text", "image_url"]),
-            ("PDF", PDF_FILE, ["text", "file"]), ("unknown", b"\x7fELF\x02" + bytes(50) + b"\xc3\x28", None),
-        ]:
-            with self.subTest(symptom):
-                code, out, err = self.cli("sum up", stdin=data, script=[reply("fine")])
-                if code == 2 and not (wanted and symptom.startswith("UTF-8")):
-                    self.assertEqual((self.sent(), out, "error" in err), ([], "", True))
-                    continue
-                (content,) = self.sent()
-                wanted = f"sum up\n\n{wanted}" if isinstance(wanted, str) else wanted
-                found = content.replace("\ufeff", "") if isinstance(content, str) else [p["type"] for p in content]
-                self.assertEqual((code, found), (0, wanted), err)
-
-    def test_lines_that_are_not_utf_8_were_sent_as_garbage(self):
-        for (symptom, data), argv in itertools.product([
-            ("UTF-8", b"\xef\xbb\xbf\xc3\xa4\nbeta\n"), ("cp1252", "\u00e4\nbeta\n".encode("cp1252")),
-            ("PNG", PNG_FILE),
-            ("UTF-16 LE", b"\xff\xfe" + "\u00e4\nbeta\n".encode("utf-16-le")),
-            ("UTF-16 BE", b"\xfe\xff" + "\u00e4\r\nbeta\r\n".encode("utf-16-be")),
-        ], (["--batch", "-"], ["--chat"])):
-            with self.subTest(symptom, argv=argv):
-                code, out, err = self.cli(*argv, stdin=data, script=[reply("fine")] * 9)
-                sent = sorted(t.strip("\ufeff\r") for t in self.sent())
-                is_refused = code == 2 and symptom != "UTF-8"
-                self.assertEqual((code, sent), (2, []) if is_refused else (0, ["beta", "\u00e4"]), err)
-
-    def test_an_open_pipe_to_which_nobody_writes_hung(self):
-        server, began = self.serve(*[reply("fine")] * 3), time.monotonic()
-        environ = {**os.environ, "PYTHONPATH": str(HERE), "OPENROUTER_BASE_URL": server.url}
-        environ["OPENROUTER_MIN_LOG"] = "off"
-
-        def start(*argv):
-            said = open(self.folder() / "stderr", "wb")
-            self.addCleanup(said.close)
-            kind = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": said, "env": environ}
-            process = subprocess.Popen([sys.executable, "-c", CLI, *argv], **kind)
-            self.addCleanup(process.kill)
-            return process, lambda: os.path.getsize(said.name) or process.poll() == 0
-
-        silent, late, batch = (start(*argv) for argv in (["say", "hi"], ["sum", "up"], ["--batch", "-"]))
-        time.sleep(1.2)
-        self.assertEqual(late[0].communicate(b"the diff\n", timeout=10)[0], b"fine\n")
-        self.assertIn("sum up\n\nthe diff", [r.json["messages"][-1]["content"].strip() for r in server.requests])
-        for name, (process, has_spoken) in [("silent", silent), ("batch", batch)]:
-            with self.subTest(name):
-                self.assertTrue(wait_until(has_spoken, max(began + 4.5 - time.monotonic(), 0.05)))
-            self.assertEqual(process.communicate(timeout=10)[0], b"fine\n" if name == "silent" else b"")
-
-    def test_a_pipe_that_is_closed_is_answered_at_once_and_without_a_word(self):
-        for data, sent in [(b"", "hi"), (b"the diff\n", "hi\n\nthe diff")]:
-            began = time.monotonic()
-            self.assertEqual(self.cli("hi", stdin=data, script=[reply("fine")]), (0, "fine\n", ""))
-            self.assertEqual([t.strip() for t in self.sent()], [sent])
-            self.assertLess(time.monotonic() - began, 0.8)
-
-    def test_an_attachment_without_words_was_no_prompt(self):
-        path, link = self.file("p.png", PNG_FILE), "https://x.test/p.png"
-        url = "data:image/png;base64," + b64(PNG_FILE)
-        line = json.dumps({"prompt": "", "attachments": [path]}).encode()
-        for shown, stdin, *argv in [(url, None, "-a", path), (link, None, "-a", link), (url, line, "--batch", "-")]:
-            with self.subTest(argv):
-                self.assertEqual(self.cli(*argv, stdin=stdin, script=[reply("fine")])[0], 0)
-                self.assertEqual(self.sent(), [pictures(shown)])
-        for way, ask in {
-            "complete": lambda llm, **more: llm.complete("", **more), "stream": lambda llm,
-            **more: list(llm.stream("", **more)), "acomplete": lambda llm,
-            **more: asyncio.run(llm.acomplete("", **more)), "map": lambda llm, **more: next(llm.map([""], **more)),
-            "map of dicts": lambda llm, **more: next(llm.map([{"prompt": "", **more}])), "chat": lambda llm,
-            **more: llm.chat([{"role": "user", "content": ""}], **more),
-        }.items():
-            with self.subTest(way):
-                self.ask(ask, reply("fine"), attachments=[("p.png", PNG_FILE)])
-                self.assertEqual(self.sent(), [pictures(url)])
-                if way != "chat":
-                    self.assertIsInstance(self.ask(ask, attachments=[]), ConfigError)
-        self.assertEqual(self.cli("")[0], 2)
-
-    def test_the_next_answer_after_a_file_was_about_nothing(self):
-        path = self.file("p.png", PNG_FILE)
-        for argv, stdin in [(["-c", "and its colour?"], None), (["--chat", "-c"], b"and its colour?\n")]:
-            log = self.folder() / "log.db"
-            with self.subTest(argv):
-                self.cli("-a", path, "what is it?", script=[reply("a cat")], log=log)
-                code, out, err = self.cli(*argv, stdin=stdin, script=[reply("red")], log=log)
-                self.assertEqual((code, out), (0, "red\n"))
-                self.assertRegex(err, "(?i)attach")
-        self.cli("what is it?", script=[reply("a cat")], log=self.path)
-        self.assertNotRegex(self.cli("-c", "and its colour?", script=[reply("red")], log=self.path)[2], "(?i)attach")
-
-    def test_another_conversation_was_put_in_the_place_of_one_without_content(self):
-        for argv, stdin in [(["-c", "go on"], None), (["--chat", "-c"], b"go on\n")]:
-            with self.subTest(argv):
-                log = self.folder() / "log.db"
-                self.cli("my name is Ann", script=[reply("hi")], log=log)
-                self.cli("a secret", script=[reply("hi")], log=log, OPENROUTER_MIN_LOG_CONTENT="0")
-                code, out, err = self.cli(*argv, stdin=stdin, script=[reply("?")], log=log)
-                self.assertEqual((code, out, self.sent(), "error" in err), (2, "", [], True))
-        self.cli("my name is Ann", script=[reply("hi")], log=self.path)
-        self.cli("-c", "go on", script=[reply("yes")], log=self.path, OPENROUTER_MIN_LOG_CONTENT="0")
-        told = [m["content"] for m in self.server.requests[0].json["messages"]]
-        self.assertEqual(told, ["my name is Ann", "hi", "go on"])
-
-
-# The command line: options and output
-
-
-class OptionTests(ReportCase):
-
-    def test_an_end_that_says_nothing(self):
-        broken, cut = "MALFORMED_FUNCTION_CALL", "The first step is to"
-        for (symptom, item, expected), argv in itertools.product([
-            ("a filter", reply(cut, finish="content_filter"), "(?i)filter"),
-            ("another end", reply(cut, finish="recitation"), "(?i)recitation"),
-            ("a filter without text", reply("", finish="content_filter", native="SAFETY"), "(?i)filter"),
-            ("no text", reply("", finish="stop", native=broken), broken),
-            ("no text at all", reply(None), r"(?i)\b(empty|nothing|no text|without text)\b"),
-            ("a whole answer", reply("fine"), "^$"), ("the limit", reply(cut, finish="length"), "cut the answer"),
-            ("only thoughts", reply(None, finish="length", reasoning="hm"), "used up"),
-            ("a refusal", reply(None, refusal="I can't"), "refused: I can't"),
-            ("a call", reply(None, [("f", "{}")]), r"asks for f\({}\)"),
-            ("a torn call", reply(None, [("f", "{")], finish="length"), "cut the answer"),
-        ], (["hi"], ["--no-stream", "hi"], ["--json", "hi"], ["--chat", "hi"])):
-            with self.subTest(symptom, argv=argv):
-                code, out, err = self.cli(*argv, stdin=b"" if "--chat" in argv else None, script=[item])
-                notes = [line for line in err.splitlines() if re.match("note|warning|error", line)]
-                self.assertRegex("\n".join(notes), expected)
-
-    def test_a_paid_file_was_torn_by_padding_and_line_breaks(self):
-        url = "data:image/png;base64," + base64.encodebytes(PNG_FILE * 6).decode()
-        for symptom, item, data in [
-            *((symptom, deltas(*({"audio": {"data": d}} for d in pieces)), b"helloworld") for symptom, *pieces in [
-                ("padded pieces", "aGVsbG8=", "d29ybGQ="), ("cut anywhere", "aGVsbG", "93", "b3JsZA=="),
-                ("four pieces", "aGVs", "bG8=", "d29y", "bGQ="), ("padded and cut", "aGVsb", "G8=d2", "9ybG", "Q", "="),
-                ("padding cut in two", "aA=", "=", "ZWxsb3dvcmxk"), ("blanks", " aGVs bG93b3JsZA== "),
-                ("line breaks in sound", "aGVs\nbG8=\n", "d29y\r\nbGQ="),
-            ]),
-            ("line breaks", deltas({"images": pictures(url)}), PNG_FILE * 6),
-            ("CRLF", deltas({"images": pictures(url.replace("\n", "\r\n"))}), PNG_FILE * 6),
-            ("line breaks, plain", json_answer(answer("", images=pictures(url))), PNG_FILE * 6),
-            ("padding, plain", json_answer(answer("", audio={"data": "aGVsbG8=d29ybGQ="})), b"helloworld"),
-        ]:
-            with self.subTest(symptom):
-                code, out, err = self.cli("speak", "--save", str(self.folder()), script=[item])
-                files = [Path(line).read_bytes() for line in out.splitlines() if line]
-                self.assertEqual((code, files), (0, [data]), err)
-
-    def test_control_characters_reached_the_terminal(self):
-        bad = "\x1b]0;owned\x07\x9b2J\x7f"
-        images = {"images": pictures(f"https://x/{bad}")}
-        picture, one = deltas(images), json_answer(answer("", **images))
-        names = closed({**chunk("fine", "stop"), "provider": f"P{bad}", "model": f"m/{bad}"}, BILL)
-        named = closed({**chunk("x", "stop", delta={"audio": {"data": "aGk="}}), "id": bad})
-        texts = json_answer(answer(json.dumps({"title": bad}, ensure_ascii=False)))
-        schema = self.file("title.json", json.dumps(TITLE))
-        self.cli(f"hi {bad}", script=[names], log=self.path)
-        for argv, item in [
-            (["draw"], picture), (["--no-stream", "draw"], one), (["--json", "draw"], one), (["-u", "hi"], names),
-            (["hi"], deltas(bad)), (["--no-stream", "hi"], json_answer(answer("x", refusal=bad))),
-            (["hi"], calling([part(bad, f"f{bad}", "a", 0)])), (["hi"], reply("x", finish=f"odd{bad}", native=bad)),
-            (["hi"], json_answer(error_body(f"no {bad}"), 400)), (["hi"], http_answer(bad.encode(), 400, "text/html")),
-            (["--save", str(self.folder()), "hi"], named), (["--schema", schema, "hi"], texts),
-            (["--key"], json_answer({"data": {"label": bad, "limit": 1, "limit_reset": bad}})),
-            (["--batch", "-"], texts), (["--log"], one), (["--costs"], one),
-        ]:
-            with self.subTest(argv, item=item):
-                stdin = b"hi\n" if "--batch" in argv else None
-                _, out, err = self.cli(*argv, script=[item], out=Tty, stdin=stdin, log=self.path)
-                self.assertEqual(re.findall(UNSAFE, out + ("" if stdin else err)), [])  # the bar of a batch is our own
-        self.assertEqual(self.cli("draw", script=[picture])[1].strip(), f"https://x/{bad}")
-
-    def test_escapes_that_the_terminal_can_t_or_shall_not_have(self):
-        item = deltas({"reasoning": "let me think"}, "yes")
-        for environ, unwanted in [({"NO_COLOR": "1"}, r"\x1b\[[\d;]*m"), ({"TERM": "dumb"}, r"\x1b")]:
-            for argv in (["--reasoning", "hi"], ["--reasoning", "--no-stream", "hi"], ["--batch", "-"]):
-                with self.subTest(environ, argv=argv):
-                    stdin = b"hi\n" if "--batch" in argv else None
-                    code, out, err = self.cli(*argv, script=[item], stdin=stdin, out=Tty, **environ)
-                    self.assertEqual(code, 0, err)
-                    self.assertNotRegex(out + err, unwanted)
-        self.assertIn("\x1b[2mlet me think", self.cli("--reasoning", "hi", script=[item], out=Tty)[2])
-
-    def test_cells_were_cut_where_there_is_no_terminal(self):
-        shown = self.cli("--models")[1].split()
-        self.assertEqual([m for m in METADATA if m not in shown], [])
-        asked, refused, name = "a" * 72, "b" * 81, "made-by/" + "c" * 60
-        item = json_answer(error_body(refused), 400)
-        self.cli(asked, "-m", name, "-o", f"session_id={name}", script=[item], log=self.path)
-        for argv, *texts in [("--log", asked, refused, name), ("--costs", name), ("--costs=session_id", name)]:
-            with self.subTest(argv):
-                out = self.cli(argv, log=self.path)[1]
-                self.assertEqual([t for t in texts if t not in out], [])
-
-
-class BatchLineTests(ReportCase):
-    RED, GREEN, BLUE = (json_answer(answer(colour)) for colour in ("red", "green", "blue"))
-
-    def setUp(self):
-        super().setUp()
-        self.at = self.serve()  # one for all runs, since the address belongs to what is asked
-
-    def batch(self, lines, script, *argv, code=0, **kind):
-        """Run a batch, one line at a time unless told otherwise; return the lines that came out, and their texts."""
-        text = "".join(f"{line}\n" for line in lines).encode()
-        argv = ("--batch", "-", "--concurrency", "1", *argv)
-        self.at.script[:], self.at.requests[:] = script, []
-        self.code, out, self.err = self.cli(*argv, stdin=text, server=self.at, **kind)
-        lines = [json.loads(line) for line in out.splitlines()]
-        return lines, sorted(line.get("content") or "" for line in lines)
-
-    def test_equal_lines_were_asked_once(self):
-        three, ask = [self.RED, self.GREEN, self.BLUE], ["Name a colour"] * 3
-        for concurrency, log in [("1", "off"), ("3", "off"), ("1", self.path)]:
-            lines, texts = self.batch(ask, three, "-t", "1", "--concurrency", concurrency, log=log)
-            self.assertEqual((texts, [line["id"] for line in lines]), (["blue", "green", "red"], [1, 2, 3]))
-            self.assertNotRegex(self.err, "[1-9]\\d* of them answered before")
-        for count, script, expected in [(3, [], ["blue", "green", "red"]), (2, [], ["green", "red"]),
-                                        (4, [json_answer(answer("pink"))], ["blue", "green", "pink", "red"])]:
-            self.assertEqual(self.batch(ask[:1] * count, script, "-t", "1", log=self.path)[1], expected)
-            self.assertRegex(self.err, f"\\b{min(count, 3)} .*answered before")
-        self.assertRegex(self.cli("--costs", log=self.path)[2], r"\$2(\.0+)?\b")
-
-    def test_a_failed_one_of_equal_lines_is_asked_again_alone(self):
-        ask, no = ["Name a colour"] * 3, json_answer(error_body("no"), 400)
-        self.assertEqual(self.batch(ask, [self.RED, no, self.BLUE], log=self.path)[1], ["", "blue", "red"])
-        self.assertEqual(self.batch(ask, [self.GREEN], log=self.path)[1], ["blue", "green", "red"])
-        self.assertEqual(len(self.sent()), 1)
-
-    def test_a_batch_without_credits_asked_on(self):
-        body = error_body("Insufficient credits", 402)
-        for symptom, item in [("by status", json_answer(body, 402)), ("in a body", json_answer(body))]:
-            with self.subTest(symptom):
-                self.batch(range(30), [item] * 30, "--concurrency", "4", code=4)
-                self.assertLessEqual(len(self.sent()), 10)
-                self.assertRegex(self.err, r"(?i)missing|\bleft\b|\brest\b|not asked|of 30|\b2\d\b")
-        _, texts = self.batch(range(9), [self.RED] * 3 + [json_answer(body, 402)] * 6, log=self.path)
-        self.assertEqual((self.code, texts.count("red"), len(self.sent()) <= 5), (4, 3, True))
-        self.assertEqual(self.batch(range(9), [self.GREEN] * 6, log=self.path)[1], ["green"] * 6 + ["red"] * 3)
-        self.batch(range(5), [json_answer(error_body("no"), 400)] + [self.RED] * 4)
-        self.assertEqual((self.code, len(self.sent())), (1, 5))
-
-
-# The log
-
-
-class LogViewTests(ReportCase):
-    @unittest.skipUnless(hasattr(time, "tzset"), "needs time zones by TZ")
-    def test_one_call_was_of_two_days(self):
-        self.cli("hi", script=[reply("fine")], log=self.path)
-        self.addCleanup(time.tzset)
-        for zone, moment, day in [
-            ("JST-9", "2026-11-20T20:30", "11-21"), ("PST8PDT,M3.2.0,M11.1.0", "2026-11-21T04:30", "11-20"),
-            ("EST5EDT,M3.2.0,M11.1.0", "2026-07-01T04:30", "07-01"), ("UTC0", "2026-11-20T23:59", "11-20"),
-            ("CET-1CEST,M3.5.0,M10.5.0/3", "2026-07-31T22:30", "08-01"),
-        ]:
-            with contextlib.closing(sqlite3.connect(str(self.path))) as db, db:
-                db.execute("UPDATE operations SET timestamp = ? || substr(timestamp, 17)", [moment])
-            with self.subTest(zone, moment=moment), mock.patch.dict(os.environ, TZ=zone):
-                time.tzset()
-                log, costs = (self.cli(*argv, log=self.path)[1] for argv in (["--log"], ["--costs", "day"]))
-                self.assertEqual(re.findall(r"(\d\d-\d\d)[ T]\d\d:\d\d", log), [day])
-                self.assertEqual(re.findall(r"\d{4}-(\d\d-\d\d)", costs), [day])
-
-    def test_texts_were_searched_in_a_form_that_nobody_typed(self):
-        refused = json_answer(error_body("\u00dcble Sache 'x'"), 400)
-        server = self.serve(reply("Gr\u00f6\u00dfe \u00dcBER alles"), reply("100% of a_b"), refused)
-        llm = self.llm(server, log=self.path)
-        said = [{"role": "user", "content": 'Please say "hello" ok\nto C:\\temp \u00c4rger \U0001f600'},
-                {"role": "assistant", "content": "h\u00f6ren"}, {"role": "user", "content": "\u00c9t\u00e9?"}]
-        llm.chat(said, system_prompt='\u00d6l "x"\ny')
-        llm.complete("plain")
-        outcome(llm.complete, "third")
-        for rows, *texts in [
-            (1, "\u00fcber", "\u00dcBER", "Gr\u00f6\u00dfe", "gr\u00d6\u00dfe", "\u00e9T\u00c9", "\u00e4RGER"),
-            (1, 'say "hello"', "ok\nto", "C:\\temp", "\U0001f600", 'hello"', "\u00fcble sache", "'x'"),
-            (1, "100%", "a_b", "A_B", "%", "_"), (0, "1%0", "axb", "10_%", "100%%", "' OR 1=1 --"),
-            (0, "ok\\nto", "C:\\\\temp", '\\"hello\\"', '"role"', "\\u00"),
-        ]:
-            found = {text: len(LlmOperationCollector.from_db(self.path, search=text)) for text in texts}
-            self.assertEqual({text: count for text, count in found.items() if count != rows}, {})
-
-    def test_a_fault_of_the_log_was_told_in_python(self):
-        number = itertools.count()  # each its own, since a fault is told once
-        for make, argv in itertools.product(
-            ("below", "foreign"), (["hi"], ["--no-stream", "hi"], ["--chat", "hi"], None),
-        ):
-            with self.subTest(make, argv=argv):
-                path = str(self.path.parent / f"{make}{next(number)}.db")
-                if make == "below":
-                    path = os.path.join(self.file(path, "x"), "log.db")
-                else:
-                    with contextlib.closing(sqlite3.connect(path)) as db, db:
-                        db.execute("CREATE TABLE theirs (x)")
-                argv, log = (argv, path) if argv else (["--db", path, "--no-stream", "hi"], "off")
-                stdin = b"" if "--chat" in argv else None
-                code, out, err = self.cli(*argv, script=[reply("fine")], log=log, stdin=stdin)
-                self.assertEqual((code, out), (0, "fine\n"), err)
-                about = [line for line in err.splitlines() if " log" in line]
-                self.assertEqual(([line.partition(":")[0] in ("note", "warning") for line in about]), [True], err)
-                self.assertNotRegex(err, r"RuntimeWarning|_warn|\.py:")
-
-    def test_one_failure_switched_the_log_off_for_ever(self):
-        folder = self.path.parent / "folder"
-        for path in (self.path, folder / "log.db"):
-            with self.subTest(path.parent.name), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                with mock.patch.object(orm, "LOG_BUSY_TIMEOUT", 0.05):
-                    llm = self.llm(self.serve(reply("one"), reply("two")), log=path)
-                    if path is self.path:  # another process holds it, longer than is waited for
-                        other = sqlite3.connect(str(path), isolation_level=None)
-                        other.execute("BEGIN EXCLUSIVE")
-                    else:  # it can't be made
-                        folder.write_text("a file where the folder should be")
-                    llm.complete("hi")
-                other.close() if path is self.path else folder.unlink()
-                llm.complete("hi")
-                self.assertIn("two", [r["response"] for r in LlmOperationCollector.from_db(path)])
-
-
-# The library
 
 # (the name in another library, or a slip of the fingers; a value; what the error has to name)
 FOREIGN = [
@@ -6107,279 +5920,199 @@ FOREIGN = [
     ("extra_body", {"top_k": 5}, "(?i)body|params|top_k"), ("timeout_s", 5, "timeout\\b"),
     ("files", ["a"], "attachments"), ("max_output_tokens", 5, "max_tokens"), ("max_token", 5, "max_tokens"),
     ("temprature", 1, "temperature"), ("topp", 1, "top_p"), ("frequency_penality", 1, "frequency_penalty"),
-]
+]  # fmt: skip
 NEW = {"reasoning_format": "parsed", "thinking_budget": 5, "min_tokens": 5, "guided_json": {}, "safe_prompt": True,
-       "enable_thinking": True, "search_parameters": {}, "chat_template_kwargs": {}, "raw_mode": 1}
+       "enable_thinking": True, "search_parameters": {}, "chat_template_kwargs": {}, "raw_mode": 1}  # fmt: skip
 
 
-class ForeignNameTests(ReportCase):
+class FieldTests(CommandLineCase):
     def test_names_of_other_libraries_went_out_without_effect(self):
+        doors = {
+            **EVERY_DOOR,
+            "map of dicts": lambda llm, **given: next(llm.map([{"prompt": "hi", **given}])),
+            "params": lambda llm, **given: Llm(api_key=KEY, log=False, params=given),
+            "embed": lambda llm, **given: llm.embed("x", model="a/b", **given),
+        }
+        own = {"Llm": lambda llm, **given: Llm(api_key=KEY, log=False, **given)}
+        server = self.serve()  # which nobody asks
         for name, value, wanted in FOREIGN:
-            given = {name: value}
-            doors = {
-                **{way: functools.partial(ask, **given) for way, ask in EVERY_DOOR.items()},
-                "map of dicts": lambda llm: next(llm.map([{"prompt": "hi", **given}])),  # noqa: B023
-                "params": lambda llm: Llm(api_key=KEY, log=False, params=given),  # noqa: B023
-                "embed": lambda llm: llm.embed("x", model="a/b", **given),  # noqa: B023
-            }
-            if wanted in ("system_prompt", "max_retries", "timeout\\b", "max_tokens", "temperature"):
-                doors["Llm"] = lambda llm: Llm(api_key=KEY, log=False, **given)  # noqa: B023
-            for way, ask in doors.items():
+            is_own = wanted in ("system_prompt", "max_retries", "timeout\\b", "max_tokens", "temperature")
+            for way, ask in {**doors, **(own if is_own else {})}.items():
                 with self.subTest(name, way=way):
-                    error = self.ask(ask, reply("fine"))
-                    self.assertEqual((len(self.server.requests), type(error)), (0, ConfigError))
+                    error = outcome(ask, self.llm(server), **{name: value})
+                    self.assertIs(type(error), ConfigError)
                     self.assertRegex(str(error).replace(name, "", 1), wanted)
-            line = json.dumps({"prompt": "hi", **given}).encode()
-            option = ["hi", "-o", f"{name}={json.dumps(value)}"]
-            for argv, stdin in [(["--batch", "-"], line), (option, None)]:
-                with self.subTest(name, argv=argv):
-                    code, out, err = self.cli(*argv, stdin=stdin, script=[reply("fine")])
-                    self.assertEqual((code, len(self.server.requests)), (2, 0), err)
+            with self.subTest(name, way="command line"):
+                self.failure(2, "hi", "-o", f"{name}={json.dumps(value)}", server=server)
+                lines = io.StringIO(json.dumps({"prompt": "hi", name: value}))
+                self.failure(2, "--batch", "-", stdin=lines, server=server)
 
     def test_a_new_field_of_the_api_was_taken_for_a_slip(self):
-        for (way, ask), kind in itertools.product(EVERY_DOOR.items(), (NEW, {"settings": {"params": NEW}})):
-            with self.subTest(way):
-                self.assertEqual(text_of(self.ask(ask, reply("fine"), **kind)), "fine")
-                body = self.server.requests[0].json
-                self.assertEqual({name: body.get(name) for name in NEW}, NEW)
         options = [option for name, value in NEW.items() for option in ("-o", f"{name}={json.dumps(value)}")]
-        self.cli("hi", *options, script=[reply("fine")])
-        self.assertEqual({name: self.server.requests[0].json.get(name) for name in NEW}, NEW)
+        server = self.serve(*[reply("fine")] * (2 + len(EVERY_DOOR)))
+        for ask in EVERY_DOOR.values():
+            ask(self.llm(server), **NEW)
+        self.llm(server, params=NEW).complete("hi")
+        self.success("hi", *options, server=server)
+        self.assertEqual([{name: r.json.get(name) for name in NEW} for r in server.requests], [NEW] * 7)
 
-
-class PlainDataTests(ReportCase):
     def test_an_answer_was_no_plain_data(self):
         def plain(value):
             return json.loads(json.dumps(dataclasses.asdict(value)))["content"]
 
-        kept = reply("Hello", headers=["X-OpenRouter-Cache-Status: HIT"], reasoning="hm")
+        kept = reply('{"name": "x"}', headers=["X-OpenRouter-Cache-Status: HIT"], reasoning="hm")
         for way, ask in EVERY_DOOR.items():
-            for script, params in [([kept], {}), ([reply('{"name": "x"}')], {"schema": Item}),
-                                   ([asking(OSLO, name="weather"), kept], {"tools": [weather]})]:
-                with self.subTest(way, params=params):
-                    done = self.ask(ask, *script, **params)
-                    self.assertEqual(plain(done), done.content)
-                    self.assertEqual(copy.deepcopy(done), done)
+            with self.subTest(way):
+                done = self.ask(ask, asking(OSLO, name="weather"), kept, tools=[weather], schema=Item)
+                self.assertEqual((plain(done), copy.deepcopy(done)), (done.content, done))
         done = self.ask(DOORS["complete"], kept)
         for name in ("x-openrouter-cache-status", "X-OPENROUTER-CACHE-STATUS"):
             self.assertEqual(done.headers[name], "HIT")
-        chunks = list(self.llm(self.serve(kept)).stream("hi").chunks())
-        self.assertEqual("".join(map(plain, chunks)), "Hello")
-        error = self.ask(DOORS["stream"], closed(chunk(HALF), error_body(WORDS)))
-        self.assertEqual(plain(error.partial), HALF)
+        self.assertEqual("".join(map(plain, self.llm(self.serve(kept)).stream("hi").chunks())), done.content)
+        self.assertEqual(plain(self.ask(DOORS["stream"], closed(chunk(HALF), error_body(WORDS))).partial), HALF)
 
     def test_a_sum_left_out_what_it_does_not_know(self):
         unknown = json_answer({**answer("x"), "usage": {**PAID, "cost": None}})
-        call = {"id": "a", "type": "function", "function": {"name": "clock", "arguments": "{}"}}
-        asks = json_answer(answer(None, "tool_calls", tool_calls=[call]))
         for way, ask in EVERY_DOOR.items():
             with self.subTest(way):
-                for second, told in [(unknown, (0.5, 1)), (reply("fine"), (1.0, 0))]:
-                    llm = self.llm(self.serve(reply("fine"), second))
-                    ask(llm), ask(llm)
-                    self.assertEqual((llm.usage.cost, llm.usage.unpriced), told)
-                done = self.ask(ask, asks, unknown, tools=[clock])
-                self.assertEqual((done.cost, done.usage.cost, done.usage.unpriced), (None, 0.5, 1))
-        err = self.cli("--batch", "-", stdin=b"one\ntwo\n", script=[reply("fine"), unknown])[2]
-        self.assertRegex(err, r"(?i)unknown|unpriced|at least|not in it|no price")
+                llm, told = self.llm(self.serve(reply("fine"), unknown, reply("fine"))), []
+                for _ in range(3):
+                    ask(llm)
+                    told.append((llm.usage.cost, llm.usage.unpriced))
+                self.assertEqual(told, [(0.5, 0), (0.5, 1), (1.0, 1)])
+        server = self.serve(reply("fine"), unknown)
+        err = self.success("--batch", "-", stdin=io.StringIO("one\ntwo\n"), server=server)[1]
+        self.assertIn("$0.5 and 1 of unknown cost", err)
 
 
-class Captured(Tty):
-    """What a test runner puts in the place of stdin."""
-
-    def read(self, *args):
-        raise OSError("reading from stdin while output is captured")
-
-    readline = readlines = __next__ = read
-    buffer = property(lambda self: self)
-
-    def isatty(self):
-        return False
-
-    def __iter__(self):
-        return self
-
-
-class GuestTests(ReportCase):
-    """main() in the process of somebody else, to whom the streams belong."""
-
-    def test_a_stdin_that_can_t_be_read_was_an_error(self):
-        for argv in (["hi"], ["-u", "hi"], ["--no-stream", "hi"], ["--batch", self.file("lines.txt", "hi\n")]):
-            with self.subTest(argv):
-                code, out, err = self.cli(*argv, stdin=Captured(), script=[reply("fine")])
-                self.assertEqual((code, "fine" in out, self.sent()), (0, True, ["hi"]), err)
-        code, out, err = self.cli("--mock", "--no-log", "hi", stdin=Captured())
-        self.assertEqual((code, "mock answer" in out), (0, True), err)
-
-    def test_the_streams_of_the_caller_were_changed(self):
-        environ = {"OPENROUTER_BASE_URL": self.serve(*[reply("fine \u20ac")] * 2).url, "OPENROUTER_MIN_LOG": "off"}
-        for argv in (["hi"], ["hi", "-t", "9"], ["--nonsense"], ["--help"]):
-            with self.subTest(argv), mock.patch.dict(os.environ, environ):
-                made = [io.TextIOWrapper(io.BytesIO(), "latin-1", "strict") for _ in range(3)]
-                with mock.patch.multiple(sys, **dict(zip(("stdin", "stdout", "stderr"), made))):
-                    orm.main(argv)
-                    after = [sys.stdin, sys.stdout, sys.stderr]
-                self.assertEqual([a is m for a, m in zip(after, made)], [True] * 3)
-                self.assertEqual([(m.closed, m.encoding, m.errors) for m in made], [(False, "latin-1", "strict")] * 3)
-                if argv == ["hi"]:
-                    self.assertEqual(made[1].buffer.getvalue(), "fine \u20ac\n".encode())
-        with self.subTest("none"), mock.patch.dict(os.environ, environ):
-            with mock.patch.multiple(sys, stdin=None, stdout=None, stderr=None):
-                orm.main(["hi", "-t", "9"])
-                self.assertEqual([sys.stdin, sys.stdout, sys.stderr], [None] * 3)
-
-    def test_stdout_went_nowhere_after_a_file_could_not_be_written(self):
-        long_named = closed({**chunk("x", "stop", delta={"audio": {"data": "aGk="}}), "id": "i" * 300})
-        rows, path = [(str(self.folder()), long_named)], self.path.parent / "out"
-        if os.path.isdir("/proc/self") and os.access("/proc", os.W_OK):
-            rows.append(("/proc", deltas({"images": pictures("data:image/png;base64,iVBORw0KGgo=")})))
-        for folder, item in rows:
-            environ = {"OPENROUTER_BASE_URL": self.serve(item).url, "OPENROUTER_MIN_LOG": "off"}
-            with self.subTest(folder), mock.patch.dict(os.environ, environ):
-                with open(path, "w", encoding="utf-8") as file:
-                    with mock.patch.multiple(sys, stdin=Tty(), stdout=file, stderr=io.StringIO()):
-                        orm.main(["--save", folder, "draw"])
-                        print("after")
-                self.assertIn("after", path.read_text("utf-8"))
-
-
-# --- Views of the log, budgets, checks, the README ------------------------------------------
-
-
-def days_ago(days):
-    return datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=days)
-
-
-def put(path, *rows):
-    """Write rows into a log as they stand; ``days``: how many days ago they were."""
-    with contextlib.closing(orm.connect_log(str(path))) as connection:
-        for given in rows:
-            at = days_ago(given.get("days", 0))
-            row = {"operation_id": f"op-{int(at.timestamp() * 1e6):015x}-{uuid.uuid4().hex[:10]}", "success": 1,
-                   "timestamp": at.isoformat(timespec="milliseconds"), "status": "ok", **given}
-            row.pop("days", None)
-            sql = f"INSERT INTO operations ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
-            connection.execute(sql, list(row.values()))
-
-
-def costing(usd, content="x", **more):
-    """A step of the mock server that costs so much."""
-    usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2, "cost": usd}
-    return {"content": content, "usage": usage, **more}
+# --- Views of the log, budgets, checks ------------------------------------------------------
 
 
 def record(usd):
     return json_answer({"data": {"total_cost": usd, "native_tokens_prompt": 7, "native_tokens_completion": 9}})
 
 
-class ViewCase(CommandLineCase):
-    def rows(self, *argv):
-        """The rows that a view prints as JSON lines."""
-        return [json.loads(line) for line in self.expect_success(*argv, "--json")[0].splitlines()]
-
-    def on(self, server, run, *argv, **kind):
-        """Run the command line against this server instead of a new one."""
-        with mock.patch.object(MockOpenRouter, "url", server.url):
-            return run(*argv, **kind)
-
-    def assert_all_in(self, words, text):
-        self.assertEqual([word for word in words if word not in text], [], text)
-
-
-class LogReadingTests(ViewCase):
+class LogReadingTests(CommandLineCase):
+    IS_LOGGED = True
     CODE = "by\n```sh\nls\n```\nand\n```\nno\n```"
 
-    def setUp(self):
-        super().setUp()
-        self.expect_success("Straße 42", "-m", "openai/gpt-4", "-s", "Be kind", "--no-stream", script=[self.CODE])
-        self.expect_failure(1, "second " + "y" * 150, "-m", "a/b", script=[400])
-        self.second, self.first = LlmOperationCollector.from_db()
+    def log_two(self):
+        """Log an answer and an error, as the command line does; return the newer row and the older one."""
+        self.success("Straße 42", "-m", "openai/gpt-4", "-s", "Be kind", "--no-stream", script=[self.CODE])
+        self.failure(1, "second " + "y" * 150, "-m", "a/b", script=[400])
+        return LlmOperationCollector.from_db()
 
     def test_the_log_is_found_by_number_words_and_ids(self):
+        newer, older = self.log_two()
         put(self.path, *({"user_prompt": f"n{i}"} for i in range(10)))
-        latest, first, second = [f"n{i}" for i in range(9, -1, -1)], ["Straße 42"], [self.second["user_prompt"]]
+        latest, first, second = [f"n{i}" for i in range(9, -1, -1)], ["Straße 42"], [newer["user_prompt"]]
         for argv, expected in [
             ((), latest), (("2",), latest[:2]), (("12",), latest + second + first), (("STRASSE",), first), (("0",), []),
             (("Strasse", "42"), first), (("AND",), first), (("be kind",), first), (("mock error 400",), second),
-            (("-m", "a/b"), second), (("nowhere",), []), ((self.first["operation_id"],), first),
-        ]:
-            self.assertEqual([row["user_prompt"] for row in self.rows("--log", *argv)], expected, argv)
-        short = self.expect_success("--log", "12")[0].splitlines()[-1].split()[0]
+            (("-m", "a/b"), second), (("5", "explain", "this"), []), ((older["operation_id"],), first),
+            *(((odd,), []) for odd in ("²", "9" * 30, "%", "______")),  # which were tracebacks
+        ]:  # fmt: skip
+            self.assertEqual([row["user_prompt"] for row in self.json_rows("--log", *argv)], expected, argv)
+        short = self.success("--log", "12")[0].splitlines()[-1].split()[0]
         self.assert_all_in(
             ("question:\nStraße 42\n", f"answer:\n{self.CODE}\n", "system:\nBe kind", "openai/gpt-4", " reported",
-             self.first["operation_id"], self.first["generation_id"]), self.expect_success("--log", short)[0])
-        self.assertEqual(self.expect_success("--log", short, "-x")[0], "ls\n")
-        out, _ = self.expect_success("--log", self.second["operation_id"])
+             older["operation_id"], older["generation_id"]), self.success("--log", short)[0])  # fmt: skip
+        self.assertEqual(self.success("--log", short, "-x")[0], "ls\n")
+        out, _ = self.success("--log", newer["operation_id"])
         self.assert_all_in(("y" * 150, "error:\nHTTP 400: mock error 400", "unknown"), out)
-        conversation = self.expect_success("-c", "third", script=["C"])[1].split()[1]
-        self.assertIn("question:\nthird", self.expect_success("--log", conversation)[0])
+        conversation = self.success("-c", "third", script=["C"])[1].split()[1]
+        self.assertIn("question:\nthird", self.success("--log", conversation)[0])
+        other = self.path.parent / "other.db"
+        self.success("hi", "--no-log")
+        self.success("hi", "--db", str(other))
+        self.assertEqual([len(LlmOperationCollector.from_db(p)) for p in (other, self.path)], [1, 13])
 
     def test_two_lines_a_row_on_a_terminal_and_nothing_cut_in_a_pipe(self):
-        name = "maker/a-name-of-28-characters"
+        self.log_two()
+        name, wide = "maker/a-name-of-28-characters", "anthropic/claude-sonnet-4.5"
         put(self.path, {"user_prompt": "你" * 90, "response": "\x1b[31m好\n" * 90, "model": name},
-            {"status": "running", "success": None})
-        lines = self.expect_success("--log", out=Tty)[0].splitlines()  # in 80 columns
-        self.assertEqual((len(lines), "\x1b" in "".join(lines)), (8, False))
+            {"status": "running", "success": None},
+            {"model": wide, "status": "interrupted", "total_tokens": 123456, "cost": 0.123456, "latency_ms": 61234,
+             "session_id": "s" * 90, "first_token_ms": 5})  # fmt: skip
+        lines = self.success("--log", out=Tty)[0].splitlines()  # in 80 columns
+        self.assertEqual((len(lines), "\x1b" in "".join(lines)), (10, False))
         self.assertLessEqual(max(map(orm.text_width, lines)), 80)
-        for line, words in zip(lines[2:], (name, "你你", "a/b", "mock error", "openai/gpt-4", "42 -> by")):
+        for line, words in zip(lines[4:], (name, "你你", "a/b", "mock error", "openai/gpt-4", "42 -> by")):
             self.assertIn(words, line)
-        out, _ = self.expect_success("--log")
-        self.assertEqual(("y" * 150 in out, "你" * 90 in out, out.count("好")), (True, True, 90))
-        read = list(csv.DictReader(io.StringIO(self.expect_success("--log", "--csv")[0])))
-        self.assertEqual((list(read[0]), read[3]["response"]), (list(orm.LOG_COLUMNS), self.CODE))
+        out, _ = self.success("--log")
+        self.assertEqual(("y" * 150 in out, "你" * 90 in out, out.count("好"), "\x1b" in out), (True, True, 90, False))
+        self.assertIn("s" * 90, self.success("--costs", "session_id")[0])
+        read = list(csv.DictReader(io.StringIO(self.success("--log", "--csv")[0])))
+        self.assertEqual((list(read[0]), read[4]["response"]), (list(orm.LOG_COLUMNS), self.CODE))
+        put(self.path, {"response": "z" * 1_000_000})
+        began = time.perf_counter()
+        self.assertIn("zz..", self.success("--log", out=Tty)[0])
+        self.assertLess(time.perf_counter() - began, 1)  # a long answer took many seconds
 
     def test_since_limits_every_view_and_purge_deletes(self):
-        put(self.path, {"days": 10, "user_prompt": "old", "cost": 1.0, "model": "old/one"})
+        put(self.path, {"days": 10, "user_prompt": "old", "cost": 1.0}, {}, {})
         page = self.file("r.html")
         for since, count in [("7d", 2), ("480h", 3), (days_ago(11).isoformat(), 3), ("2999-01-01", 0)]:
-            costs = sum(row["calls"] for row in self.rows("--costs", "--since", since))
-            self.assertEqual((len(self.rows("--log", "--since", since)), costs), (count, count), since)
-            self.assertIn(f"{count} operations", self.expect_success("--report", page, "--since", since)[1])
-        for text in ("yesterday", "-1d"):
-            for argv in ("--log", f"--since={text}"), (f"--report={page}", f"--since={text}"), (f"--purge={text}",):
-                self.assertIn("is not a date or time", self.expect_failure(2, *argv), argv)
+            costs = sum(row["calls"] for row in self.json_rows("--costs", "--since", since))
+            self.assertEqual((len(self.json_rows("--log", "--since", since)), costs), (count, count), since)
+            self.assertIn(f"{count} operations", self.success("--report", page, "--since", since)[1])
+        for argv in (["--log", "--since=yesterday"], [f"--report={page}", "--since=-1d"], ["--purge=yesterday"]):
+            self.assertIn("is not a date or time", self.failure(2, *argv), argv)
         for age, count in [("20d", 0), ("7d", 1), ("168h", 0), ("2999-01-01", 2)]:
-            self.assertRegex(self.expect_success("--purge", age)[0], rf"^deleted {count} operations? from before 2")
+            self.assertRegex(self.success("--purge", age)[0], rf"^deleted {count} operations? from before 2")
 
     def test_several_logs_are_read_as_one(self):
-        other = self.path.parent / "o'dd #2?%20.db"
-        put(other, {"user_prompt": "elsewhere", "model": "openai/gpt-4", "cost": 0.25})
-        both = ("--db", str(self.path), "--db", str(other), "--db", str(self.path.parent / "none.db"))
-        found = {row["user_prompt"][:9] for row in self.rows("--log", *both)}
-        self.assertEqual(found, {"second yy", "elsewhere", "Straße 42"})
-        costs = {row["model"]: row["cost"] for row in self.rows("--costs", *both)}
-        self.assertEqual(costs["openai/gpt-4"], round(0.25 + self.first["cost"], 9))
-        self.assertIn("3 operations", self.expect_success("--report", self.file("r.html"), *both)[1])
+        paths = [self.path.parent / f"o'dd #{n}?%20.db" for n in range(11)]
+        put(paths[0], *[{"days": 1, "user_prompt": f"old {n}", "model": "m", "cost": 0.5} for n in range(3)])
+        put(paths[1], {"user_prompt": "new", "model": "m", "cost": 0.25})
+        found = LlmOperationCollector.from_db(path=paths[:2], limit=2)  # they were not the newest
+        self.assertEqual([r["user_prompt"] for r in found], ["new", "old 2"])
+        both = [text for path in paths[:3] for text in ("--db", str(path))]  # the third is not there
+        self.assertEqual(len(self.json_rows("--log", *both)), 4)
+        (row,) = self.json_rows("--costs", *both)
+        self.assertEqual((row["calls"], row["cost"]), (4, 1.75))
+        self.assertNotIn("unpriced", self.success("--costs", *both)[0])
+        self.assertIn("4 operations", self.success("--report", self.file("r.html"), *both)[1])
         for sql in ("DELETE FROM operations", "DELETE FROM log0.operations", "ATTACH 'new.db' AS new"):
             with self.assertRaises(ConfigError):
-                LlmOperationCollector.query(sql, path=[self.path, other])
-        self.assertIn("--db is given twice", self.expect_failure(2, "--purge", "1d", *both[:4]))
+                LlmOperationCollector.query(sql, path=paths[:2])
+        for path in paths[2:]:
+            put(path, {})
+        self.assertEqual(sum(r["calls"] for r in LlmOperationCollector.totals(path=paths[:10])), 12)
+        with self.assertRaisesRegex(ConfigError, "11 logs"):  # SQLite attaches ten
+            LlmOperationCollector.totals(path=paths)
+        half = self.path.parent / "half.db"  # another program is just making it
+        with contextlib.closing(sqlite3.connect(str(half))) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")  # the file has a head, and no table yet
+            for path, count in ((half, 0), ([half, paths[1]], 1), ([half, half], 0)):
+                self.assertEqual(len(LlmOperationCollector.from_db(path)), count)
 
-
-class LogSumTests(ViewCase):
     def test_sums_and_times_of_each_group(self):
         tokens = {"input_tokens": 5, "output_tokens": 10, "cached_tokens": 3, "total_tokens": 15}
         fine = [(100, 10, 0.5), (200, 20, 0.5), (300, 30, None), (400, None, 0.25)]
         put(self.path, *({"model": "m", "upstream_provider": "P", "latency_ms": ms, "first_token_ms": first,
                           "cost": usd, **tokens} for ms, first, usd in fine),
             {"model": "m", "status": "error", "success": 0, "latency_ms": 9000, "cost": 0.125},
-            {"model": "old", "days": 2, "status": "interrupted", "success": 0, "first_token_ms": 5})
+            {"model": "old", "days": 2, "status": "interrupted", "success": 0, "first_token_ms": 5})  # fmt: skip
         row, old = LlmOperationCollector.totals(by=["model"], path=self.path)
         self.assertEqual(row, {
             "model": "m", "calls": 5, "errors": 1, "cost": 1.375, "unpriced": 1, "p50_ms": 200, "p95_ms": 400,
-            "first_p50_ms": 20, "tokens_per_s": 40, **{name: 4 * count for name, count in tokens.items()}})
+            "first_p50_ms": 20, "tokens_per_s": 40, **{name: 4 * count for name, count in tokens.items()},
+        })  # fmt: skip
         self.assertEqual([old[n] for n in ("calls", "errors", "p50_ms", "first_p50_ms")], [1, 1, None, None])
-        for by, groups in [("model,day", 2), ("provider", 2), ("provider, status", 3), ("session_id", 1)]:
-            rows = self.rows("--costs", by)
+        for by, groups in [("model,day", 2), ("model,model", 2), ("provider, status", 3), ("session_id", 1)]:
+            rows = self.json_rows("--costs", by)
             self.assertEqual((len(rows), sum(r["calls"] for r in rows)), (groups, 6), by)
-        out, err = self.expect_success("--costs", "provider,status")
+        out, err = self.success("--costs", "provider,status")
         self.assert_all_in(("P ", "first ms", "tok/s", "cached", "unpriced", "interrupted"), out)
+        drawn = self.success("--costs", out=Tty)[0]
+        self.assertEqual(("\u2588" in out, "\u2588" * orm.BAR_WIDTH in drawn), (False, True))
         self.assertIn("total $1.375 in 6 calls, without 1 of unknown cost", err)
-        read = list(csv.DictReader(io.StringIO(self.expect_success("--costs", "--csv")[0])))
+        read = list(csv.DictReader(io.StringIO(self.success("--costs", "--csv")[0])))
         cells = [[r[n] for n in ("model", "cost", "first_p50_ms")] for r in read]
         self.assertEqual(cells, [["m", "1.375", "20"], ["old", "", ""]])
-        for by in ("nope", "model,nope", ","):
-            self.assertIn("by is one of", self.expect_failure(2, "--costs", by))
+        put(self.path, {"cost": 0.5, "upstream_provider": "Mock"})
+        self.assertIn("; $0.5 of it from the mock server, which bills nothing", self.success("--costs")[1])
 
     def test_tables_go_to_spreadsheets_and_notebooks(self):
         file = self.path.parent / "x.csv"
@@ -6393,16 +6126,82 @@ class LogSumTests(ViewCase):
     def test_costs_that_are_unknown_are_asked_for(self):
         put(self.path, {"cost": 1.0, "generation_id": "known"}, {"generation_id": "old", "days": 9},
             {"generation_id": None}, {"generation_id": "a b"}, {"generation_id": "gone", "input_tokens": 5},
-            {"generation_id": "now", "status": "running", "success": None})
-        server = self.serve(record(0.25), json_answer(error_body("not yet", 404), 404))
+            {"generation_id": "now", "status": "running", "success": None})  # fmt: skip
+        server = self.serve(record(0.25), failed("not yet", 404, code=404))
         self.assertEqual(LlmOperationCollector.reconcile(self.llm(server), since=days_ago(5), path=self.path), 1)
         self.assertEqual([r.path.partition("id=")[2] for r in server.requests], ["a%20b", "gone"])
         rows = {r["generation_id"]: [r[n] for n in ("cost", "cost_source", "input_tokens", "output_tokens")]
-                for r in LlmOperationCollector.from_db(self.path)}
+                for r in LlmOperationCollector.from_db(self.path)}  # fmt: skip
         self.assertEqual((rows["a b"], rows["gone"]), ([0.25, "reconciled", 7, 9], [None, None, 5, None]))
         self.assertEqual([rows[name][0] for name in ("known", "old", "now")], [1.0, None, None])
-        err = self.on(self.serve(record(0.5), record(2)), self.expect_success, "--costs", "--reconcile")[1]
-        self.assertRegex(err, r"2 unknown costs found\ntotal \$3\.75 in 6 call")
+        with self.assertRaises(RateLimitError):  # what was learned before an error was not written
+            server = self.serve(record(0.5), failed("slow", 429, code=429))
+            LlmOperationCollector.reconcile(self.llm(server), path=self.path)
+        err = self.success("--costs", "--reconcile", server=self.serve(record(2)))[1]
+        self.assertRegex(err, r"1 unknown cost found\ntotal \$3\.75 in 6 call")
+
+    @unittest.skipUnless(hasattr(time, "tzset"), "needs time zones by TZ")
+    def test_one_call_was_of_two_days(self):
+        self.addCleanup(time.tzset)
+        for zone, moment, day in [
+            ("JST-9", "2026-11-20T20:30", "11-21"), ("PST8PDT,M3.2.0,M11.1.0", "2026-11-21T04:30", "11-20"),
+            ("EST5EDT,M3.2.0,M11.1.0", "2026-07-01T04:30", "07-01"), ("UTC0", "2026-11-20T23:59", "11-20"),
+            ("CET-1CEST,M3.5.0,M10.5.0/3", "2026-07-31T22:30", "08-01"),
+        ]:  # fmt: skip
+            path = self.folder() / "log.db"
+            put(path, {"timestamp": f"{moment}:00.000+00:00"})
+            with self.subTest(zone, moment=moment), mock.patch.dict(os.environ, TZ=zone):
+                time.tzset()
+                log, costs = (self.success(*argv, "--db", str(path))[0] for argv in (["--log"], ["--costs", "day"]))
+                self.assertEqual(re.findall(r"(\d\d-\d\d)[ T]\d\d:\d\d", log), [day])
+                self.assertEqual(re.findall(r"\d{4}-(\d\d-\d\d)", costs), [day])
+
+    def test_texts_were_searched_in_a_form_that_nobody_typed(self):
+        refused = failed("\u00dcble Sache 'x'", 400)
+        server = self.serve(reply("Gr\u00f6\u00dfe \u00dcBER alles"), reply("100% of a_b"), refused)
+        llm = self.llm(server, log=self.path)
+        asked = ['Please say "hello" ok\nto C:\\temp \u00c4rger \U0001f600', "h\u00f6ren", "\u00c9t\u00e9?"]
+        roles = ("user", "assistant", "user")
+        llm.chat([{"role": r, "content": c} for r, c in zip(roles, asked)], system_prompt='\u00d6l "x"\ny')
+        llm.complete("plain")
+        outcome(llm.complete, "third")
+        for rows, *texts in [
+            (1, "\u00fcber", "\u00dcBER", "Gr\u00f6\u00dfe", "gr\u00d6\u00dfe", "\u00e9T\u00c9", "\u00e4RGER"),
+            (1, 'say "hello"', "ok\nto", "C:\\temp", "\U0001f600", 'hello"', "\u00fcble sache", "'x'"),
+            (1, "100%", "a_b", "A_B", "%", "_"), (0, "1%0", "axb", "10_%", "100%%", "' OR 1=1 --"),
+            (0, "ok\\nto", "C:\\\\temp", '\\"hello\\"', '"role"', "\\u00"),
+        ]:  # fmt: skip
+            found = {text: len(LlmOperationCollector.from_db(self.path, search=text)) for text in texts}
+            self.assertEqual({text: count for text, count in found.items() if count != rows}, {})
+
+    def test_a_fault_of_the_log_was_told_in_python(self):
+        for make, argv in itertools.product(("below", "foreign"), ("hi", "--no-stream hi", "--chat hi", "--db LOG hi")):
+            with self.subTest(make, argv=argv), warnings.catch_warnings():
+                warnings.simplefilter("always")
+                folder = self.folder()  # each its own, since a fault is told once
+                path = str(folder / "file" / "log.db" if make == "below" else folder / "log.db")
+                if make == "below":
+                    (folder / "file").write_text("x")
+                else:
+                    with contextlib.closing(sqlite3.connect(path)) as db, db:
+                        db.execute("CREATE TABLE theirs (x)")
+                log = "off" if "LOG" in argv else path
+                argv = argv.replace("LOG", path).split()
+                out, err = self.success(*argv, script=["fine"], log=log, stdin=io.StringIO())
+                about = [line.partition(":")[0] in ("note", "warning") for line in err.splitlines() if " log" in line]
+                self.assertEqual((out, about), ("fine\n", [True]), err)
+                self.assertNotRegex(err, r"RuntimeWarning|_warn|\.py:")
+
+    def test_one_failure_switched_the_log_off_for_ever(self):
+        mock.patch.multiple(orm, LOG_BUSY_TIMEOUT=0.02, LOG_BUSY_AGAIN=0.02).start()
+        llm = self.llm(self.serve(reply("one"), reply("two")), log=self.path)
+        other = sqlite3.connect(str(self.path), isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")  # another process holds it, longer than is waited for
+        with self.assertWarnsRegex(RuntimeWarning, "continuing without it"):
+            llm.complete("hi")
+        other.close()
+        llm.complete("hi")
+        self.assertIn("two", [r["response"] for r in LlmOperationCollector.from_db(self.path)])
 
 
 class Page(html.parser.HTMLParser):
@@ -6429,7 +6228,8 @@ class Page(html.parser.HTMLParser):
         self.text += data
 
 
-class ReportPageTests(ViewCase):
+class ReportPageTests(CommandLineCase):
+    IS_LOGGED = True
     EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)></td></style></svg>&amp;<!--"
 
     def page(self, *rows, **kind):
@@ -6447,7 +6247,7 @@ class ReportPageTests(ViewCase):
             ("no money", [{"cost": 0.0, "model": "m"}]), ("running", [{"status": "running", "success": None}]),
             ("no error", [{"status": "error", "success": 0}]), ("long", [{"user_prompt": "x " * 99999, "cost": 2.0}]),
             ("many", [{"model": f"m/{i}", "cost": float(i), "days": i} for i in range(90)]),
-        ]:
+        ]:  # fmt: skip
             with self.subTest(name):
                 page = self.page(*rows)
                 self.assertGreaterEqual(self.count, len(rows))
@@ -6459,20 +6259,22 @@ class ReportPageTests(ViewCase):
         page = self.page(
             {"cost": 4.5, "cost_source": "reported", "model": "a/model", "user_prompt": "dearest", "latency_ms": 1234},
             {"status": "interrupted", "success": 0, "model": "c/model", "error_type": "busy", "output_tokens": 77},
-            {"cost": 9.0, "model": "old/model", "days": 9}, since=days_ago(3), path=[self.path, other])
+            {"cost": 9.0, "model": "old/model", "days": 9}, since=days_ago(3), path=[self.path, other],
+        )  # fmt: skip
         told = ("$6", "75 %", "a/model", "b/model", "c/model", "dearest", "1,234", "busy", "77")
         self.assert_all_in(told, page.text)
         self.assertNotIn("old/model", page.text)
         for path in (self.path.parent / "none.db", False, []):
             self.assertIn("no operations", self.page(path=path).text)
-        self.assertIn("error:", self.expect_failure(1, "--report", str(self.path.parent / "none" / "x.html")))
+        self.failure(1, "--report", str(self.path.parent / "none" / "x.html"))
+        for argv in (("--db", str(self.path)), ()):  # it overwrote the log
+            self.assertIn("is the log itself", self.failure(2, "--report", str(self.path), *argv))
 
 
-class BudgetTests(ViewCase):
+class BudgetTests(CommandLineCase):
+    IS_LOGGED = True
+
     def test_every_way_of_asking_stops_when_the_sum_is_used_up(self):
-        def step(n: int = 1) -> int:
-            return n
-
         for way in [*WAYS, lambda llm: llm.embed("x", model="a/b"), lambda llm: llm.request("POST", "/x", {})]:
             with self.subTest(way), MockOpenRouter(*[costing(0.4)] * 5) as server:
                 with Llm(base_url=server.url, api_key=KEY, max_cost=0.8) as llm:
@@ -6482,11 +6284,10 @@ class BudgetTests(ViewCase):
                     self.assertEqual([type(r) for r in llm.map(["a", "b"])], [orm.BudgetError] * 2)
                     self.assertEqual((llm.key()["label"], len(server.requests)), ("mock", 3))
         self.assertEqual(len(LlmOperationCollector.from_db()), 12)  # what was not sent has no row
-        call = costing(0.4, tool_calls=[{"function": {"name": "step", "arguments": "{}"}}])
+        call = costing(0.4, tool_calls=[{"function": {"name": "clock", "arguments": "{}"}}])
         with MockOpenRouter(*[call] * 5) as server, Llm(base_url=server.url, api_key=KEY, max_cost=0.7) as llm:
-            with self.assertRaises(orm.BudgetError) as caught:
-                llm.complete("x", tools=[step])
-        self.assertEqual((len(server.requests), caught.exception.partial.cost), (2, 0.8))
+            error = outcome(llm.complete, "x", tools=[clock])
+        self.assertEqual((len(server.requests), type(error), error.partial.cost), (2, orm.BudgetError, 0.8))
 
     def test_a_day_is_shared_by_all_that_write_the_log(self):
         put(self.path, {"days": 1.01, "cost": 100.0})
@@ -6503,174 +6304,120 @@ class BudgetTests(ViewCase):
                 self.assertRegex(told, r"_day of \$1\.05 is used up: \$1\.[12]\d* were spent today\s.*midnight")
             self.assertIn(len(server.requests), (11, 12))  # one call may be in flight in the other process
 
+    def test_a_purge_ended_the_day_s_budget_of_a_program_that_runs(self):
+        with MockOpenRouter(*[costing(0.01)] * 9, *[costing(0.4)] * 9) as server:
+            with Llm(base_url=server.url, api_key=KEY, log=self.path, max_cost_per_day=1) as llm:
+                for _ in range(9):
+                    llm.complete("q")
+                LlmOperationCollector.purge(before=days_ago(-1), path=self.path)  # the next row has the number 1 again
+                with self.assertRaises(orm.BudgetError):
+                    for _ in range(5):
+                        llm.complete("q")
+        self.assertEqual(len(server.requests), 9 + 3)
+
+    def test_the_sum_of_a_day_missed_what_was_written_out_of_turn(self):
+        put(self.path, {"cost": 1.0}, {"status": "running", "success": None}, *[{"cost": 0.5}] * 4)
+        midnight = time.mktime((*time.localtime()[:3], 0, 0, 0, 0, 0, -1))
+        log, seen = orm.log_for(self.path), []
+        with contextlib.closing(orm.connect_log(str(self.path))) as connection:
+            for change in (
+                f"operation_id = 'op-{int(midnight * 1e6) + 1:015x}-first' WHERE id = 4",  # of two that began at once
+                "cost = 9.0 WHERE id = 3",  # it counts as summed up
+                "cost = 8.0, status = 'ok' WHERE id = 2",  # which was summed up again and again
+            ):
+                connection.execute(f"UPDATE operations SET {change}")
+                seen += [log.spent_today(), log.spent_today()]
+        self.assertEqual(seen, [3.0, 3.0, 3.0, 3.0, 11.0, 11.0])
+
     def test_a_budget_that_can_t_be_kept_is_refused(self):
         nan, inf, below = float("nan"), float("inf"), os.path.join(self.file("plain"), "log.db")
-        for settings in ({"max_cost_per_day": 1, "log": False}, {"max_cost": True}, {"max_cost": "1"}, {"max_cost": -1},
-                         {"max_cost": nan}, {"max_cost_per_day": inf}, {"max_cost_per_day": 1, "log": below}):
+        for settings in (
+            {"max_cost_per_day": 1, "log": False}, {"max_cost": True}, {"max_cost": "1"}, {"max_cost": -1},
+            {"max_cost": nan}, {"max_cost_per_day": inf}, {"max_cost_per_day": 1, "log": below},
+        ):  # fmt: skip
             with self.subTest(settings), self.assertRaisesRegex(ConfigError, "max_cost"):
                 Llm(api_key=KEY, base_url="http://127.0.0.1:1", **settings).complete("q")
         with self.assertRaisesRegex(ConfigError, "can't be set per call"):
             Llm(api_key=KEY).complete("x", max_cost=1)
         for value, argv in [("2,50", ()), ("nan", ()), ("much", ()), ("-1", ()), ("1", ("--no-log",))]:
-            with mock.patch.dict(os.environ, OPENROUTER_MAX_COST_PER_DAY=value):
-                self.expect_failure(2, "hi", *argv)
+            self.failure(2, "hi", *argv, OPENROUTER_MAX_COST_PER_DAY=value)
         with mock.patch.dict(os.environ, OPENROUTER_MAX_COST_PER_DAY="1"):
             self.assertEqual([Llm(max_cost_per_day=n).config.max_cost_per_day for n in (None, 3)], [1, 3])
 
     def test_the_command_line_ends_with_4_and_a_batch_says_what_is_left(self):
         put(self.path, {"cost": 0.5})
-        with mock.patch.dict(os.environ, OPENROUTER_MAX_COST_PER_DAY="0.5"):
-            self.assertIn("$0.5 were spent today", self.expect_failure(4, "hi"))
-            self.assertEqual(self.server.requests, [])
-        file = self.file("p.txt", "".join(f"line {i}\n" for i in range(9)))
-        argv = ("--batch", file, "--max-cost", "1", "--concurrency", "1")
+        self.assertIn("$0.5 were spent today", self.failure(4, "hi", OPENROUTER_MAX_COST_PER_DAY="0.5"))
+        self.assertEqual(self.server.requests, [])
+        argv = ("--batch", self.file("p.txt", "".join(f"line {i}\n" for i in range(9))), "--max-cost", "1")
         with MockOpenRouter(*[costing(0.5)] * 9) as server:
             for known, left in [(0, 7), (2, 5)]:
-                code, out, err = self.on(server, self.main, *argv)
+                code, out, err = self.main(*argv, "--concurrency", "1", server=server)
                 found = (code, out.count("\n"), out.count('"reused"'), "Budget" in out)
                 self.assertEqual(found, (4, 2 + known, known, False))
                 self.assertIn(f"stopped, {left} lines left: the same command asks only for these", err)
-                told = self.on(server, self.expect_success, *argv, "--dry-run")[1]
+                told = self.success(*argv, "--dry-run", server=server)[1]
                 self.assertIn(f"9 lines, {9 - left} of them answered before, {left} to ask\nestimate: about ", told)
         self.assertEqual(len(server.requests), 4)
 
     def test_a_dry_run_needs_no_key_and_sends_nothing(self):
-        asked = ("hello", "-m", "openai/gpt-4", "-s", "S", "-a", self.file("a.txt", "inside"), "-o", "top_p=0.5")
-        with mock.patch.dict(os.environ):
-            del os.environ["OPENROUTER_API_KEY"]
-            out, err = self.expect_success("--dry-run", *asked)
-        self.assertRegex(err, r"estimate: about \d+ tokens in, at most 4,096 out; at most \$0\.2")
+        asked = ["hello", "-m", "openai/gpt-4o-mini", "-f", "openai/gpt-4", "-s", "S", "-o", "top_p=0.5"]
+        asked += ["-a", self.file("a.txt", "inside")]
+        out, err = self.success("--dry-run", *asked, OPENROUTER_API_KEY="")
+        self.assertRegex(err, r"estimate: about \d+ tokens in, at most [\d,]+ out; at most \$0\.[2-9]")  # the dearest
         self.assertEqual((self.server.requests, self.path.exists()), ([], False))
-        self.expect_success(*asked)
+        self.success(*asked)
         self.assertEqual(self.server.requests[0].json, json.loads(out))
+        self.assertNotIn("at most 0 out", self.success("hi", "--dry-run", "-m", "some/model")[1])
 
 
-class CheckTests(ViewCase):
-    def check(self, url, code=0, **environ):
+class CheckTests(CommandLineCase):
+    IS_LOGGED = True
+
+    def check(self, server, code=0, *argv, **environ):
         """Run --check; return its lines by step, and all of it."""
-        with mock.patch.dict(os.environ, environ), mock.patch.object(MockOpenRouter, "url", url):
-            got, out, err = self.main("--check")
+        got, out, err = self.main("--check", *argv, server=server, **environ)
         self.assertEqual((got, err, KEY[:16] in out), (code, "", False), out)
         return {line.split()[1]: line for line in out.splitlines() if not line.startswith(" ")}, out
 
     def test_a_way_that_works(self):
         about = json_answer({"data": {"label": "mine", "limit": 10, "limit_remaining": 7.5}})
         server, cert = self.serve(json_answer({"data": {"count": 1}}), about, wrap=in_tls(self)), str(certificate(self))
-        lines, _ = self.check(f"https://127.0.0.1:{server.port}/v1", SSL_CERT_FILE=cert)
+        url = f"https://127.0.0.1:{server.port}/v1"
+        lines, _ = self.check(server, OPENROUTER_BASE_URL=url, SSL_CERT_FILE=cert)
         for step, words in [
             ("python", sys.version.split()[0]), ("CAs", cert), ("proxy", "none"), ("look-up", "127.0.0.1"),
             ("connect", " ms)"), ("TLS", "issued by localhost"), ("HTTP", "answers"), ("key", "OPENROUTER_API_KEY"),
             ("limit", "$10"), ("left", "$7.5"), ("log", str(self.path)), ("prices", orm.METADATA.as_of),
-        ]:
+        ]:  # fmt: skip
             self.assertTrue(lines[step].startswith("ok ") and words in lines[step], lines.get(step))
-        with mock.patch.dict(os.environ, SSL_CERT_FILE=cert):
-            out, _ = self.expect_success("--check", "--no-log", "--mock")
+        _, out = self.check(None, 0, "--no-log", "--mock", SSL_CERT_FILE=cert)
         self.assertRegex(out, r"ok +HTTP +http://127.*\n(?:.*\n)*- +log +it is switched off")
 
     def test_the_first_failure_is_named_and_gives_the_exit_code(self):
         usual, named = {"SSL_CERT_FILE": str(certificate(self))}, "https://api.weather.test/v1"
         refusal = Pieces(b"HTTP/1.1 407 Who\r\nContent-Length: 0\r\n\r\n", end="close")
-        ok, denied = json_answer({"data": {"count": 1}}), json_answer(error_body("no", 401), 401)
+        ok, look_up = json_answer({"data": {"count": 1}}), socket.getaddrinfo
+        no_name = mock.Mock(side_effect=socket.gaierror(-2, "Name or service not known"))
         for script, url, environ, code, step, words in [
             ([refusal], named, {"HTTPS_PROXY": "127.0.0.1:PORT"}, 7, "tunnel", "refused the tunnel: 407"),
             ([], named, {"HTTPS_PROXY": "socks5://x:1"}, 2, "proxy", "socks"),
             ([], "http://127.0.0.1:1/v1", {}, 7, "connect", "127.0.0.1:1"),
-            ([ok, ok], None, {"SSL_CERT_FILE": "/no/file"}, 2, "CAs", "/no/file is not there"),
-            ([ok, ok], None, {"SSL_CERT_FILE": self.file("text.pem", "no PEM")}, 2, "CAs", "holds no CA certificates"),
-            ([ok, denied], None, {}, 3, "key", "401"), ([], named, {}, 7, "look-up", "api.weather.test"),
-        ]:
-            with self.subTest(step), LoopbackServer(*script) as server, contextlib.ExitStack() as stack:
-                if step == "look-up":
-                    unknown = socket.gaierror(-2, "Name or service not known")
-                    stack.enter_context(mock.patch.object(socket, "getaddrinfo", side_effect=unknown))
-                changed = {k: v.replace("PORT", str(server.port)) for k, v in environ.items()}
-                lines, out = self.check(url or server.url, code, **{**usual, **changed})
-                self.assertEqual([s for s, line in lines.items() if line.startswith("FAIL")][:1], [step], out)
-                self.assertRegex(out, rf"FAIL +{step} .*{words}.*\n {{15}}\S")
-        with mock.patch.dict(os.environ):
-            del os.environ["OPENROUTER_API_KEY"]
-            self.assertIn("there is none", self.check(self.serve(ok).url, **usual)[0]["key"])
+            ([ok, ok], "", {"SSL_CERT_FILE": "/no/file"}, 2, "CAs", "/no/file is not there"),
+            ([ok, ok], "", {"SSL_CERT_FILE": self.file("text.pem", "no PEM")}, 2, "CAs", "holds no CA certificates"),
+            ([ok, failed(status=401)], "", {}, 3, "key", "401"), ([], named, {}, 7, "look-up", "api.weather.test"),
+            ([ok], "", {"OPENROUTER_API_KEY": ""}, 0, "", ""),
+        ]:  # fmt: skip
+            with self.subTest(step), LoopbackServer(*script) as server:
+                environ = {k: v.replace("PORT", str(server.port)) for k, v in environ.items()}
+                environ["OPENROUTER_BASE_URL"] = url or server.url
+                with mock.patch.object(socket, "getaddrinfo", no_name if step == "look-up" else look_up):
+                    lines, out = self.check(server, code, **{**usual, **environ})
+                failures = [s for s, line in lines.items() if line.startswith("FAIL")]
+                self.assertEqual(failures[:1], [step] if step else [], out)
+                self.assertRegex(out, rf"FAIL +{step} .*{words}.*\n {{15}}\S" if step else "key .*there is none")
 
 
-def holding(data):
-    """A stdin with these bytes in it."""
-    stdin = io.StringIO()
-    stdin.buffer = io.BufferedReader(io.BytesIO(data))
-    return stdin
-
-
-class TerminalTests(ViewCase):
-    def content(self):
-        content = self.server.requests[-1].json["messages"][-1]["content"]
-        return content if isinstance(content, str) else [p.get("text") or p["image_url"]["url"][:14] for p in content]
-
-    def test_bytes_on_stdin_and_files_without_words(self):
-        file, data, png = self.file("a.txt", "inside"), b"\x89PNG\r\n\x1a\n" + b"0" * 9, "data:image/png"
-        for argv, given, expected in [
-            (("see",), data, ["see", png]), ((), data, [png]), ((), b"text", "text"),
-            (("see", "-a", "-"), data, ["see", png]), (("see", "-a", "-"), b"text", ["see", "stdin:\ntext"]),
-            (("-a", file), b"", ["a.txt:\ninside"]), (("-a", file, "-a", "-"), data, ["a.txt:\ninside", png]),
-        ]:
-            with self.subTest(argv, given=given[:4]):
-                self.expect_success(*argv, stdin=holding(given), script=["y"])
-                self.assertEqual(self.content(), expected)
-        self.assertIn("is empty", self.expect_failure(2, "see", "-a", "-", stdin=holding(b"")))
-
-    def test_only_the_first_code_block_is_printed(self):
-        for text, expected in [
-            ("a\n```py\nx = 1\n\ny\n```\nb\n```\nz\n```", "x = 1\n\ny\n"), ("```\n```", ""), ("none", None),
-            ("````md\n```\nx\n```\n````", "```\nx\n```\n"), ("~~~ js\na\n```\n~~~", "a\n```\n"), ("```py\nopen", None),
-        ]:
-            code, out, err = self.main("-x", "q", script=[text])
-            self.assertEqual((code, out), (0, expected) if expected is not None else (1, ""))
-            self.assertTrue(expected is not None or text in err)
-
-    def test_a_schema_in_three_forms(self):
-        text = {"type": "string"}
-        fields = {"name": text, "age": {"type": "integer"}, "tags": {"type": "array", "items": text}}
-        whole = {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
-        for schema in ("name, age int, tags list", json.dumps(whole), self.file("s.json", json.dumps(whole))):
-            out, _ = self.expect_success("q", "--schema", schema)
-            self.assertEqual([type(v) for v in json.loads(out).values()], [str, int, list])
-            self.assertEqual(self.server.requests[0].json["response_format"]["json_schema"]["schema"], whole)
-        for schema in ("no/such.json", "name, age integer", "name,", '{"a":', "[1]"):
-            self.assertIn("schema", self.expect_failure(2, "q", "--schema", schema))
-
-    def test_waits_of_more_than_a_second_are_said(self):
-        instant(None)
-        for seconds, out in [(7, Tty), (1, Tty), (7, io.StringIO)]:
-            expected = "waiting 7 s: HTTP 429: busy\n" if seconds > 1 else ""
-            slow = json_answer(error_body("busy", 429), 429, headers=[f"Retry-After: {seconds}"])
-            server = self.serve(slow, json_answer(answer()))
-            told = self.on(server, self.expect_success, "q", "--no-stream", "--no-log", out=out)
-            self.assertEqual(told, ("Hello\n", expected))
-
-    def test_the_words_of_a_chat(self):
-        file = self.file("a.txt", "inside")
-        stdin = Tty(f"hi\n/nope\n/attach {file}\n/attach\n/attach none.txt\nsee\n/retry\nexit\nnever\n")
-        _, err = self.expect_success("--chat", "-m", "a/b", stdin=stdin, script=["A", "B", "C"])
-        self.assertEqual([len(r.json["messages"]) for r in self.server.requests], [1, 3, 3])
-        self.assertEqual(self.content(), ["see", "a.txt:\ninside"])
-        words = "there is no command /nope", "/attach FILE", "a.txt will be sent with", "/attach needs", "none.txt"
-        self.assert_all_in(words, err)
-        for word in ("quit", "/exit", "/quit"):
-            self.expect_success("--chat", stdin=f"{word}\nnever\n")
-            self.assertEqual(self.server.requests, [])
-        _, err = self.expect_success("--chat", "-c", stdin="more\n", script=["D"])
-        self.assertRegex(err, r"conversation op-.*\nmodel a/b\n(.*\n)*user: see\s*a\.txt:\ninside\nassistant: C\n")
-        self.assertEqual([m["content"] for m in self.server.requests[0].json["messages"]][1::2], ["A", "C"])
-
-    def test_continue_keeps_what_the_conversation_was_asked_with(self):
-        own = ("-t", "0.5", "--max-tokens", "5", "-o", "top_p=0.5")
-        self.expect_success("one", "-m", "a/b", "-f", "c/d", "-s", "S", *own, script=["A"])
-        kept = {"models": ["a/b", "c/d"], "temperature": 0.5, "max_tokens": 5, "top_p": 0.5}
-        new = ("-t", "1", "-m", "e/f", "-o", "top_p=1")
-        for argv, changed in [((), {}), (new, {"temperature": 1, "models": ["e/f", "c/d"], "top_p": 1})]:
-            _, err = self.expect_success("-c", "more", *argv, script=["B"])
-            body = self.server.requests[0].json
-            asked = {k: v for k, v in body.items() if k not in ("messages", "stream", "session_id")}
-            self.assertEqual((asked, body["messages"][0]["content"]), ({**kept, **changed}, "S"))
-            self.assertIn(f"model {body['models'][0]}\n", err)
+# --- Schemas, answers, the README -----------------------------------------------------------
 
 
 class Point(TypedDict):
@@ -6699,72 +6446,95 @@ class Model:
         return cls(**json.loads(text))
 
 
-class SchemaKindTests(Case):
-    def setUp(self):
-        super().setUp()
-        self.server = MockOpenRouter(*[lambda request: self.steps.pop(0)] * 50)
-        self.server.__enter__()
-        self.addCleanup(self.server.__exit__)
+class Sub(Llm):
+    """At module level, where pickle finds it."""
 
-    def parsed(self, schema, *sent, **params):
-        self.steps = [s if isinstance(s, str) else json.dumps(s) for s in sent]
-        with Llm(base_url=self.server.url, api_key=KEY, log=False) as llm:
-            done = llm.complete("q", schema=schema, **params)
-        self.sent = self.server.requests[-1].json["response_format"]["json_schema"]
-        return done
+
+class AnswerTests(CommandLineCase):
+    def parsed(self, schema, *script, **params):
+        self.server, self.steps = self.mock_server, list(script)
+        self.server.requests.clear()
+        return self.llm(self.server).complete("q", schema=schema, **params)
 
     def test_each_kind_of_schema(self):
-        point = {"x": 1, "name": "n"}
-        for schema, sent, made, strict in [
-            (Point, point, point, True), (List[Point], {"value": [point]}, [point], True), (int, "7", 7, True),
-            (List[int], [1], [1], True), (Colour, '"blue"', Colour.BLUE, True), (Optional[int], "null", None, True),
-            (List[Decimal], ["1.10", 2], [Decimal("1.10"), Decimal(2)], True), (Model, {"n": 3}, Model(3), False),
-            (List[Model], [{"n": 3}], [Model(3)], False), (Dict[str, Path], {"a": "b"}, {"a": Path("b")}, False),
-        ]:
-            with self.subTest(schema):
-                self.assertEqual(self.parsed(schema, sent).parsed, made)
-                self.assertEqual((self.sent["strict"], self.sent["schema"]["type"]), (strict, "object"))
-        for schema, value in [
-            (Model, {"n": -1}), (Model, {"n": "1"}), (List[int], ["1"]), (Point, {"x": 1}), (Colour, "green"),
-            (Decimal, "1,5"), (datetime.time, "25:00"), (datetime.datetime, "soon"), (List[Point], [None]),
-        ]:
-            with self.subTest(schema, value=value), self.assertRaisesRegex(APIResponseError, "does not fit") as caught:
-                self.parsed(schema, json.dumps(value))
-            self.assertEqual(json.loads(caught.exception.partial.content), value)
-        for schema in (bytes, "Point", Model(1), 5):
-            with self.subTest(schema), self.assertRaises(ConfigError):
-                Llm(api_key=KEY, log=False).complete("q", schema=schema)
+        for schema, text, made in [
+            (Point, '{"x": 1, "name": "n"}', {"x": 1, "name": "n"}), (Optional[int], "null", None),
+            (List[Decimal], '["1.10", 2]', [Decimal("1.10"), Decimal(2)]), (Model, '{"n": 3}', Model(3)),
+            (List[Model], '[{"n": 3}]', [Model(3)]), (Dict[str, Path], '{"a": "b"}', {"a": Path("b")}),
+            *((schema, text, APIResponseError) for schema, text in [
+                (Model, '{"n": -1}'), (Model, '{"n": "1"}'), (Point, '{"x": 1}'), (Colour, '"green"'),
+                (Decimal, '"1,5"'), (datetime.time, '"25:00"'), (datetime.datetime, '"soon"'), (List[Point], "[null]"),
+            ]),
+            *((schema, "", ConfigError) for schema in (bytes, "Point", Model(1), 5)),
+        ]:  # fmt: skip
+            with self.subTest(schema, text=text):
+                done = self.ask(DOORS["complete"], reply(text), schema=schema)
+                self.assertEqual(type(done) if isinstance(done, Exception) else done.parsed, made)
+                self.assertTrue(made is not APIResponseError or done.partial.content == text)
 
     def test_a_mismatch_is_sent_back_and_each_round_is_an_operation(self):
-        path, good = self.folder() / "log.db", {"x": 1, "name": "n"}
+        good = {"x": 1, "name": "n"}
         with MockOpenRouter(costing(0.1, "nope"), costing(0.2, '{"x": "1"}'), costing(0.4, json.dumps(good))) as server:
-            with Llm(base_url=server.url, api_key=KEY, log=path) as llm:
-                with self.assertRaises(APIResponseError) as caught:
-                    llm.complete("q", schema=Point, schema_retries=1)
+            with client(server, log=self.path) as llm:
+                error = outcome(llm.complete, "q", schema=Point, schema_retries=1)
                 self.assertEqual(llm.complete("q", schema=Point, schema_retries=1).parsed, good)
-        self.assertEqual((caught.exception.partial.cost, caught.exception.partial.content), (0.1 + 0.2, '{"x": "1"}'))
+        found = (type(error), error.partial.cost, error.partial.content)
+        self.assertEqual(found, (APIResponseError, 0.1 + 0.2, '{"x": "1"}'))
         told = [[m["content"] for m in r.json["messages"]] for r in server.requests]
         self.assertEqual(([len(contents) for contents in told], told[1][:2]), ([1, 3, 1], ["q", "nope"]))
         self.assertIn("not JSON", told[1][2])
-        rows = LlmOperationCollector.from_db(path)
+        rows = LlmOperationCollector.from_db(self.path)
         self.assertEqual([(r["status"], r["cost"]) for r in rows], [("ok", 0.4), ("error", 0.2), ("error", 0.1)])
         self.assertEqual(rows[1]["action_id"], rows[2]["action_id"])
-        done = self.parsed(Point, "nope", {"x": 1}, good, schema_retries=2)
+        done = self.parsed(Point, "nope", '{"x": 1}', json.dumps(good), schema_retries=2)
         self.assertEqual((len(done.attempts), [m["role"][0] for m in done.messages]), (3, list("auaua")))
         for count in (-1, True, "1", 1.5, 99):
             with self.subTest(count), self.assertRaisesRegex(ConfigError, "schema_retries"):
                 self.parsed(Point, schema_retries=count)
+        for step in ({"refusal": "no"}, {"content": "{", "finish_reason": "length"}):  # it was sent back for repair
+            self.assertRaises(APIResponseError, self.parsed, Model, step, "{}", schema_retries=1)
+            self.assertEqual(len(self.server.requests), 1)
 
+    def test_the_definitions_of_an_inner_model_were_out_of_reach(self):
+        def tool(one: Model):
+            """It is called."""
 
-class AnswerFormTests(Case):
+        outer = dataclasses.make_dataclass("Outer", [("inner", Model)])
+        hints = (outer, Optional[Model], List[List[Model]], Dict[str, Model])
+        for params in ({"tools": [tool]}, *({"schema": hint} for hint in hints)):
+            with self.subTest(params):
+                self.ask(DOORS["complete"], reply("{}"), **params)
+                tools = self.server.requests[0].json.get("tools")
+                sent = tools[0]["function"]["parameters"] if tools else self.sent_schema()["schema"]
+                self.assertIn("N", sent.get("$defs", {}))  # where "#/$defs/N" points to
+
+    def sent_schema(self):
+        return self.server.requests[0].json["response_format"]["json_schema"]
+
+    def test_strict_was_sent_with_what_the_strict_mode_refuses(self):
+        text, closed = {"type": "string"}, {"type": "object", "additionalProperties": False, "required": ["a"]}
+        for strict, schema in [
+            (True, {**closed, "properties": {"a": text}}), (False, {**closed, "properties": {"a": text, "b": text}}),
+            (False, {"type": "object", "properties": {"a": text}, "required": ["a"]}), (False, {"type": "object"}),
+            (False, {**closed, "properties": {"a": {"type": "array", "items": {"type": "object"}}}}),
+            (False, {"type": "array", "items": text}), (False, {}), (False, {"anyOf": [text]}),
+            (False, {"type": ["object", "null"]}), (False, {**closed, "properties": {"a": {"allOf": [text]}}}),
+        ]:  # fmt: skip
+            with self.subTest(schema):
+                self.ask(DOORS["complete"], reply("{}"), schema=schema)
+                self.assertEqual(self.sent_schema()["strict"], strict)
+
     def test_an_answer_in_a_notebook_and_as_json(self):
         call = {"tool_calls": [{"function": {"name": "weather", "arguments": "{}"}}], "content": "**word** " * 99}
-        with MockOpenRouter(call) as server:
-            done = Llm(base_url=server.url, api_key=KEY, log=False, model="anthropic/claude-sonnet-4.5").complete("q")
-        self.assertLessEqual(len(repr(done)), 240)
+        with MockOpenRouter(call) as server, client(server, model="anthropic/claude-sonnet-4.5") as llm:
+            done = llm.complete("q")
         self.assertRegex(repr(done), r"\*\*word\*\* .*weather.*claude-sonnet-4\.5.*gen-mock-1")
         self.assertEqual(done._repr_markdown_(), done.content)
         self.assertEqual(json.loads(json.dumps(dataclasses.asdict(done)))["tool_calls"][0]["name"], "weather")
+        for count in range(12):  # it took more than three lines
+            calls = [orm.ToolCall("call_1", "get_weather", "{}")] * count
+            made = dataclasses.replace(done, id="gen-1234567890-abcdefghijkl", tool_calls=calls)
+            self.assertLess(len(repr(made)), 240)
 
     def test_files_that_came_back_are_saved(self):
         urls = ["data:image/png;base64,iVBORw0KGgo=", "https://x.test/y.png", "data:image/svg+xml,%3Csvg%20/%3E"]
@@ -6779,7 +6549,7 @@ class AnswerFormTests(Case):
 
     def test_a_client_closes_after_async_with_and_travels_as_its_settings(self):
         async def ask():
-            async with Llm(base_url=server.url, log=False) as llm:
+            async with client(server) as llm:
                 self.assertEqual((await llm.acomplete("hi")).content, "one")
             with self.assertRaisesRegex(ConfigError, "closed"):
                 await llm.acomplete("hi")
@@ -6788,294 +6558,38 @@ class AnswerFormTests(Case):
         with mock.patch.dict(os.environ, OPENROUTER_API_KEY=secret), MockOpenRouter("one", "two") as server:
             asyncio.run(ask())
             settings = {"headers": {"X-A": "b"}, "max_cost": 3, "params": {"top_p": 0.5}, "fallbacks": ["c/d"]}
-            llm = Llm(base_url=server.url, log=False, **settings)
+            llm = Sub(base_url=server.url, log=False, **settings)
             data, kept = pickle.dumps(llm), pickle.dumps(Llm(llm.config, api_key=KEY + "-given"))
             self.assertNotIn(secret.encode(), data)
             os.environ["OPENROUTER_API_KEY"] = worker
             twin = pickle.loads(data)
+            self.assertIs(type(twin), Sub)  # it came out as its base
             self.assertEqual((twin.complete("hi").content, server.requests[-1].json["top_p"]), ("two", 0.5))
             self.assertEqual(server.requests[-1].headers["Authorization"], f"Bearer {worker}")
             self.assertEqual(dataclasses.replace(twin.config, api_key=secret), llm.config)
             self.assertEqual(pickle.loads(kept).config.api_key, KEY + "-given")
 
 
-class MockStepTests(Case):
-    def client(self, server):
-        return Llm(base_url=server.url, api_key=KEY, log=False, max_retries=0)
-
-    def test_a_step_may_be_a_dict_or_a_function(self):
-        picture, call = "data:image/png;base64,iVBORw0K", {"function": {"name": "f", "arguments": "{}"}}
-        rows = [
-            ({"content": "hi"}, "content", "hi"), ({"reasoning": "hm"}, "reasoning", "hm"), (costing(1.5), "cost", 1.5),
-            ({"images": [{"type": "image_url", "image_url": {"url": picture}}]}, "images", [picture]),
-            ({"refusal": "no"}, "refusal", "no"), ({"content": "x", "finish_reason": "length"}, "truncated", True),
-            ({"tool_calls": [call]}, "finish_reason", "tool_calls"), ({"content": "x", "model": "m/n"}, "model", "m/n"),
-            ({"tool_calls": [call]}, "tool_calls", [orm.ToolCall("call_0", "f", "{}")]),
-            (lambda request: request.json["messages"][0]["content"] + "!", "content", "q!"),
-            (lambda request: {"content": "d"}, "content", "d"),
-        ]
-        with MockOpenRouter(*(row[0] for row in rows for _ in range(2))) as server, self.client(server) as llm:
-            for step, name, expected in rows:
-                with self.subTest(step, name=name):
-                    stream = llm.stream("q")
-                    "".join(stream)
-                    found = [getattr(done, name) for done in (llm.complete("q"), stream.completion)]
-                    self.assertEqual(found, [expected, expected])
-        with MockOpenRouter(lambda request: 429) as server, self.assertRaises(RateLimitError):
-            self.client(server).complete("q")
-        for step in (None, True, [], 1.5):
-            with self.assertRaises(ConfigError):
-                MockOpenRouter(step)
-
-    def test_schemas_other_endpoints_and_a_second_start(self):
-        fields = {"a": {"type": "array", "items": {"$ref": "#/$defs/b"}, "minItems": 2}, "c": {"enum": ["x", "y"]},
-                  "k": {"const": 0}, "n": {"type": ["null", "string"]}, "u": {"anyOf": [{"type": "number"}]}}
-        schema = {"type": "object", "properties": fields, "required": list(fields), "$defs": {"b": {"type": "boolean"}}}
-        with MockOpenRouter() as server, self.client(server) as llm:
-            for wanted in (schema, Point, List[Point], Colour, Model, datetime.time, datetime.date, uuid.UUID):
-                with self.subTest(wanted):
-                    self.assertIsNotNone(llm.complete("q", schema=wanted).parsed)
-        server = MockOpenRouter("one", "ok", "two")
-        for text in ("one", "two", "nothing was billed"):
-            with server, self.client(server) as llm:
-                self.assertIn(text, llm.complete("q").content)
-                vectors = llm.embed(["a", "bb"], model="openai/text-embedding-3-small", dimensions=3)
-                about = (llm.generation("gen-1")["id"], llm.key()["label"], "total_usage" in llm.credits())
-                self.assertEqual(([len(v) for v in vectors], about), ([3, 3], ("gen-1", "mock", True)))
-
-
-class TemplateTests(ViewCase):
-    def batch(self, server, text, *argv, code=0):
-        argv = ("--batch", self.file("lines.jsonl", text), "--concurrency", "1", *argv)
-        got, out, self.err = self.on(server, self.main, *argv)
-        self.assertEqual(got, code, self.err)
-        return [json.loads(line) for line in out.splitlines()]
-
-    def test_fields_of_a_line_fill_the_words(self):
-        text = '{"text": "Tag {n}", "n": 5, "id": "a"}\n\n{"text": null, "n": ["ü"]}\n'
-        words = 'Say {text} {n} as {"a": 1} {}'
-        expected = ['Say Tag {n} 5 as {"a": 1} {}', 'Say null ["ü"] as {"a": 1} {}']
-        with MockOpenRouter(costing(0.25), costing(0.5), "x", "x") as server:
-            done = self.batch(server, text, words, "-s", "S")
-            self.assertEqual([(line["prompt"], line["id"]) for line in done], list(zip(expected, ["a", 3])))
-            told = [[m["content"] for m in r.json["messages"]] for r in server.requests]
-            self.assertEqual(told, [["S", prompt] for prompt in expected])
-            self.assertIn("done: 2 of 2, 0 failed, $0.75, 0 of them answered before", self.err)
-            again = self.batch(server, text, words, "-s", "S")
-            self.assertEqual([line.pop("reused") for line in again], [True, True])
-            self.assertEqual((again, len(server.requests)), (done, 2))
-            self.assertIn("done: 2 of 2, 0 failed, $0, 2 of them answered before", self.err)
-            prompts = [line["prompt"] for line in self.batch(server, "a\nb\n", "Say {prompt}")]
-            self.assertEqual(prompts, ["Say a", "Say b"])
-            for bad, words, problem in [(text, "Say {other}", "line 1: it has no field 'other'"),
-                                        ("a\n{b\n", "{prompt}", "line 2: it is not JSON")]:
-                self.batch(server, bad, words, code=2)
-                self.assertIn(problem, self.err)
-        with MockOpenRouter(400, "A", 404, 400, "B") as server:  # failures are listed by kind at the end
-            self.batch(server, "".join(f"{n}\n" for n in range(5)), code=1)
-        self.assertRegex(self.err, r"2 x BadRequestError, .*400.*\n1 x ModelNotFoundError, .*\ndone: 5 of 5, 3 failed")
-
-
-class Sub(Llm):
-    """At module level, where pickle finds it."""
-
-
-class FirstHourTests(ViewCase):
-    """Walls that new users ran into; each is named after what they saw."""
-
-    def test_words_after_two_dashes_were_read_as_options(self):
-        for words in (["-x", "is", "a flag"], ["--what", "now"], ["-c"]):
-            with self.subTest(words):
-                self.expect_success("--", *words, script=["y"])
-                self.assertEqual(self.server.requests[0].json["messages"][0]["content"], " ".join(words))
-
-    def test_a_temperature_of_0_was_forgotten_and_not_obeyed(self):
-        for first, second in [("0", []), ("0.7", ["-t", "0"])]:
-            self.expect_success("one", "-t", first, script=["A"])
-            self.expect_success("-c", "two", *second, script=["B"])
-            self.assertEqual(self.server.requests[0].json.get("temperature"), 0)
-
-    def test_retry_asked_an_older_question_or_lost_the_exchange(self):
-        for lines, last in [("one\ntwo\n/retry\n", "two"), ("one\n/retry\nthree\n", "three")]:
-            with self.subTest(lines):
-                self.main("--chat", stdin=lines, script=["A", 400, "B"])
-                self.assertEqual([m["content"] for m in self.server.requests[-1].json["messages"]], ["one", "A", last])
-
-    def test_of_several_logs_the_newest_rows_were_not_the_first(self):
-        paths = [self.path.parent / f"{n}.db" for n in range(11)]
-        put(paths[0], *[{"days": 1, "user_prompt": f"old {n}"} for n in range(3)])
-        put(paths[1], {"user_prompt": "new"})
-        rows = LlmOperationCollector.from_db(path=paths[:2], limit=2)
-        self.assertEqual([r["user_prompt"] for r in rows], ["new", "old 2"])
-        for path in paths[2:]:
-            put(path, {"model": "m"})
-        self.assertEqual(sum(r["calls"] for r in LlmOperationCollector.totals(path=paths[:10])), 12)
-        with self.assertRaisesRegex(ConfigError, "11 logs"):  # SQLite attaches ten
-            LlmOperationCollector.totals(path=paths)
-
-    def test_a_dry_run_did_not_show_the_fallbacks(self):
-        argv = ("hi", "-m", "openai/gpt-4o-mini", "-f", "openai/gpt-4", "--no-stream")
-        out, err = self.expect_success(*argv, "--dry-run")
-        self.expect_success(*argv)
-        self.assertEqual(self.server.requests[0].json, json.loads(out))
-        self.assertRegex(err, r"at most \$0\.2")  # the dearest of them
-        self.assertNotIn("at most 0 out", self.expect_success("hi", "--dry-run", "-m", "some/model")[1])
-
-    def test_what_was_learned_before_an_error_was_not_written(self):
-        put(self.path, {"generation_id": "a"}, {"generation_id": "b"})
-        server = self.serve(record(0.5), json_answer(error_body("slow", 429), 429))
-        with self.assertRaises(RateLimitError):
-            LlmOperationCollector.reconcile(self.llm(server), path=self.path)
-        self.assertEqual(LlmOperationCollector.totals(path=self.path)[0]["cost"], 0.5)
-
-    def test_a_mock_and_a_list_of_models_asked_for_what_they_do_not_need(self):
-        put(self.path, {"generation_id": "a"})
-        self.main("--costs", "--reconcile", "--mock")
-        self.assertEqual(self.server.requests, [])  # it stands for the real service, which --mock must not ask
-        server = self.serve(json_answer({"data": []}))
-        with mock.patch.dict(os.environ, OPENROUTER_MAX_COST_PER_DAY="1"):
-            self.assertEqual(self.on(server, self.main, "--models", "--live")[0], 6)  # none matches; nothing is spent
-
-    def test_a_purge_ended_the_day_s_budget_of_a_program_that_runs(self):
-        with MockOpenRouter(*[costing(0.01)] * 9, *[costing(0.4)] * 9) as server:
-            with Llm(base_url=server.url, api_key=KEY, log=self.path, max_cost_per_day=1) as llm:
-                for _ in range(9):
-                    llm.complete("q")
-                LlmOperationCollector.purge(before=days_ago(-1), path=self.path)  # the next row has the number 1 again
-                with self.assertRaises(orm.BudgetError):
-                    for _ in range(5):
-                        llm.complete("q")
-
-    def test_odd_words_for_the_log_were_tracebacks(self):
-        for words in ("²", "9" * 30, "%", "______"):
-            with self.subTest(words):
-                self.assertEqual(self.rows("--log", words), [])
-
-    def test_csv_brought_control_codes_to_the_terminal_and_a_row_was_too_wide(self):
-        put(self.path, {"response": "a\x1b]0;x\x07b", "model": "anthropic/claude-sonnet-4.5", "status": "interrupted",
-                        "total_tokens": 123456, "cost": 0.123456, "latency_ms": 61234, "first_token_ms": 5})
-        self.assertNotIn("\x1b", self.expect_success("--log", "--csv", out=Tty)[0])
-        out = self.expect_success("--log", out=Tty)[0]
-        self.assertLessEqual(max(map(len, out.splitlines())), 80)
-        self.assertEqual({r["first_p50_ms"] for r in self.rows("--costs", "model,model")}, {5})
-
-    def test_a_code_block_in_a_list_or_with_crlf_was_not_found(self):
-        for text in ("1. so\n   ```py\n   if a:\n     b\n   ```\n", "so\r\n```py\r\nif a:\r\n  b\r\n```\r\n"):
-            self.assertEqual(self.expect_success("-x", "q", script=[text])[0], "if a:\n  b\n")
-
-    def test_a_repr_with_many_calls_took_more_than_three_lines(self):
-        names = {"model": "anthropic/claude-sonnet-4.5", "id": "gen-1234567890-abcdefghijkl"}
-        for count in range(12):
-            calls = [orm.ToolCall("call_1", "get_weather", "{}")] * count
-            self.assertLess(len(repr(orm.Completion("x" * 500, tool_calls=calls, **names))), 240)
-
-    def test_a_refusal_was_sent_back_for_repair(self):
-        for step in ({"refusal": "no"}, {"content": "{", "finish_reason": "length"}):
-            with MockOpenRouter(step, "{}") as server, self.assertRaises(APIResponseError):
-                Llm(base_url=server.url, api_key=KEY, log=False).complete("q", schema=Model, schema_retries=1)
-            self.assertEqual(len(server.requests), 1)
-
-    def test_the_first_rows_of_a_day_were_missed_where_two_programs_wrote_out_of_turn(self):
-        put(self.path, {"cost": 1.0}, {"cost": 2.0})
-        with contextlib.closing(orm.connect_log(str(self.path))) as connection:
-            midnight = time.mktime((*time.localtime()[:3], 0, 0, 0, 0, 0, -1))
-            first = f"op-{int(midnight * 1e6) + 1:015x}-first"
-            connection.execute("UPDATE operations SET operation_id = ? WHERE id = 2", [first])
-        self.assertEqual(orm.log_for(self.path).spent_today(), 3.0)
-
-    def test_a_report_overwrote_the_log(self):
-        put(self.path, {"cost": 1.0})
-        for argv in (("--db", str(self.path)), ()):
-            self.assertIn("is the log itself", self.expect_failure(2, "--report", str(self.path), *argv))
-        self.assertEqual(len(LlmOperationCollector.from_db(self.path)), 1)
-
-    def test_a_row_that_never_ended_was_summed_up_again_and_again(self):
-        put(self.path, {"cost": 1.0}, {"status": "running", "success": None}, *[{"cost": 0.5}] * 4)
-        log, seen = orm.log_for(self.path), []
-        self.assertEqual(log.spent_today(), 3.0)
-        with contextlib.closing(orm.connect_log(str(self.path))) as connection:
-            connection.execute("UPDATE operations SET cost = 9.0 WHERE id = 3")  # it counts as summed up
-            self.assertEqual(log.spent_today(), 3.0)
-            connection.execute("UPDATE operations SET cost = 8.0, status = 'ok' WHERE id = 2")
-            seen += [log.spent_today(), log.spent_today()]
-        self.assertEqual(seen, [11.0, 11.0])
-
-    def test_a_list_of_a_long_answer_took_seconds(self):
-        began = time.perf_counter()
-        self.assertEqual(orm.fitted("x" * 2_000_000, 80), "x" * 78 + "..")
-        self.assertLess(time.perf_counter() - began, 0.5)
-
-    def test_numpy_names_that_share_a_line_were_not_described(self):
-        text = "Move.\n\nParameters\n----------\nx, y : int\n    Where to.\nz : int\n    How high."
-        self.assertEqual(orm.parse_docstring(text, "xyz")[1], {"x": "Where to.", "y": "Where to.", "z": "How high."})
-
-    def test_a_subclass_came_out_of_a_pickle_as_its_base(self):
-        self.assertIs(type(pickle.loads(pickle.dumps(Sub(api_key=KEY, log=False)))), Sub)
-
-    def test_a_log_that_is_just_being_made_could_not_be_read(self):
-        made, half = self.path.parent / "made.db", self.path.parent / "half.db"
-        put(made, {"user_prompt": "q"})
-        with contextlib.closing(sqlite3.connect(str(half))) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")  # the file has a head, and no table yet
-            for path, count in ((half, 0), ([half, made], 1), ([half, half], 0)):
-                self.assertEqual(len(LlmOperationCollector.from_db(path)), count)
-
-    def test_the_definitions_of_an_inner_model_were_out_of_reach(self):
-        def tool(one: Model):
-            """It is called."""
-
-        outer = dataclasses.make_dataclass("Outer", [("inner", Model)])
-        hints = (outer, Optional[Model], List[List[Model]], Dict[str, Model])
-        schemas = [orm.Structure.of(hint).schema for hint in hints]
-        for schema in [*schemas, orm.Tool.of(tool).definition["function"]["parameters"]]:
-            with self.subTest(schema):
-                self.assertIn("N", schema.get("$defs", {}))  # where "#/$defs/N" points to
-
-    def test_strict_was_sent_with_what_the_strict_mode_refuses(self):
-        text, closed = {"type": "string"}, {"type": "object", "additionalProperties": False, "required": ["a"]}
-        for strict, schema in [
-            (True, {**closed, "properties": {"a": text}}), (False, {**closed, "properties": {"a": text, "b": text}}),
-            (False, {"type": "object", "properties": {"a": text}, "required": ["a"]}), (False, {"type": "object"}),
-            (False, {**closed, "properties": {"a": {"type": "array", "items": {"type": "object"}}}}),
-            (False, {"type": "array", "items": text}), (False, {}), (False, {"anyOf": [text]}),
-            (False, {"type": ["object", "null"]}), (False, {**closed, "properties": {"a": {"allOf": [text]}}}),
-        ]:
-            with self.subTest(schema):
-                self.assertEqual(orm.Structure.of(schema).response_format()["json_schema"]["strict"], strict)
-
-    def test_the_mock_server_fell_over_numbers_and_trees(self):
-        tree = {"type": "object", "properties": {"sub": {"type": "array", "items": {"$ref": "#"}}}, "required": ["sub"]}
-        for schema in (Decimal, tree):
-            with self.subTest(schema), MockOpenRouter() as server, contextlib.redirect_stderr(io.StringIO()):
-                done = Llm(base_url=server.url, api_key=KEY, log=False, max_retries=0).complete("q", schema=schema)
-                self.assertIsNotNone(done.parsed)
-
-
 class ReadmeTests(Case):
-    README = HERE / "README.md"
-
     def setUp(self):
         super().setUp()
         self.box = self.folder()
         self.addCleanup(os.chdir, os.getcwd())
         os.chdir(self.box)
         files = {"invoice.pdf": b"%PDF-1.4\n", "chart.png": b"\x89PNG\r\n\x1a\n", "prompts.txt": b"one\ntwo\n",
-                 "data.jsonl": b'{"text": "Good morning", "language": "French"}\n'}
-        for name, data in {**files, "test_openrouter_min.py": b""}.items():  # the last runs already
+                 "data.jsonl": b'{"text": "Good morning", "language": "French"}\n',
+                 "test_openrouter_min.py": b""}  # fmt: skip
+        for name, data in files.items():  # the last runs already
             (self.box / name).write_bytes(data)
         code = "```sh\nwc -w\n```"
-        server = MockOpenRouter(*[lambda request: code if "script" in json.dumps(request.json) else "ok"] * 99)
-        server.__enter__()
-        self.addCleanup(server.__exit__)
-        log = str(self.box / "log.db")
-        patch = mock.patch.dict(
-            os.environ, OPENROUTER_BASE_URL=server.url, OPENROUTER_API_KEY="any", OPENROUTER_MIN_LOG=log)
-        patch.start()
-        self.addCleanup(patch.stop)
+        script = [lambda request: code if "script" in json.dumps(request.json) else "ok"] * 99
+        url, log = entered(self, MockOpenRouter(*script)).url, str(self.box / "log.db")
+        environ = {"OPENROUTER_BASE_URL": url, "OPENROUTER_API_KEY": "any", "OPENROUTER_MIN_LOG": log}
+        entered(self, mock.patch.dict(os.environ, environ))
 
     def blocks(self, kind):
         """Yield (the name of a block, its text)."""
-        found = re.findall(rf"```{kind}\n(.*?)```", self.README.read_text(encoding="utf-8"), re.S)
+        found = re.findall(rf"```{kind}\n(.*?)```", (HERE / "README.md").read_text(encoding="utf-8"), re.S)
         self.assertGreater(len(found), 3)
         for number, block in enumerate(found, 1):
             yield f"{kind} block {number}: {block.splitlines()[0]}", block
@@ -7098,16 +6612,15 @@ class ReadmeTests(Case):
         kind = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "timeout": 60}
         kind["env"] = {**os.environ, "PATH": path, "PYTHONPATH": str(HERE)}
 
-        def run(block):
-            lines = [line for line in block.splitlines() if line.startswith("$ ")]
-            return [(line, subprocess.run(["sh", "-c", line[2:]], check=False, **kind)) for line in lines]
+        def run(line):
+            return subprocess.run(["sh", "-c", line], check=False, **kind)
 
-        blocks = list(self.blocks("console"))
-        for (name, _), ran in zip(blocks, at_once(*(functools.partial(run, block) for _, block in blocks), threads=3)):
-            for line, done in ran:
-                with self.subTest(name, command=line):
+        lines = [line[2:] for _, block in self.blocks("console") for line in block.splitlines() if line[:2] == "$ "]
+        late = [line for line in lines if " -c " in line]  # what it goes on from comes first
+        for some in ([line for line in lines if line not in late], late):
+            for line, done in zip(some, at_once(*(functools.partial(run, line) for line in some), threads=4)):
+                with self.subTest(line):
                     self.assertEqual(done.returncode, 0, done.stdout.decode()[-600:])
-# fmt: on
 
 
 # --- Honesty --------------------------------------------------------------------------------
@@ -7116,137 +6629,79 @@ class ReadmeTests(Case):
 class HonestyTests(Case):
     SOURCE = (HERE / "openrouter_min.py").read_text(encoding="utf-8")
     TREE = ast.parse(SOURCE)
+    NODES = list(ast.walk(TREE))
     README = (HERE / "README.md").read_text(encoding="utf-8")
+    SECTIONS = """Defaults, Errors, Models and prices, Configuration, Results, Wire format, Service errors, Policy,
+        Operation log, Transport, Operation, Tools and schemas, Attachments, Many prompts, Client, Mock server, Report,
+        Command line, Price table, Start"""
+    BELOW = {"PRICE_ROWS", "TIER_ROWS", "ALIAS_ROWS", "PRICES_AS_OF"}  # generated, and read when they are needed
 
     def test_all_names_what_is_public_and_every_class_in_it_has_a_docstring(self):
         for name in orm.__all__:
             thing = getattr(orm, name)
-            if isinstance(thing, type):
-                self.assertTrue(thing.__doc__, name)
+            self.assertTrue(not isinstance(thing, type) or thing.__doc__, name)
         defs = (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)
         tops = [n for n in self.TREE.body if isinstance(n, defs)]
         inner = [m for n in tops if isinstance(n, ast.ClassDef) for m in n.body if isinstance(m, defs)]
         for node in tops + inner:
             if node.name[0] != "_" and node.name not in ("readable", "readinto"):  # whose meaning is io's
                 self.assertTrue(ast.get_docstring(node), node.name)
-
-    def test_the_async_twins_take_what_the_others_take(self):
-
-        for name in ("complete", "chat"):
+        for name in ("complete", "chat"):  # the async twins take what the others take
             twins = (getattr(Llm, name), getattr(Llm, "a" + name))
             self.assertEqual(*(inspect.signature(t) for t in twins))
 
-    def test_only_the_standard_library_is_imported(self):
-        imported = set()
-        for node in ast.walk(self.TREE):
-            if isinstance(node, ast.Import):
-                imported |= {a.name.split(".")[0] for a in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                imported.add(node.module.split(".")[0])
+    def test_only_the_standard_library_is_imported_and_nothing_heavy_at_first(self):
+        names = [a.name for n in self.NODES if isinstance(n, ast.Import) for a in n.names]
+        names += [n.module for n in self.NODES if isinstance(n, ast.ImportFrom)]
+        imported = {name.split(".")[0] for name in names}
         known = set(getattr(sys, "stdlib_module_names", imported)) | {"polars", "pandas"}
         self.assertEqual(imported - known, set())
+        code = """if True:
+            import sys, threading
+            before = set(sys.modules)
+            import openrouter_min
+            print(*{m.split('.')[0] for m in set(sys.modules) - before}, threading.active_count())"""
+        *loaded, threads = run_python(code).communicate(timeout=20)[0].decode().split()
+        heavy = set("asyncio sqlite3 ssl http urllib socket argparse typing email logging".split())
+        self.assertEqual((heavy & set(loaded), threads), (set(), "1"))
 
-    def test_importing_touches_nothing_and_loads_nothing_heavy(self):
-        code = (
-            "import sys, threading; before = set(sys.modules); import openrouter_min; "
-            "print(sorted({m.split('.')[0] for m in set(sys.modules) - before}), threading.active_count())"
-        )
-        done = subprocess.run([sys.executable, "-c", code], cwd=HERE, stdout=subprocess.PIPE, check=True)
-        loaded = done.stdout.decode()
-        for heavy in (
-            "asyncio", "sqlite3", "ssl", "http", "urllib", "socket", "argparse", "typing", "email", "logging",
-        ):  # fmt: skip
-            self.assertNotIn(f"'{heavy}'", loaded)
-        self.assertTrue(loaded.strip().endswith(" 1"))
-
-    def test_only_the_command_line_prints(self):
-        names = {
-            n.lineno for n in ast.walk(self.TREE) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "print"
-        }
+    def test_only_the_command_line_prints_and_functions_are_short(self):
+        calls = [n for n in self.NODES if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "print"]
         first = self.SOURCE[: self.SOURCE.index("# --- Command line")].count("\n")
-        self.assertTrue(names and min(names) > first)
-
-    def test_functions_are_short_and_flat(self):
-        for node in ast.walk(self.TREE):
+        self.assertGreater(min(n.lineno for n in calls), first)
+        for node in self.NODES:
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 self.assertLessEqual(node.end_lineno - node.lineno, 60, node.name)
 
-    def test_every_option_and_every_setting_is_in_the_readme(self):
-        for option in re.findall(r'add\((?:"-\w", )?"(--[\w-]+)"', self.SOURCE):
-            self.assertIn(f"`{option}", self.README)
-        for setting in (f.name for f in dataclasses.fields(LlmConfig)):
-            self.assertIn(f"`{setting}`", self.README)
-        for name in orm.__all__:
-            if name.endswith("Error"):
-                self.assertIn(name, self.README)
-
-    def test_the_version_stands_once(self):
+    def test_every_option_and_every_setting_is_in_the_readme_and_the_version_stands_once(self):
+        words = [f"`{option}" for option in re.findall(r'add\((?:"-\w", )?"(--[\w-]+)"', self.SOURCE)]
+        words += [f"`{field.name}`" for field in dataclasses.fields(LlmConfig)]
+        words += [name for name in orm.__all__ if name.endswith("Error")]
+        self.assertEqual([word for word in words if word not in self.README], [])
         self.assertIn('version = { attr = "openrouter_min.__version__" }', (HERE / "pyproject.toml").read_text())
 
-
-class SectionsTests(unittest.TestCase):
-    """The module reads from top to bottom."""
-
-    SECTIONS = """
-Defaults
-Errors
-Models and prices
-Configuration
-Results
-Wire format
-Service errors
-Policy
-Operation log
-Transport
-Operation
-Tools and schemas
-Attachments
-Many prompts
-Client
-Mock server
-Report
-Command line
-Price table
-Start
-""".strip().split("\n")
-    BELOW = ("PRICE_ROWS", "TIER_ROWS", "ALIAS_ROWS", "PRICES_AS_OF")  # generated, and read when they are needed
-
-    def setUp(self):
-        self.source = Path(orm.__file__).read_text(encoding="utf-8")
-
     def test_sections_stand_in_order_and_say_what_they_do(self):
-        found = re.findall(r"^# --- (.*?) -+\n((?:#.*\n)*)", self.source, re.M)
-        self.assertEqual([name for name, _ in found], self.SECTIONS)
+        found = re.findall(r"^# --- (.*?) -+\n((?:#.*\n)*)", self.SOURCE, re.M)
+        self.assertEqual([name for name, _ in found], re.split(r",\s+", self.SECTIONS))
         for name, opening in found:
-            with self.subTest(name):
-                self.assertRegex(opening, r"# \w.*\.")
+            self.assertRegex(opening, r"# \w.*\.", name)
 
-    def test_references_look_up(self):
-        nodes, home, used = ast.parse(self.source).body, {}, {}
-        for node in nodes:
+    def test_the_module_reads_from_top_to_bottom(self):
+        home, used = {}, {}
+        for node in self.TREE.body:
             targets = getattr(node, "targets", [getattr(node, "target", None)])
             names = [node.name] if hasattr(node, "name") else [t.id for t in targets if isinstance(t, ast.Name)]
             for name in names:
                 home.setdefault(name, node.lineno)
-            hints = {id(inner) for part in ast.walk(node) for inner in self.annotations(part)}
-            loads = {
-                inner.id
-                for inner in ast.walk(node)
-                if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load) and id(inner) not in hints
-            }
-            used[names[0] if names else node.lineno] = (node.lineno, loads)
-        down = [
-            f"line {at}: {user} uses {name}"
-            for user, (at, names) in used.items()
-            for name in sorted(names - set(self.BELOW))
-            if home.get(name, 0) > at and user not in used[name][1]  # functions that call each other are fine
-        ]
-        self.assertEqual(down, [])
-
-    @staticmethod
-    def annotations(node):
-        hints = [getattr(node, "annotation", None), getattr(node, "returns", None)]
-        return [inner for hint in hints if hint for inner in ast.walk(hint)]
+            inner = list(ast.walk(node))
+            hints = [getattr(n, field, None) for n in inner for field in ("annotation", "returns")]
+            hinted = {id(n) for hint in hints if hint for n in ast.walk(hint)}
+            loads = [n for n in inner if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
+            used[names[0] if names else node.lineno] = (node.lineno, {n.id for n in loads if id(n) not in hinted})
+        for user, (line, names) in used.items():
+            below = {name for name in names - self.BELOW if home.get(name, 0) > line}
+            below = {name for name in below if user not in used[name][1]}  # functions that call each other are fine
+            self.assertEqual(below, set(), f"line {line}: {user}")
 
 
 # --- Faults of the wire and of hints, each named after its symptom ---------------------------

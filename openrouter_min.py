@@ -4664,11 +4664,25 @@ def _choice_shape(choices: dict[Any, Any]) -> Shape:
     return Shape(schema, lambda value: choices.get(value, value))
 
 
-def _hints_of(thing: Any, names: Json | None = None) -> Json:
-    """Return the evaluated type hints of a class or function, including Annotated."""
+def function_name(function: Any) -> str:
+    """Return the name of a function, of the function in a functools.partial, or of a callable's class."""
+    inner = function.func if isinstance(function, functools.partial) else function
+    return str(getattr(inner, "__name__", type(function).__name__))
+
+
+def _hints_of(thing: Any) -> Json:
+    """Return the evaluated type hints of a class or of the parameters of a function, including Annotated."""
+    import inspect
+    import types
     import typing
 
     try:
+        names = None
+        if not isinstance(thing, type):  # without the result, whose hint may need an import for type checkers only
+            function = inspect.unwrap(thing)
+            names = getattr(function, "__globals__", None)
+            annotations = {k: v for k, v in getattr(function, "__annotations__", {}).items() if k != "return"}
+            thing = types.SimpleNamespace(__annotations__=annotations, __name__=function_name(function))
         if sys.version_info >= (3, 9):
             return typing.get_type_hints(thing, names, include_extras=True)
         return typing.get_type_hints(thing, names)
@@ -4843,12 +4857,6 @@ def parse_docstring(text: str, names: Iterable[str]) -> tuple[str, dict[str, str
     return "\n\n".join(filter(None, paragraphs)), {k: v for k, v in described.items() if v}
 
 
-def function_name(function: Any) -> str:
-    """Return the name of a function, of the function in a functools.partial, or of a callable's class."""
-    inner = function.func if isinstance(function, functools.partial) else function
-    return str(getattr(inner, "__name__", type(function).__name__))
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class Tool:
     """A function that a model may call: its definition in the request, and the shapes of its arguments."""
@@ -4865,7 +4873,6 @@ class Tool:
         The description of a parameter comes from Annotated[..., "text"] or the docstring.
         """
         import inspect
-        import types
         import typing
 
         inner = function.func if isinstance(function, functools.partial) else function
@@ -4880,11 +4887,7 @@ class Tool:
         except ValueError as error:  # some functions written in C have no signature
             raise ConfigError(f"tools: {error}", hint="write a function around it") from None
         parameters = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-        # Without the hint of the result, which may need an import that only type checkers make.
-        called: Any = inspect.unwrap(inner if hasattr(inner, "__name__") else type(inner).__call__)
-        annotations = {k: v for k, v in getattr(called, "__annotations__", {}).items() if k != "return"}
-        about_hints = types.SimpleNamespace(__annotations__=annotations, __name__=name)
-        hints = _hints_of(about_hints, getattr(called, "__globals__", {}))
+        hints = _hints_of(inner if hasattr(inner, "__name__") else type(inner).__call__)
         description, descriptions = parse_docstring(inspect.getdoc(inner) or "", [p.name for p in parameters])
         fields: dict[str, tuple[Shape, bool]] = {}
         for parameter in parameters:

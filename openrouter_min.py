@@ -606,7 +606,7 @@ _FOREIGN_NAMES = {
     "images": "attachments=[...]",
     "image": "attachments=[...]",
     "files": "attachments=[...]",
-    "extra_body": "give its fields to the call directly, as in complete('hi', top_k=5)",
+    "extra_body": "its fields directly, as in complete('hi', top_k=5)",
     "extra_headers": "headers={...}",
     "request_timeout": "timeout=...",
     "timeout_s": "timeout=...",
@@ -636,23 +636,23 @@ OWN_HEADERS = frozenset(
 # What can be checked without knowing the model: (types, lowest value, highest value, the rule in words)
 _NONE = type(None)
 _RULES: dict[str, tuple[tuple[type, ...], float, float, str]] = {
-    "temperature": ((int, float, _NONE), 0, 2, "lies between 0 and 2"),
-    "top_p": ((int, float, _NONE), 0, 1, "lies between 0 and 1"),
-    "max_tokens": ((int, _NONE), 1, math.inf, "is a whole number from 1"),
-    "max_completion_tokens": ((int, _NONE), 1, math.inf, "is a whole number from 1"),
-    "timeout": ((int, float), 0.001, 1e9, "is a positive number of seconds"),
-    "connect_timeout": ((int, float), 0.001, 1e9, "is a positive number of seconds"),
-    "deadline": ((int, float, _NONE), 0.001, 1e9, "is a positive number of seconds, or None"),
-    "max_retries": ((int,), 0, 1000, "is a whole number from 0"),
-    "retry_wait_max": ((int, float), 0, 1e9, "is a number of seconds from 0"),
-    "max_tool_rounds": ((int,), 1, 1000, "is a whole number from 1"),
-    "schema_retries": ((int,), 0, 10, "is a whole number from 0 to 10"),
-    "max_cost": ((int, float, _NONE), 0, 1e9, "is a sum of USD, or None"),
-    "max_cost_per_day": ((int, float, _NONE), 0, 1e9, "is a sum of USD, or None"),
+    "temperature": ((int, float, _NONE), 0, 2, "must be between 0 and 2"),
+    "top_p": ((int, float, _NONE), 0, 1, "must be between 0 and 1"),
+    "max_tokens": ((int, _NONE), 1, math.inf, "must be a whole number from 1"),
+    "max_completion_tokens": ((int, _NONE), 1, math.inf, "must be a whole number from 1"),
+    "timeout": ((int, float), 0.001, 1e9, "must be a positive number of seconds"),
+    "connect_timeout": ((int, float), 0.001, 1e9, "must be a positive number of seconds"),
+    "deadline": ((int, float, _NONE), 0.001, 1e9, "must be a positive number of seconds, or None"),
+    "max_retries": ((int,), 0, 1000, "must be a whole number from 0"),
+    "retry_wait_max": ((int, float), 0, 1e9, "must be a number of seconds from 0"),
+    "max_tool_rounds": ((int,), 1, 1000, "must be a whole number from 1"),
+    "schema_retries": ((int,), 0, 10, "must be a whole number from 0 to 10"),
+    "max_cost": ((int, float, _NONE), 0, 1e9, "must be an amount in USD, or None"),
+    "max_cost_per_day": ((int, float, _NONE), 0, 1e9, "must be an amount in USD, or None"),
     **dict.fromkeys(("system_prompt", "session_id", "workspace", "agent_id", "action_id"), ((str, _NONE), 0, 0,
-                                                                                           "is a str")),
-    **dict.fromkeys(("log_content", "allow_plain_http"), ((bool,), 0, 1, "is True or False")),
-    **dict.fromkeys(("tools", "attachments"), ((list, tuple, _NONE), 0, 0, "is a list: [...]")),
+                                                                                           "must be a str")),
+    **dict.fromkeys(("log_content", "allow_plain_http"), ((bool,), 0, 1, "must be True or False")),
+    **dict.fromkeys(("tools", "attachments"), ((list, tuple, _NONE), 0, 0, "must be a list: [...]")),
 }  # fmt: skip
 
 
@@ -711,14 +711,14 @@ def check_params(params: Mapping[str, Any], *, of_call: bool = True) -> None:
         if not of_call and where == "call":
             raise ConfigError(f"params: {name} belongs to one call", hint=f"complete(..., {name}=...)")
         if name in _FOREIGN_NAMES:
-            raise ConfigError(f"{name!r} is not known here", hint=_FOREIGN_NAMES[name])
+            raise ConfigError(f"{name!r} is not known here", hint=f"use {_FOREIGN_NAMES[name]}")
         near = None if where else _near_name(name)
         if near:
             hint = f"did you mean {near}? Llm.request sends any body unchanged"
             raise ConfigError(f"{name!r} is not a field of the API", hint=hint)
         check_value(name, value)
         if name == "provider" and not isinstance(value, (dict, _NONE)):
-            hint = "provider={'only': ['openai']} or provider={'sort': 'price'}"
+            hint = "use provider={'only': ['openai']} or provider={'sort': 'price'}"
             raise ConfigError(f"provider={value!r}: per call it is OpenRouter's routing object", hint=hint)
     if params.get("schema") is not None and "response_format" in params:
         raise ConfigError("both schema and response_format are given", hint="they mean the same: keep schema")
@@ -735,7 +735,7 @@ def _checked_mapping(name: str, value: Any, example: str) -> dict[Any, Any]:
     if value is None:
         return {}
     if not hasattr(value, "items"):
-        raise ConfigError(f"{name} is {type_name(value)}, not a dict", hint=f"{name}={example}")
+        raise ConfigError(f"{name} is {type_name(value)}, not a dict", hint=f"use {name}={example}")
     return dict(value.items())
 
 
@@ -751,7 +751,7 @@ def checked_headers(value: object) -> dict[str, str]:
         bad = re.search(_NOT_IN_HEADER, text) if isinstance(text, str) else None
         if bad or not isinstance(text, str):
             problem = f"contains {bad.group()!r}" if bad else f"is {type_name(text)}"
-            hint = "a header is one line of Latin-1 text, without a line break or control character"
+            hint = "use one line of Latin-1 text, without a line break or control character"
             raise ConfigError(f"headers: the value of {name} {problem}", hint=hint)
     return headers
 
@@ -821,7 +821,10 @@ class LlmConfig:
             if name not in cls.__dataclass_fields__:
                 near = _near_name(name)
                 hint = f"did you mean {near}?" if near else "pass body fields of the API in params={...} or in the call"
-                raise ConfigError(f"LlmConfig has no setting {name!r}", hint=_FOREIGN_NAMES.get(name, hint))
+                raise ConfigError(
+                    f"LlmConfig has no setting {name!r}",
+                    hint=f"use {_FOREIGN_NAMES[name]}" if name in _FOREIGN_NAMES else hint,
+                )
         return super().__new__(cls)
 
     def __post_init__(self) -> None:
@@ -841,7 +844,7 @@ class LlmConfig:
         model = self.model if self.model is not None else _environment(MODEL_ENV) or DEFAULT_MODEL
         put(self, "model", checked_model("model", model))
         if isinstance(self.fallbacks, str) or not hasattr(self.fallbacks, "__iter__"):
-            raise ConfigError(f"fallbacks={self.fallbacks!r} is not a list", hint="fallbacks=['openai/gpt-4', ...]")
+            raise ConfigError(f"fallbacks={self.fallbacks!r} is not a list", hint="use fallbacks=['openai/gpt-4', ...]")
         put(self, "fallbacks", tuple(checked_model("fallbacks", v) for v in self.fallbacks))
         put(self, "headers", checked_headers(self.headers))
         put(self, "params", _checked_mapping("params", self.params, "{'top_p': 0.9}"))
@@ -849,7 +852,9 @@ class LlmConfig:
         day_limit = _environment(DAY_LIMIT_ENV)
         if self.max_cost_per_day is None and day_limit:
             if _number_or_none(day_limit) is None:
-                raise ConfigError(f"{DAY_LIMIT_ENV}={day_limit} is not a number", hint="an amount in USD, such as 2.50")
+                raise ConfigError(
+                    f"{DAY_LIMIT_ENV}={day_limit} is not a number", hint="use an amount in USD, such as 2.50"
+                )
             put(self, "max_cost_per_day", _number_or_none(day_limit))
         if (_environment(LOG_CONTENT_ENV) or "").lower() in _OFF:
             put(self, "log_content", False)
@@ -860,7 +865,7 @@ class LlmConfig:
         url = self.base_url if self.base_url is not None else _environment(BASE_URL_ENV) or BASE_URL
         put(self, "base_url", _checked_url(url, allow_plain_http=self.allow_plain_http))
         if not isinstance(self.log, (bool, str, _NONE)) and not hasattr(self.log, "__fspath__"):
-            raise ConfigError(f"log is {type_name(self.log)}", hint="a path, None for the default one, or False")
+            raise ConfigError(f"log is {type_name(self.log)}", hint="use a path, None for the default log, or False")
 
     def __repr__(self) -> str:
         shown = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
@@ -1260,13 +1265,13 @@ def text_of(content: object) -> str:
 def checked_messages(value: object) -> list[Json]:
     """Return a history as a list; raise ConfigError if it can't be sent."""
     if not isinstance(value, (list, tuple)):
-        hint = "messages=[{'role': 'user', 'content': '...'}]; for a plain prompt use complete()"
+        hint = "use messages=[{'role': 'user', 'content': '...'}]; for a plain prompt use complete()"
         raise ConfigError(f"messages is {type_name(value)}, not a list", hint=hint)
     if not value:
         raise ConfigError("messages is empty", hint="give at least one {'role': 'user', 'content': '...'}")
     for i, message in enumerate(value):
         if not isinstance(message, dict) or not isinstance(message.get("role"), str):
-            hint = "{'role': 'user', 'content': '...'}; for an answer append completion.message"
+            hint = "use {'role': 'user', 'content': '...'}; for an answer append completion.message"
             raise ConfigError(f"messages[{i}] is not a dict with a role: {redact(repr(message)[:80], None)}", hint=hint)
     return list(value)
 
@@ -2980,7 +2985,7 @@ def _moment(value: Moment | None) -> str | None:
             value = datetime.fromisoformat(plain_iso(value))
         return value.astimezone(timezone.utc).isoformat(timespec="milliseconds")
     except (AttributeError, TypeError, ValueError, OverflowError, OSError):
-        hint = "an ISO text such as '2026-11-23' or '2026-11-23T18:00+01:00', or a datetime"
+        hint = "use an ISO text such as '2026-11-23' or '2026-11-23T18:00+01:00', or a datetime"
         raise ConfigError(f"{value!r} is not a date or time", hint=hint) from None
 
 
@@ -3127,7 +3132,9 @@ class LlmOperationCollector:
         names = [by] if isinstance(by, str) else list(dict.fromkeys(by))
         for name in names or [""]:
             if name not in _GROUPS:
-                raise ConfigError(f"totals(by={name!r})", hint=f"by is one of {', '.join(sorted(_GROUPS))}")
+                raise ConfigError(
+                    f"totals: by={name!r} is not a column", hint=f"by is one of {', '.join(sorted(_GROUPS))}"
+                )
         bounds = [("timestamp >= ?", _moment(since)), ("timestamp < ?", _moment(until))]
         where = " AND ".join(sql for sql, moment in bounds if moment) or "1"
         span = [moment for _, moment in bounds if moment]
@@ -4920,7 +4927,7 @@ def tools_of(tools: Sequence[Any]) -> dict[str, Tool]:
     named: dict[str, Any] = {}
     for i, tool in enumerate(tools):
         if not callable(tool) and not isinstance(tool, dict):
-            raise ConfigError(f"tools[{i}] is {type_name(tool)}", hint="a function, or {'type': 'function', ...}")
+            raise ConfigError(f"tools[{i}] is {type_name(tool)}", hint="use a function, or {'type': 'function', ...}")
         name = function_name(tool) if callable(tool) else _str(_dict(tool.get("function")).get("name"))
         if name and named.setdefault(name, tool) is not tool:
             raise ConfigError(f"tools: two have the name {name}", hint="rename one")
@@ -5028,10 +5035,11 @@ class Structure:
                 for sample in samples:  # a broken schema must be found before the answer is paid for
                     schema_problem(sample, wanted)
             except (AttributeError, TypeError, RecursionError) as error:
-                raise ConfigError(f"schema is not a JSON Schema: {error}", hint="{'type': 'object', ...}") from None
+                raise ConfigError(f"schema is not a JSON Schema: {error}", hint="use {'type': 'object', ...}") from None
             return cls(str(wanted.get("title") or "answer"), wanted, Shape(wanted))
         if not isinstance(wanted, type) and not hasattr(wanted, "__args__") and not hasattr(wanted, "__supertype__"):
-            raise ConfigError(f"schema={wanted!r}", hint="a dataclass (the class itself), list[...] or a JSON Schema")
+            hint = "use a dataclass (the class itself), list[...] or a JSON Schema"
+            raise ConfigError(f"schema={wanted!r} is not a type", hint=hint)
         name = getattr(wanted, "__name__", "answer")
         strict, shape = shape_of_hint(wanted, strict=True), shape_of_hint(wanted)
         if strict.schema.get("type") == "object":
@@ -5377,9 +5385,9 @@ class _PromptMap:
         on_result: Callable[[Completion | Exception], None] | None = None,
     ) -> None:
         if isinstance(prompts, (str, dict)) or not hasattr(prompts, "__iter__"):
-            raise ConfigError(f"prompts is {type_name(prompts)}, not a list of prompts", hint="map(['one', 'two'])")
+            raise ConfigError(f"prompts is {type_name(prompts)}, not a list of prompts", hint="use map(['one', 'two'])")
         if not isinstance(concurrency, int) or not 1 <= concurrency <= 1000:
-            raise ConfigError(f"concurrency={concurrency!r}", hint="a whole number from 1 to 1000")
+            raise ConfigError(f"concurrency={concurrency!r} is out of range", hint="use a whole number from 1 to 1000")
         self._prompts = iter(prompts)
         self._ask = ask
         self._concurrency = concurrency
@@ -5493,9 +5501,11 @@ def read_attachment(thing: Any) -> Json:
         data = bytes(memoryview(data))
     except (OSError, TypeError, ValueError) as error:
         shown = repr(thing) if isinstance(thing, (str, os.PathLike)) else type_name(thing)
-        raise ConfigError(f"attachments: {shown[:200]}: {error}", hint="a path, URL, bytes or (name, bytes)") from None
+        raise ConfigError(
+            f"attachments: {shown[:200]}: {error}", hint="use a path, URL, bytes or (name, bytes)"
+        ) from None
     if not data:
-        raise ConfigError(f"attachments: {name} is empty", hint="a path, URL, bytes or (name, bytes)")
+        raise ConfigError(f"attachments: {name} is empty", hint="use a path, URL, bytes or (name, bytes)")
     if len(data) > MAX_ATTACHMENT:
         raise ConfigError(f"attachments: {name} has more than {MAX_ATTACHMENT:,} bytes", hint="make it smaller")
     return attachment_part(str(name), data)
@@ -5506,7 +5516,7 @@ def split_prompt(prompt: Any) -> tuple[Any, Json]:
     if not isinstance(prompt, dict):
         return prompt, {}
     if ("prompt" in prompt) == ("messages" in prompt):
-        raise ConfigError("a dict needs either prompt or messages", hint="{'prompt': '...', 'temperature': 0}")
+        raise ConfigError("a dict needs either prompt or messages", hint="use {'prompt': '...', 'temperature': 0}")
     return prompt.get("prompt", prompt.get("messages")), {
         k: v for k, v in prompt.items() if k not in ("prompt", "messages")
     }
@@ -5617,7 +5627,7 @@ class Llm:
     @staticmethod
     def _checked_prompt(prompt: object) -> str:
         if not isinstance(prompt, str):
-            hint = "for messages use chat()" if isinstance(prompt, (list, tuple)) else "complete('...')"
+            hint = "for messages use chat()" if isinstance(prompt, (list, tuple)) else "pass a text: complete('...')"
             raise ConfigError(f"the prompt is {type_name(prompt)}, not a str", hint=hint)
         return prompt
 
@@ -5744,7 +5754,7 @@ class Llm:
     def embed(self, texts: str | Sequence[Any], *, model: str, **params: Any) -> Embeddings:
         """Return a vector for each text, with usage and cost. Parameters and errors as in complete."""
         if not texts or not isinstance(texts, (str, list, tuple)):
-            hint = "embed(['a', 'b'], model=...)"
+            hint = "use embed(['a', 'b'], model=...)"
             raise ConfigError(f"embed: texts is {type_name(texts) if texts else 'empty'}", hint=hint)
         count = 1 if isinstance(texts, str) else len(texts)
         plan = self._plan({**params, "model": model})
@@ -5765,7 +5775,9 @@ class Llm:
         from urllib.parse import quote
 
         if not isinstance(generation_id, str) or not generation_id:
-            raise ConfigError(f"generation_id={generation_id!r}", hint="completion.id, such as 'gen-...'")
+            raise ConfigError(
+                f"generation_id={generation_id!r} is not an id", hint="use completion.id, such as 'gen-...'"
+            )
         return self._data(f"/generation?id={quote(generation_id, safe='')}")
 
     def _data(self, path: str) -> Json:
@@ -5783,11 +5795,11 @@ class Llm:
         """
         method = method.upper() if isinstance(method, str) else ""
         if method not in ("GET", "POST", "PUT", "PATCH", "DELETE"):
-            raise ConfigError(f"method={method!r}", hint="GET, POST, PUT, PATCH or DELETE")
+            raise ConfigError(f"method={method!r} is not supported", hint="use GET, POST, PUT, PATCH or DELETE")
         if not isinstance(path, str) or not re.fullmatch(r"[!-\"$-~]+", path) or "://" in path.split("?")[0]:
-            raise ConfigError(f"path={path!r} is not a path", hint="relative to base_url, such as '/rerank'")
+            raise ConfigError(f"path={path!r} is not a path", hint="use a path below base_url, such as '/rerank'")
         if not isinstance(body, (dict, type(None))):
-            raise ConfigError(f"body is {type_name(body)}, not a dict", hint="request('POST', '/rerank', {...})")
+            raise ConfigError(f"body is {type_name(body)}, not a dict", hint="use request('POST', '/rerank', {...})")
         operation = _Operation(self._session, self.config, method, "/" + path.lstrip("/"), body)
         events = operation.events()
         first = next(events, None)
@@ -6122,7 +6134,7 @@ class MockOpenRouter:
     def __init__(self, *script: Any, delay: float = 0.0) -> None:
         for step in script:
             if isinstance(step, bool) or not (isinstance(step, (str, int, dict)) or callable(step)):
-                hint = "a str, an HTTP status, a dict of a message, or a function of the request"
+                hint = "use a str, an HTTP status, a dict of a message, or a function of the request"
                 raise ConfigError(f"MockOpenRouter: {step!r} is not a step of a script", hint=hint)
         self.requests: list[MockRequest] = []
         self.delay = delay

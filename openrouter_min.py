@@ -3257,13 +3257,17 @@ class LlmOperationCollector:
     def report(cls, file: Any, *, since: Moment | None = None, path: LogTargets = None) -> int:
         """Write an HTML page about spending, speed and failures; return the number of operations.
 
-        ``file`` is the path of the page, ``path`` the log or a list of logs.
+        ``file`` is the path of the page, ``path`` the log or a list of logs. Raises ConfigError if the
+        page can't be written.
         """
         if os.path.abspath(file) in log_paths(path):
             raise ConfigError(f"{file} is the log itself", hint="name another file for the page")
         page, count = report_html(since, path)
-        with open(file, "w", encoding="utf-8", errors="replace") as out:
-            out.write(page)
+        try:
+            with open(file, "w", encoding="utf-8", errors="replace") as out:
+                out.write(page)
+        except OSError as error:
+            raise ConfigError(f"the page can't be written: {error}", hint="name another file for it") from None
         return count
 
     @classmethod
@@ -6356,6 +6360,9 @@ _OPTION_WORDS: Sequence[tuple[str, str | Callable[[re.Match[str]], str]]] = (
     (r"\bset max_tokens=(\d+)", r"give --max-tokens \1"),
     (r"\bmax_tokens\b(=(\.\.\.)?)?", "--max-tokens "),
     (r"\b(?<!connect_)timeout\b(?!_)(=(\.\.\.)?)?", "--timeout "),
+    (r"\bmax_cost\b(?!_)", "--max-cost"),
+    (r", or make a new Llm, which starts at 0", ""),
+    (r"a path, URL, bytes or \(name, bytes\)", "a path, a URL, or - for piped bytes"),
     (r"\btemperature=", "-t "),
     (r"\bmodel=", "-m "),
     (r"\bsystem_prompt=('\.\.\.')?", "-s TEXT "),
@@ -6439,7 +6446,7 @@ def _say_error(error: OpenRouterError) -> None:
     message, hint = error.message, error.hint
     for pattern, words in _OPTION_WORDS:
         hint = re.sub(pattern, words, hint)
-        message = re.sub(pattern, words, message) if isinstance(error, ConfigError) else message
+        message = re.sub(pattern, words, message) if isinstance(error, (ConfigError, BudgetError)) else message
     _say("\n  ".join(re.sub(r" +(?=[ ,;:.?)]|$)", "", text) for text in (f"error: {message}", hint)))
 
 
@@ -6624,7 +6631,7 @@ def _settings(options: Any) -> Json:
     for header in options.header:
         name, colon, value = header.partition(":")
         if not colon:
-            raise ConfigError(f"-H {header!r} has no colon", hint="-H 'X-Title: My app'")
+            raise ConfigError(f"-H {header!r} has no colon", hint="use -H 'X-Title: My app'")
         headers[name.strip()] = value.strip()
     system = options.system or ""
     settings = {
@@ -6676,7 +6683,9 @@ def _fields(options: Any) -> Json:
     for pair in options.option:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            raise ConfigError(f"-o {pair!r} is not KEY=VALUE", hint='-o top_p=0.9 -o \'reasoning={"effort": "low"}\'')
+            raise ConfigError(
+                f"-o {pair!r} is not KEY=VALUE", hint='use -o top_p=0.9 -o \'reasoning={"effort": "low"}\''
+            )
         try:
             fields[name] = json.loads(value, parse_constant=str)  # NaN is not JSON, so it is a text
         except ValueError:
@@ -6719,7 +6728,7 @@ def _estimate(bodies: Sequence[Json]) -> str:
     money = f"at most ${number_text(cost)}" + (f", without {unknown} of unknown price" if unknown else "")
     if unknown == len(bodies):
         money = "the price of the model is unknown"
-    out = f"at most {tokens_out:,} out" if is_bounded else "no known limit out"
+    out = f"at most {tokens_out:,} out" if is_bounded else "no known limit for the answer"
     return f"estimate: about {tokens_in:,} tokens in, {out}; {money} (attached files not counted)"
 
 
@@ -6815,7 +6824,9 @@ def _ask(options: Any, llm: Llm, history: list[Json]) -> int:
             parts.append(_decoded(data, "stdin"))
     prompt = "\n\n".join(part for part in parts if part.strip())
     if not prompt and not files:
-        raise ConfigError("no prompt", hint='python -m openrouter_min "Explain quantum computing in simple terms"')
+        raise ConfigError(
+            "there is no prompt", hint='such as python -m openrouter_min "Explain quantum computing in simple terms"'
+        )
     fields = {**_fields(options), **({"attachments": files} if files else {})}
     messages = [*history, {"role": "user", "content": prompt}]
     is_streamed = not (options.no_stream or options.json or options.schema or options.extract)

@@ -6266,7 +6266,7 @@ class ReportPageTests(CommandLineCase):
         self.assertNotIn("old/model", page.text)
         for path in (self.path.parent / "none.db", False, []):
             self.assertIn("no operations", self.page(path=path).text)
-        self.failure(1, "--report", str(self.path.parent / "none" / "x.html"))
+        self.failure(2, "--report", str(self.path.parent / "none" / "x.html"))
         for argv in (("--db", str(self.path)), ()):  # it overwrote the log
             self.assertIn("is the log itself", self.failure(2, "--report", str(self.path), *argv))
 

@@ -321,9 +321,9 @@ def _list(value: object) -> list[Any]:
 
 
 def _dicts(value: object) -> list[Json]:
-    if isinstance(value, dict):  # some servers send one object instead of a list
-        return [value]
-    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
+    if isinstance(value, list):
+        return [v for v in value if isinstance(v, dict)]
+    return [value] if isinstance(value, dict) else []  # some servers send one object instead of a list
 
 
 def _str(value: object) -> str:
@@ -1550,11 +1550,12 @@ class ChunkAssembler:
         new: Json = {}
         for key, value in chunk.items():
             if key == "choices":
-                deltas = [self._add_choice(choice) for choice in _dicts(value)]
-                if self._is_single and len(deltas) > 1 and sum(map(_has_text, deltas)) > 1:
-                    self.has_mixed = True
-                for delta in deltas:
-                    new = delta or new
+                choices = _dicts(value)
+                for choice in choices:
+                    new = self._add_choice(choice) or new
+                if len(choices) > 1 and self._is_single:
+                    with_text = [choice for choice in choices if _has_text(_dict(choice.get("delta")))]
+                    self.has_mixed = self.has_mixed or len(with_text) > 1
             elif key == "usage":
                 self.add_usage(value)
             elif value is not None and value != "":

@@ -3321,7 +3321,10 @@ class _Call:
         """Start the clock of an operation; the deadline counts from the first operation of the call."""
         self.started = time.monotonic()
         self.ends = min(self.ends, self.started + (self.config.deadline or math.inf))
-        self._patience = self.config.timeout
+
+    def sending(self) -> None:
+        """Start the clock of ``timeout`` for a request; what hurry() allowed to an earlier answer is over."""
+        self._patience = self._left = self.config.timeout
 
     def progress(self) -> None:
         """Start the clock of ``timeout`` again, because data was received or sent."""
@@ -3786,7 +3789,7 @@ class _Transport:
         """Send on one connection; close it if there is no answer."""
         sent = False
         try:
-            call.progress()
+            call.sending()
             call.attach(connection.sock)
             connection.receiver.call = call
             try:

@@ -6859,6 +6859,15 @@ class WireFaultTests(Case):
         with mock.patch.object(orm, "FINISH_GRACE", 0.05):
             self.assertEqual(by_stream(self.llm(server, timeout=20)), "Hi")
 
+    def test_a_retry_after_an_error_in_a_stream_had_only_one_second(self):
+        broken = sse_answer(event(error_body("x", 502)) + DONE)
+        for first in (broken, sse_answer(event(error_body("x", 502)), last=b"", end="hang")):
+            server = self.serve(first, Pieces(0.3, *sse_answer(WHOLE_STREAM).pieces))
+            with mock.patch.object(orm, "ERROR_GRACE", 0.05):
+                llm = self.llm(server, max_retries=1)
+                instant(llm)
+                self.assertEqual(by_stream(llm), "Hello")
+
     def test_an_answer_that_says_it_is_not_encoded_was_refused(self):
         for encoding in ("none", "identity ", "NONE"):
             reply = json_answer(answer(), headers=[f"Content-Encoding: {encoding}"])

@@ -152,6 +152,7 @@ MODELS_PER_REQUEST = 3  # the service answers longer `models` lists with 400
 MAX_HEAD = 256 * 1024  # bytes of status line and headers, 1xx answers included
 MAX_BODY = 128 * 1024 * 1024  # bytes of one answer; images and sound are inside it as base64
 MAX_ATTACHMENT = 64 * 1024 * 1024  # bytes of one file; base64 adds a third
+POSITIONAL_SETTINGS = 5  # of LlmConfig, up to max_tokens; the order of the others may change
 MAX_TOOL_ROUNDS = 10  # rounds of functions for one question; a model may ask for them endlessly
 READ_SIZE = 64 * 1024  # bytes requested from the socket at once
 SEND_SIZE = 256 * 1024  # bytes passed to the socket at once, so that progress can be seen
@@ -817,6 +818,9 @@ class LlmConfig:
     agent_id: str | None = None
 
     def __new__(cls, *args: Any, **settings: Any) -> LlmConfig:
+        if len(args) > POSITIONAL_SETTINGS:
+            hint = "name the others, as in fallbacks=['openai/gpt-4']"
+            raise ConfigError(f"LlmConfig takes {POSITIONAL_SETTINGS} settings by position, not {len(args)}", hint=hint)
         for name in settings:  # the generated __init__ would raise a TypeError without a hint
             if name not in cls.__dataclass_fields__:
                 near = _near_name(name)
@@ -1082,8 +1086,8 @@ class Completion:
     parsed       the value that ``schema=`` asked for
     headers      of the answer; look-up ignores letter case
     raw          the decoded answer; of a stream, the answer that its chunks make up
-    rounds       if functions ran: the messages between question and answer. Then usage, cost,
-                 times and attempts are the sums of all rounds.
+    rounds       if functions ran: the messages between question and answer. Then usage, cost and
+                 attempts are the sums of all rounds, and latency_ms includes the functions.
     """
 
     content: str = ""
@@ -3309,7 +3313,8 @@ class _Call:
 
     def __init__(self, config: LlmConfig) -> None:
         self.config = config
-        self.started = time.monotonic()
+        self.started = time.monotonic()  # of the current operation
+        self.asked = math.inf  # when the first operation of the call began
         self.ends = math.inf
         self.is_cancelled = False  # a plain attribute, because it is read at each receive
         self._patience = self._left = config.timeout  # s that the call may wait for data, and how many are left
@@ -3320,6 +3325,7 @@ class _Call:
     def begin(self) -> None:
         """Start the clock of an operation; the deadline counts from the first operation of the call."""
         self.started = time.monotonic()
+        self.asked = min(self.asked, self.started)
         self.ends = min(self.ends, self.started + (self.config.deadline or math.inf))
 
     def sending(self) -> None:
@@ -3341,6 +3347,10 @@ class _Call:
     def elapsed_ms(self) -> int:
         """Return the milliseconds since the operation began."""
         return round((time.monotonic() - self.started) * 1000)
+
+    def question_ms(self) -> int:
+        """Return the milliseconds since the first operation of the call began."""
+        return round((time.monotonic() - min(self.asked, self.started)) * 1000)
 
     def time_left(self) -> float:
         """Return the seconds until the deadline; infinite without one."""
@@ -4250,7 +4260,7 @@ class _Operation(_Question):
                     call.hurry(ERROR_GRACE)  # the usage may follow
                 elif reader.has_data:
                     call.progress()
-                    if reader.has_finish:
+                    if self._is_single and reader.has_finish:  # of several answers another one may still begin
                         call.hurry(FINISH_GRACE)
         except (APIConnectionError, *FAULTS) as error:
             call.check()
@@ -5093,8 +5103,8 @@ class Structure:
 # The loop.
 
 
-def sum_of_rounds(completions: Sequence[Completion], rounds: list[Json]) -> Completion:
-    """Return the last answer with the sums of usage, cost, time and attempts; if one cost is unknown, so is the sum."""
+def sum_of_rounds(completions: Sequence[Completion], rounds: list[Json], latency_ms: int) -> Completion:
+    """Return the last answer with the sums of usage, cost and attempts; if one cost is unknown, so is the sum."""
     costs = [c.cost for c in completions if c.cost is not None]
     unpriced = len(completions) - len(costs)
     sources = {c.cost_source for c in completions}
@@ -5104,7 +5114,7 @@ def sum_of_rounds(completions: Sequence[Completion], rounds: list[Json]) -> Comp
         usage=dataclasses.replace(usage, unpriced=unpriced) if len(completions) > 1 else usage,
         cost=None if unpriced else sum(costs),
         cost_source=None if unpriced else "estimated" if "estimated" in sources else "reported",
-        latency_ms=sum(c.latency_ms or 0 for c in completions),
+        latency_ms=latency_ms,
         first_token_ms=completions[0].first_token_ms,
         attempts=[a for c in completions for a in c.attempts],
         rounds=rounds,
@@ -5163,7 +5173,7 @@ class _Rounds(_Question):
         return self._sum() if is_done and self._completions else self._sum(self._operation.partial())
 
     def _sum(self, *last: Completion) -> Completion:
-        return sum_of_rounds([*self._completions, *last], self._rounds_so_far)
+        return sum_of_rounds([*self._completions, *last], self._rounds_so_far, self.call.question_ms())
 
     def events(self) -> Generator[Event, None, None]:
         """Yield the events of all rounds; then set ``result`` to the last answer with the sums of all."""
@@ -6282,12 +6292,12 @@ def report_html(since: Moment | None, path: LogTargets) -> tuple[str, int]:
     models = LlmOperationCollector.totals("model", since=since, path=path)
     days = query("date(timestamp, 'localtime') AS day, model, sum(cost) AS cost", "GROUP BY 1, 2")
     reported = query("sum(cost) AS usd", "AND cost_source = 'reported'")
-    span = query("min(substr(timestamp, 1, 10)) || ' to ' || max(substr(timestamp, 1, 10)) AS text")
-    minute = "replace(substr(timestamp, 1, 16), 'T', ' ')"
-    dearest = query(f"{minute}, model, cost, total_tokens, latency_ms, user_prompt",
+    span = query("date(min(timestamp), 'localtime') || ' to ' || date(max(timestamp), 'localtime') AS text")
+    minute = "substr(datetime({}, 'localtime'), 1, 16)"
+    dearest = query(f"{minute.format('timestamp')}, model, cost, total_tokens, latency_ms, user_prompt",
                     f"AND cost > 0 ORDER BY cost DESC LIMIT {_REPORT_DEAREST}")  # fmt: skip
     failed_ones = "AND NOT coalesce(success, 0) AND status != 'running'"
-    failures = query(f"coalesce(error_type, status), count(*), max({minute}), max(error_message)",
+    failures = query(f"coalesce(error_type, status), count(*), {minute.format('max(timestamp)')}, max(error_message)",
                      f"{failed_ones} GROUP BY 1 ORDER BY 2 DESC LIMIT 30")  # fmt: skip
     unknown = query("status, model, count(*), sum(output_tokens)", "AND cost IS NULL AND status IN"
                     " ('interrupted', 'cancelled') GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 30")  # fmt: skip
@@ -6314,13 +6324,13 @@ def report_html(since: Moment | None, path: LogTargets) -> tuple[str, int]:
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1"><title>Operations</title>',
         f"<style>{_REPORT_STYLE}</style></head><body>",
-        f"<h1>What the models cost</h1><p>{escape(when)} (UTC), made {escape(utc_timestamp()[:16])}</p>",
+        f"<h1>What the models cost</h1><p>{escape(when)}, made {time.strftime('%Y-%m-%d %H:%M')}</p>",
         f'<div class="cards">{shown_cards}</div>',
         f'<h2>Spending per day, by model</h2><div class="wide">{_report_days(days)}</div>',
         "<h2>Models</h2>", _report_table(head, per_model, bars=range(1, 10)),
         f"<h2>The {len(dearest)} most expensive calls</h2>",
-        _report_table(["time (UTC)", "model", "USD", "tokens", "ms", "question"], calls_of, bars=[2], text=5),
-        "<h2>Failures by type</h2>", _report_table(["type", "calls", "last (UTC)", "example"], failed, [1], text=3),
+        _report_table(["time", "model", "USD", "tokens", "ms", "question"], calls_of, bars=[2], text=5),
+        "<h2>Failures by type</h2>", _report_table(["type", "calls", "last", "example"], failed, [1], text=3),
         "<h2>Interrupted and cancelled calls whose cost is unknown</h2>",
         _report_table(["status", "model", "calls", "output tokens"], [list(row.values()) for row in unknown], [2]),
         "<p>To learn these costs from the service, run --costs --reconcile.</p></body></html>",
@@ -7595,7 +7605,8 @@ def _run(options: Any) -> int:
         return 0
     if mode == "purge":
         count = LlmOperationCollector.purge(before=options.purge, path=options.db)
-        _print(f"deleted {_counted(count, 'operation')} from before {options.purge}")
+        moment = options.purge if isinstance(options.purge, str) else options.purge.astimezone()
+        _print(f"deleted {_counted(count, 'operation')} from before {moment}")
         return 0
 
     def announce(seconds: float, reason: str) -> None:

@@ -5661,7 +5661,9 @@ class Llm:
         temperature       0 to 2
         max_tokens        limit of the answer, including reasoning
         session_id        a conversation's name, for the service and the log
-        workspace, agent_id, action_id  your own names, for the log only
+        workspace         a name of yours for the log, such as that of a project
+        agent_id          a name of yours for the log, such as that of the program
+        action_id         a name of yours for the log, such as that of the task
         timeout           s of waiting without data; keep-alive comments and your own pauses don't count
         connect_timeout   s for DNS, TCP and TLS
         deadline          s for the whole call, with retries, waits and rounds of functions

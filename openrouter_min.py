@@ -51,6 +51,7 @@ Errors:
 
 from __future__ import annotations
 
+import collections.abc
 import contextlib
 import contextvars
 import dataclasses
@@ -68,18 +69,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import (
-    AsyncIterator,
-    Callable,
-    Collection,
-    Generator,
-    Iterable,
-    Iterator,
-    Mapping,
-    Sequence,
-    Set,
-    ValuesView,
-)
+from collections.abc import AsyncIterator, Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 if sys.version_info < (3, 8):  # noqa: UP036 - a sentence instead of a traceback
@@ -4968,7 +4958,8 @@ def tool_text(value: Any) -> str:
             return value.model_dump(mode="json")
         if isinstance(value, Mapping):
             return {tool_text(plain(k)): plain(v) for k, v in value.items()}
-        if isinstance(value, (Sequence, Set, ValuesView, Iterator)) and not isinstance(value, (bytes, bytearray)):
+        views = collections.abc.Set, collections.abc.ValuesView
+        if isinstance(value, (Sequence, Iterator, *views)) and not isinstance(value, (bytes, bytearray)):
             return [plain(inner) for inner in value]
         return plain(value.tolist()) if hasattr(value, "tolist") else str(value)  # NumPy
 

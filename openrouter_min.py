@@ -6959,7 +6959,7 @@ a line that ends in \\ continues on the next; \""" starts and ends a text of man
                 import readline  # input() uses it
 
                 readline.parse_and_bind("set enable-bracketed-paste on")  # a pasted text is one question
-        elif isinstance(sys.stdin, io.TextIOWrapper):
+        elif isinstance(sys.stdin, io.TextIOWrapper) and isinstance(sys.stdin.buffer, io.BufferedReader):
             start = sys.stdin.buffer.peek(4)[:64]
             if media_rows(start):
                 raise ConfigError("stdin is not text", hint="attach a file with -a")

@@ -6913,7 +6913,7 @@ class ContractTests(Case):
     def test_the_help_of_a_call_has_a_line_for_each_name(self):
         names = [name for name, where in orm.WHERE.items() if where in ("both", "setting", "call")]
         for name in [*names, "tools"]:
-            self.assertRegex(Llm.complete.__doc__, rf"(?m)^        {name} +\S")
+            self.assertRegex(Llm.complete.__doc__, rf"(?m)^ *{name} +\S")
 
     def test_settings_after_the_fifth_have_no_place(self):
         self.assertEqual(LlmConfig("openrouter", KEY, "a/b", 0.5, 9).max_tokens, 9)

@@ -364,6 +364,11 @@ class Case(unittest.TestCase):
     def setUp(self):
         self.addCleanup(mock.patch.stopall)
 
+    def assertFields(self, thing, **fields):
+        """Compare attributes of a thing, or entries of a dict."""
+        found = {n: thing[n] if isinstance(thing, dict) else getattr(thing, n) for n in fields}
+        self.assertEqual(found, fields)
+
     def folder(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(self._forget_folder, folder)
@@ -389,26 +394,26 @@ class Case(unittest.TestCase):
 
 # --- Wire format ----------------------------------------------------------------------------
 
-# (what is tested, bytes, the data of the events)
+# (what is tested, bytes, the events: the data of each, or its name and its data)
+# fmt: off
 SSE_CASES = [
     ("one event", b"data: a\n\n", [b"a"]), ("no space after the colon", b"data:a\n\n", [b"a"]),
-    ("only one space is taken", b"data:  a\n\n", [b" a"]),
+    ("only one space is taken", b"data:  a\n\n", [b" a"]), ("empty data", b"data:\n\ndata\n\n", [b"", b""]),
     ("several data lines", b"data: a\ndata: b\ndata\n\n", [b"a\nb\n"]),
     ("CRLF", b"data: a\r\n\r\ndata: b\r\n\r\n", [b"a", b"b"]), ("CR", b"data: a\r\rdata: b\r\r", [b"a", b"b"]),
     ("mixed line ends", b"data: a\r\n\ndata: b\r\r\ndata: c\n\r\n", [b"a", b"b", b"c"]),
     ("comments", b": OPENROUTER PROCESSING\n\n:\n: x\n\ndata: a\n: y\n\n", [b"a"]),
-    ("id then blank lines", b"id: 1\n\n\ndata: a\n\n\n\n", [b"a"]),
-    ("event and retry fields", b"event: x\nretry: 10\ndata: a\n\n", [b"a"]),
-    ("empty data", b"data:\n\ndata\n\n", [b"", b""]), ("missing last blank line", b"data: a\n\ndata: b\n", [b"a"]),
-    ("a BOM", b"\xef\xbb\xbfdata: a\n\n", [b"a"]),
-    (
-        "U+2028, U+0085 and FF inside a line", "data: a\u2028b\u0085c\x0cd\n\n".encode(),
-        ["a\u2028b\u0085c\x0cd".encode()],
-    ),
+    ("id then blank lines", b"id: 1\n\n\ndata: a\n\n\n\n", [b"a"]), ("a BOM", b"\xef\xbb\xbfdata: a\n\n", [b"a"]),
+    ("a name, and a field retry", b"event: x\nretry: 10\ndata: a\n\n", [("x", b"a")]),
+    ("a name above an event", b"event: error\ndata: a\n\ndata: b\n\n", [("error", b"a"), b"b"]),
+    ("a name above no event", b"event: x\n\ndata: a\n\n", [b"a"]),
+    ("an error line", b"error: a\n\n", [("error", b"a")]), ("no last blank line", b"data: a\n\ndata: b\n", [b"a"]),
+    ("separators inside a line", "data: a\u2028b\u0085c\x0cd\n\n".encode(), ["a\u2028b\u0085c\x0cd".encode()]),
     ("four-byte characters", "data: \U0001f600\n\n".encode(), ["\U0001f600".encode()]),
     ("a field that only begins like data", b"datax: a\ndata: b\n\n", [b"b"]),
     ("the stream of the tests", WHOLE_STREAM, [e[6:] for e in WHOLE_STREAM.split(b"\n\n") if e]),
-]  # fmt: skip
+]
+# fmt: on
 
 
 def splits(data, seed=7):
@@ -426,93 +431,38 @@ def splits(data, seed=7):
 class SSEDecoderTests(Case):
     def test_every_case_comes_out_right_however_it_is_cut(self):
         for name, data, expected in SSE_CASES:
+            wanted = [e if isinstance(e, tuple) else ("", e) for e in expected]
             for pieces in splits(data):
                 decoder = orm.SSEDecoder()
-                events = [data for piece in pieces for _, data in decoder.feed(piece)]
-                self.assertEqual(events, expected, (name, pieces))
-
-    def test_an_event_has_the_name_that_stands_above_it_and_an_error_line_is_one_too(self):
-        data = b"event: error\ndata: a\n\ndata: b\n\nerror: c\n\nevent: x\n\ndata: d\n\n"
-        expected = [("error", b"a"), ("", b"b"), ("error", b"c"), ("", b"d")]
-        for pieces in splits(data):
-            decoder = orm.SSEDecoder()
-            self.assertEqual([e for piece in pieces for e in decoder.feed(piece)], expected, pieces)
-
-    def test_pending_grows_with_data_and_not_with_comments(self):
-        decoder, held = orm.SSEDecoder(), 0
-        for piece, grows in [(b": x", 0), (b"y\n\n", 0), (b"da", 1), (b"ta: abc", 1), (b"\n", 0), (b": c", 0)]:
-            decoder.feed(piece)
-            self.assertEqual(decoder.pending > held, bool(grows), piece)
-            held = decoder.pending
-        decoder.feed(b"\n\n")
-        self.assertEqual(decoder.pending, 0)
-
-    def test_a_long_line_in_small_pieces_costs_linear_time(self):
-        def seconds(count):
-            decoder, began = orm.SSEDecoder(), time.perf_counter()
-            decoder.feed(b"data: ")
-            for _ in range(count):
-                decoder.feed(b"x" * 100)
-            self.assertEqual(len(decoder.feed(b"\n\n")[0][1]), 100 * count)
-            return time.perf_counter() - began
-
-        seconds(100)
-        self.assertLess(seconds(40_000), 40 * seconds(4_000) + 0.2)
+                self.assertEqual([e for piece in pieces for e in decoder.feed(piece)], wanted, (name, pieces))
         self.assertEqual(orm.SSEDecoder().feed(b"data: a\r\r"), [("", b"a")])  # is not held back
 
+    def test_pending_grows_with_data_and_not_with_comments(self):
+        decoder, held = orm.SSEDecoder(), [0]
+        for piece in (b": x", b"y\n\n", b"da", b"ta: abc", b"\n", b": c", b"\n\n"):
+            decoder.feed(piece)
+            held.append(decoder.pending)
+        self.assertEqual([b > a for a, b in zip(held, held[1:])], [False, False, True, True, False, False, False])
+        self.assertEqual(held[-1], 0)
 
-def assembled(*chunks, is_single=True):
-    assembler = orm.ChunkAssembler(is_single=is_single)
+    def test_a_long_line_in_small_pieces_costs_linear_time(self):
+        decoder, began = orm.SSEDecoder(), time.thread_time()
+        for piece in [b"data: ", *[b"x" * 100] * 40_000]:
+            decoder.feed(piece)
+        self.assertEqual(len(decoder.feed(b"\n\n")[0][1]), 4_000_000)
+        self.assertLess(time.thread_time() - began, 1)
+
+
+def assembled(*chunks):
+    assembler = orm.ChunkAssembler()
     for one in chunks:
         assembler.add(one)
     return orm.decode_completion(assembler.body())
 
 
-class AssemblerTests(Case):
-    def test_the_first_finish_reason_stays_and_the_last_usage(self):
-        done = assembled(chunk("a", "length"), chunk("", "stop"), {"choices": [], "usage": {"prompt_tokens": 7}})
-        self.assertEqual((done.finish_reason, done.usage.prompt_tokens), ("length", 7))
-
-    def test_reasoning_details_are_merged_by_type_and_index(self):
-        kind = "reasoning."
-        done = assembled(*(
-            chunk(delta={"reasoning_details": [{**piece, "type": kind + piece["type"]}]})
-            for piece in [
-                {"type": "summary", "index": 0, "summary": "a"},
-                {"type": "encrypted", "index": 0, "data": "X", "id": "rs_1"},
-                {"type": "summary", "index": 0, "summary": "b", "format": "f"},
-                {"type": "text", "index": 1, "text": "t", "signature": None},
-                {"type": "text", "index": 1, "signature": "S"}, {"type": "text", "text": "no index"},
-                {"type": "text", "text": "no index"},
-            ]
-        ))  # fmt: skip
-        self.assertEqual(done.reasoning_details, [
-            {"type": "reasoning.summary", "index": 0, "summary": "ab", "format": "f"},
-            {"type": "reasoning.encrypted", "index": 0, "data": "X", "id": "rs_1"},
-            {"type": "reasoning.text", "index": 1, "text": "t", "signature": "S"},
-            *[{"type": "reasoning.text", "text": "no index"}] * 2,
-        ])  # fmt: skip
-        self.assertEqual(done.reasoning, "abtno indexno index")
-
-    def test_choices_do_not_mix(self):
-        def piece(index, text, finish=None):
-            return {"choices": [{"index": index, "delta": {"content": text}, "finish_reason": finish}]}
-
-        done = assembled(piece(1, "B"), piece(0, "A"), piece(1, "b"), piece(0, "a"), is_single=False)
-        self.assertEqual(done.content, "Aa")
-        self.assertEqual([c["message"]["content"] for c in done.raw["choices"]], ["Aa", "Bb"])
-        for indexes, is_mixed in [((0, 1, 2), False), ((0, 1, 1), False), ((1, 1), False), ((0, 1, 0), True)]:
-            assembler = orm.ChunkAssembler()  # one answer was asked for
-            for index in indexes:
-                assembler.add(piece(index, "x"))
-            self.assertEqual(bool(assembler.has_mixed), is_mixed, indexes)
-        other = piece(1, "b", "stop")
-        made = orm.decode_chunk((other, orm.ChunkAssembler(is_single=False).add(other)))
-        self.assertEqual((made.finish_reason, made.content), (None, ""))
-
+class CompletionTests(Case):
     def test_odd_types_are_never_fatal(self):
-        odd = [None, 7, "x", [], {}, True]
-        for value in odd:
+        for value in [None, 7, "x", [], {}, True]:
             for body in ({"choices": value}, {"choices": [value]}, {"choices": [{"delta": value, "index": value}]}):
                 assembled(body)
             for key in ("content", "reasoning", "tool_calls", "reasoning_details", "images", "audio", "annotations"):
@@ -521,56 +471,75 @@ class AssemblerTests(Case):
                 assembled({**chunk("a"), key: value})
             orm.Usage.from_wire({"prompt_tokens": value, "cost": value, "prompt_tokens_details": value})
 
-    def test_all_other_fields_are_gathered(self):
-        image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
-        logprobs = (
-            {"choices": [{"index": 0, "delta": {}, "logprobs": {"content": [n], "refusal": None}}]} for n in (1, 2)
-        )
-        done = assembled(
-            {**chunk(delta={"annotations": [{"type": "url_citation"}], "mood": "good"}), "galaxy": 1},
-            chunk("a", delta={"images": [image], "audio": {"id": "x", "data": "AA", "transcript": "h"}}),
-            chunk("b", delta={"audio": {"data": "BB", "transcript": "i"}}),
-            *logprobs,
-        )
-        self.assertEqual((done.images, done.annotations), (["data:image/png;base64,AA=="], [{"type": "url_citation"}]))
-        self.assertEqual(done.audio, {"id": "x", "data": "AABB", "transcript": "hi"})
-        self.assertEqual(done.logprobs["content"], [1, 2])
-        self.assertEqual((done.raw["galaxy"], done.raw["choices"][0]["message"]["mood"]), (1, "good"))
-
-
-class CompletionTests(Case):
-    def test_null_is_an_empty_text_and_parts_are_joined(self):
-        done = orm.decode_completion(answer(None))
-        self.assertEqual((done.content, str(done), done.reasoning, done.images), ("", "", None, []))
-        self.assertEqual(orm.decode_completion(answer([{"type": "text", "text": "a"}, {"text": "b"}])).content, "ab")
-
-    def test_truncated_is_seen_in_either_reason(self):
+    def test_fields_of_an_answer(self):
+        call = {"id": "t", "type": "function", "function": {"name": "f", "arguments": '{ "x":1}'}}
+        details = [{"type": "reasoning.text", "text": "t", "signature": "S", "index": 0}]
+        body = answer(None, tool_calls=[{**call, "index": 0}], reasoning_details=details, reasoning="t")
+        message = {"role": "assistant", "content": "", "tool_calls": [call], "reasoning_details": details}
+        for wire, fields in [
+            (answer(None), {"content": "", "reasoning": None, "images": []}),
+            (answer([{"type": "text", "text": "a"}, {"text": "b"}]), {"content": "ab"}),
+            (body, {"message": message}),  # can be appended to the history
+        ]:
+            self.assertFields(orm.decode_completion(wire), **fields)
+        self.assertEqual(str(orm.decode_completion(answer(None))), "")
         for finish, native, is_cut in [
             ("length", None, True), ("tool_calls", "max_output_tokens", True), ("stop", "MAX_TOKENS", True),
             ("stop", "STOP", False), (None, None, False),
         ]:  # fmt: skip
-            body = answer("x", finish)
-            body["choices"][0]["native_finish_reason"] = native
-            self.assertEqual(orm.decode_completion(body).truncated, is_cut, (finish, native))
-
-    def test_message_can_be_appended_to_the_history(self):
-        call = {"index": 0, "id": "t", "type": "function", "function": {"name": "f", "arguments": '{ "x":1}'}}
-        details = [{"type": "reasoning.text", "text": "t", "signature": "S", "index": 0}]
-        done = orm.decode_completion(answer(None, tool_calls=[call], reasoning_details=details, reasoning="t"))
-        call = {"id": "t", "type": "function", "function": {"name": "f", "arguments": '{ "x":1}'}}
-        wanted = {"role": "assistant", "content": "", "tool_calls": [call], "reasoning_details": details}
-        self.assertEqual(done.message, wanted)
-
-    def test_arguments_that_are_empty_or_not_json(self):
+            done = orm.Completion("x", finish_reason=finish, native_finish_reason=native)
+            self.assertEqual(done.truncated, is_cut, (finish, native))
         self.assertEqual(orm.ToolCall("i", "f", "").args, {})
         with self.assertRaisesRegex(APIResponseError, "arguments of f are not JSON"):
             orm.ToolCall("i", "f", '{"x": ').args  # noqa: B018
 
+    def test_the_pieces_of_a_stream_are_merged(self):
+        def summary(**fields):
+            return {"type": "reasoning.summary", "index": 0, **fields}
+
+        def text(**fields):
+            return {"type": "reasoning.text", **fields}
+
+        def logprobs(number):
+            return {"choices": [{"index": 0, "delta": {}, "logprobs": {"content": [number], "refusal": None}}]}
+
+        image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+        secret, loose = {"type": "reasoning.encrypted", "index": 0, "data": "X", "id": "rs_1"}, text(text="no index")
+        details = [
+            summary(summary="a"), secret, summary(summary="b", format="f"), text(index=1, text="t", signature=None),
+            text(index=1, signature="S"), loose, loose,
+        ]  # fmt: skip
+        done = assembled(
+            {**chunk(delta={"annotations": [{"type": "url_citation"}], "mood": "good"}), "galaxy": 1},
+            chunk("a", delta={"images": [image], "audio": {"id": "x", "data": "AA", "transcript": "h"}}),
+            chunk("b", "length", delta={"audio": {"data": "BB", "transcript": "i"}}),
+            *(chunk(delta={"reasoning_details": [detail]}) for detail in details),
+            *map(logprobs, (1, 2)),
+            {**chunk("", "stop"), "usage": {"prompt_tokens": 1}},
+            {"choices": [], "usage": {"prompt_tokens": 7, "total_tokens": 9}},
+        )
+        merged = [summary(summary="ab", format="f"), secret, text(index=1, text="t", signature="S"), loose, loose]
+        self.assertFields(
+            done, content="ab", images=["data:image/png;base64,AA=="], annotations=[{"type": "url_citation"}],
+            audio={"id": "x", "data": "AABB", "transcript": "hi"}, reasoning_details=merged,
+            reasoning="abtno indexno index", finish_reason="length", usage=Usage(7, 0, 9),
+        )  # fmt: skip
+        self.assertEqual(done.logprobs["content"], [1, 2])
+        self.assertEqual((done.raw["galaxy"], done.raw["choices"][0]["message"]["mood"]), (1, "good"))
+
+    def test_of_two_answers_the_first_is_streamed_and_both_are_kept(self):
+        pieces = [(1, "B", None), (0, "A", None), (1, "b", "stop"), (0, "a", "length")]
+        choices = [{"index": i, "delta": {"content": text}, "finish_reason": end} for i, text, end in pieces]
+        events = b"".join(event({"choices": [choice]}) for choice in choices) + DONE
+        stream = self.llm(self.serve(sse_answer(events))).stream("hi", n=2)
+        shown = [(c.content, c.finish_reason) for c in stream.chunks()]
+        self.assertEqual(shown, [("", None), ("A", None), ("", None), ("a", "length")])
+        self.assertEqual([c["message"]["content"] for c in stream.completion.raw["choices"]], ["Aa", "Bb"])
+
     def test_an_empty_generation_is_no_answer_but_empty_text_with_stop_is(self):
         body = answer(None, None)
         body["usage"]["completion_tokens"] = 0
-        with self.assertRaises(APIResponseError):
-            orm.check_generation(orm.decode_completion(body))
+        self.assertRaises(APIResponseError, orm.check_generation, orm.decode_completion(body))
         for finish in ("stop", "length", "content_filter", "galaxy"):
             orm.check_generation(orm.decode_completion(answer("", finish)))
 
@@ -580,21 +549,19 @@ class CompletionTests(Case):
         self.assertIsNone((a + a).cost)
         self.assertEqual((Usage(cost=1.0) + Usage(unpriced=1) + Usage(unpriced=1)).unpriced, 2)
 
-
-class ValueTests(Case):
     def test_values_can_be_compared_and_not_be_changed(self):
         for kind in (Usage, orm.ToolCall, orm.Attempt, orm.Pricing, orm.Chunk, orm.Completion, orm.ModelInfo):
-            value = kind(*(["x"] * 3))
-            self.assertEqual(value, kind(*(["x"] * 3)))
-            self.assertNotEqual(value, kind("y", "x", "x"))
-            with self.assertRaises(dataclasses.FrozenInstanceError):
-                setattr(value, dataclasses.fields(kind)[0].name, 7)
+            value = kind(*"xxx")
+            self.assertEqual(value, kind(*"xxx"))
+            self.assertNotEqual(value, kind(*"yxx"))
+            name = dataclasses.fields(kind)[0].name
+            self.assertRaises(dataclasses.FrozenInstanceError, setattr, value, name, 7)
         self.assertEqual(repr(orm.ToolCall("i", "f")), "ToolCall(id='i', name='f', arguments='')")
         self.assertNotIn("secret", repr(orm.Completion("x", raw={"y": "secret"}, headers={"z": "secret"})))
-        self.assertEqual((orm.Completion(), LlmConfig(model="a/b")), (orm.Completion(), LlmConfig(model="a/b")))
         self.assertNotEqual(LlmConfig(model="a/b"), LlmConfig(model="a/c"))
-        for value in (orm.Completion(), orm.Chunk(), LlmConfig()):  # they hold lists
-            self.assertRaises(TypeError, hash, value)
+        for kind in (orm.Completion, orm.Chunk, LlmConfig):
+            self.assertEqual(kind(), kind())
+            self.assertRaises(TypeError, hash, kind())  # it holds lists
 
 
 # --- Errors and hints -----------------------------------------------------------------------
@@ -664,47 +631,50 @@ MISLEADING = {"can only afford 0": "max_tokens=0", "1,234": "max_tokens=1 ", "To
 # fmt: on
 
 
-class HintTests(Case):
+class ErrorTests(Case):
     def test_each_error_says_what_to_do_now_and_no_hint_leads_astray(self):
         for status, kind, body, *words in HINT_CASES:
-            error = decode(
-                error_body(body, status) if body and isinstance(body, str) else body, status, models=("a/b",)
-            )
+            whole = error_body(body, status) if body and isinstance(body, str) else body
+            error = decode(whole, status, models=("a/b",))
             with self.subTest(body):
                 self.assertEqual((type(error), error.status), (kind, status))
                 self.assertEqual([w for w in words if w not in error.hint], [], error.hint)
-                self.assertEqual(
-                    [n for w, n in MISLEADING.items() if w in str(body) and n in error.hint], [], error.hint
-                )
-        error = decode(error_body("No generation gen-x", 404), 404, models=())
-        self.assertTrue("the path and the id" in error.hint and "maker/model" not in error.hint, error.hint)
-        why = {"code": "wrong_endpoint", "retryable": False, "constraint": {"field": "x", "detail": "use /embeddings"}}
-        self.assertIn("use /embeddings", str(decode(error_body("no", 400, availability=why), 400)))
+                wrong = [n for w, n in MISLEADING.items() if w in str(body) and n in error.hint]
+                self.assertEqual(wrong, [], error.hint)
+        hint = decode(error_body("No generation gen-x", 404), 404, models=()).hint
+        self.assertTrue("the path and the id" in hint and "maker/model" not in hint, hint)
 
     def test_an_unknown_model_brings_near_names_and_never_itself(self):
         for wanted, near in [
-            ("anthropic/claude-3-opu", "anthropic/claude-3-opus"), ("gpt-4", "openai/gpt-4"),
-            ("claude-3-opus", "anthropic/claude-3-opus"), ("openai/gpt4", "openai/gpt-4"),
+            ("anthropic/claude-3-opu", "anthropic/claude-3-opus"), ("claude-3-opus", "anthropic/claude-3-opus"),
+            ("openai/gpt4", "openai/gpt-4"), ("gpt-4", "openai/gpt-4"),
         ]:  # fmt: skip
-            for words in ("{} is not a valid model ID", "Model {} does not exist"):
-                error = decode(error_body(words.format(wanted)), 400, models=(wanted,))
+            self.assertRaisesRegex(KeyError, near, METADATA.__getitem__, wanted)
+            for words in (f"{wanted} is not a valid model ID", f"Model {wanted} does not exist"):
+                error = decode(error_body(words), 400, models=(wanted,))
                 self.assertIs(type(error), ModelNotFoundError)
                 self.assertIn(near, error.hint)
-        error = decode(error_body("openai/gpt-4 is not a valid model ID"), 400, models=("openai/gpt-4",))
-        self.assertNotRegex(error.hint, r"openai/gpt-4(?![\w.-])")
-        self.assertLessEqual(error.hint.count(" or "), 2)
+        hint = decode(error_body("openai/gpt-4 is not a valid model ID"), 400, models=("openai/gpt-4",)).hint
+        self.assertNotRegex(hint, r"openai/gpt-4(?![\w.-])")
+        self.assertLessEqual(hint.count(" or "), 2)
 
-    def test_the_upstream_speaks_in_the_message(self):
-        for raw, words in [
-            ("kimi is temporarily rate-limited upstream", "kimi is temporarily rate-limited upstream"),
-            ('{"type":"error","error":{"type":"t","message":"Input \\"x\\" bad"}}', 'Input "x" bad'),
-            ('{"message":"plain"}', "plain"), ('{"detail":[1]}', "[1]"), ({"error": "as object"}, "as object"),
-            ("{broken", "{broken"),
+    def test_the_words_of_an_error_reach_its_message(self):
+        def upstream(raw):
+            return error_body("Provider returned error", 429, metadata={"raw": raw, "provider_name": "Foo"})
+
+        why = {"code": "wrong_endpoint", "retryable": False, "constraint": {"field": "x", "detail": "use /embeddings"}}
+        page = "<head><style>b{}</style><title>502 Bad</title></head>" + "<p>cloud</p>" * 99
+        for body, words in [
+            ({"error": "just words"}, "just words"), ({"odd": 1}, '{"odd": 1}'), (page, "502 Bad cloud cloud"),
+            (error_body("no", availability=why), "use /embeddings"), ("", "HTTP 502 without a word"),
+            (upstream("the model is limited"), "Provider returned error (Foo): the model is limited"),
+            (upstream('{"type":"error","error":{"type":"t","message":"Input \\"x\\" bad"}}'), '(Foo): Input "x" bad'),
+            (upstream('{"message":"plain"}'), "(Foo): plain"), (upstream('{"detail":[1]}'), "[1]"),
+            (upstream({"error": "as object"}), "(Foo): as object"), (upstream("{broken"), "(Foo): {broken"),
         ]:  # fmt: skip
-            body = error_body("Provider returned error", 429, metadata={"raw": raw, "provider_name": "Foo"})
-            error = decode({"error": body["error"]}, 429)
-            self.assertIn(words, str(error))
-            self.assertIn("Provider returned error (Foo)", str(error))
+            message = decode(body, 502).message
+            self.assertIn(words, message)
+            self.assertTrue("<" not in message and len(message) < 300, message)
 
     def test_one_table_for_every_place_an_error_can_stand_in(self):
         for fields, status in [
@@ -719,36 +689,29 @@ class HintTests(Case):
             self.assertEqual(error.retryable, status in (429, 500), fields)
             self.assertEqual(orm.other_model_may_help(error), status in (404, 429, 500), fields)
         self.assertEqual(decode({"error": "just words", "error_type": "timeout"}).status, 504)
-        self.assertIn("just words", str(decode({"error": "just words"})))
-        self.assertIn('{"odd": 1}', decode({"odd": 1}, 500).message)
-        self.assertEqual(decode("", 500).message, "HTTP 500 without a word")
-        message = decode("<head><style>b{}</style><title>502 Bad</title></head>" + "<p>cloud</p>" * 99, 502).message
-        self.assertIn("502 Bad cloud cloud", message)
-        self.assertTrue("<" not in message and len(message) < 300, message)
-
-    def test_find_error_knows_all_in_band_shapes(self):
+        coded, failed = {"error": {"code": 400}}, {"error": {"code": "server_error", "message": "m"}}
         for body in (
-            {"error": {"code": 400}}, {"choices": [{"error": {"code": 400}}]},
-            {"choices": [{"finish_reason": "error"}]}, {"error": {"code": "x"}, "choices": []},
-            {"type": "error", "error": {"type": "x"}},
-            {"type": "response.failed", "response": {"error": {"code": "server_error", "message": "m"}}},
+            coded, {"choices": [coded]}, {"choices": [{"finish_reason": "error"}]},
+            {"error": {"code": "x"}, "choices": []}, {"type": "error", "error": {"type": "x"}},
+            {"type": "response.failed", "response": failed},
         ):  # fmt: skip
             self.assertIsNotNone(orm.find_error(body), body)
         for body in (chunk("a"), {"choices": []}, {"error": None}, [], None, 7):
             self.assertIsNone(orm.find_error(body))
 
-
-class RetryAfterTests(Case):
     def test_forms_of_waits(self):
-        for parse, value, seconds in [
-            *((orm.parse_retry_after, value, seconds) for value, seconds in [
-                ("7", 7), ("1.5", 1.5), (3, 3), ("-1", None), ("soon", None), ("nan", None), ("inf", None), ("", None),
-                (None, None), ("9" * 400, 1e9), ("Fri, 15 Jan 2027 08:00:30 GMT", 30),
-                ("Fri, 15 Jan 2027 07:59:00 GMT", None), ("Fri, 99 Jan 2027 07:59:00 GMT", None)]),
-            *((orm.parse_reset, value, seconds) for value, seconds in [
-                ("1800000009000", 9), (1_800_000_009, 9), ("1799999999000", 0), ("60", None), ("x", None)]),
-        ]:  # fmt: skip
-            self.assertEqual(parse(value, 1_800_000_000.0), seconds, value)
+        now, huge = 1_800_000_000.0, "9" * 400
+        waits = {"7": 7, "1.5": 1.5, 3: 3, huge: 1e9, "Fri, 15 Jan 2027 08:00:30 GMT": 30}
+        dates = ("Fri, 15 Jan 2027 07:59:00 GMT", "Fri, 99 Jan 2027 07:59:00 GMT")
+        waits.update(dict.fromkeys(("-1", "soon", "nan", "inf", "", None, *dates)))
+        self.assertEqual({value: orm.parse_retry_after(value, now) for value in waits}, waits)
+        resets = {"1800000009000": 9, 1_800_000_009: 9, "1799999999000": 0, "60": None, "x": None}
+        self.assertEqual({value: orm.parse_reset(value, now) for value in resets}, resets)
+        for wait in ("1e20", huge):  # such waits were exceptions of Python's own
+            error = decode(error_body("free-models-per-day", 429), 429, {"Retry-After": wait})
+            self.assertIn("resets at", error.hint)
+        error = decode(error_body("x", 503, availability={"retry_after": 10**400}), 503)
+        self.assertGreater(error.retry_after, 1e8)
 
     def test_which_of_several_waits_counts(self):
         places = [
@@ -773,21 +736,32 @@ class PolicyTests(Case):
         config = LlmConfig(api_key=KEY, log=False, **settings)
         return orm.next_step(error, models, retries=retries, config=config, time_left=time_left, chance=chance)
 
-    def test_what_is_retried(self):
-        for error, is_retried in [
-            *((decode(error_body("m", status), status), True) for status in (408, 429, 500, 529)),
-            *((decode(error_body("m", status), status), False) for status in (400, 401, 402, 403, 404)),
-            (decode(error_body("free-models-per-day", 429), 429), False),
-            (decode(unavailable("x", 404, retryable=True), 404), True), (APIConnectionError("refused"), True),
-            (decode(unavailable("x", 503, retryable=False), 503), False), (APITimeoutError("connect"), True),
-            (APIConnectionError("no answer", sent=True), False), (APITimeoutError("no data", sent=True), False),
-            (APIResponseError("empty", retryable=True), True), (APIResponseError("not JSON"), False),
-            (StreamInterruptedError("cut"), False),
-        ]:  # fmt: skip
-            self.assertEqual(self.step(error).models == ("a/a",), is_retried, repr(error))
-        error = decode(error_body("m", 500), 500)
+    def test_what_is_retried_and_when_another_model_is_asked(self):
+        def failed(status, message="m", **more):
+            return decode(error_body(message, status, **more), status)
+
+        five = ("a/a", "b/b", "c/c", "d/d", "e/e")
+        for errors, is_retried, models in [  # the models after these five: the rest, the same again, or none
+            ([failed(429), failed(503), APIResponseError("empty", retryable=True)], True, five[3:]),
+            ([failed(408), failed(500), failed(529)], True, five[3:]),
+            ([failed(429, "free-models-per-day")], False, five[3:]),  # a free daily limit ends at once
+            ([failed(404), failed(403, metadata={"reasons": ["x"]})], False, five[3:]),
+            ([failed(400, metadata={"error_type": "content_policy_violation"})], False, five[3:]),
+            ([failed(400), failed(401), failed(402), failed(403)], False, None),  # no other model cures them
+            ([decode(unavailable("x", 404, retryable=True), 404)], True, five[3:]),
+            ([decode(unavailable("x", 503, retryable=False), 503)], False, five[3:]),
+            ([decode(unavailable("model_not_found", 400), 400)], False, five[1:]),
+            ([APIConnectionError("refused"), APITimeoutError("connect")], True, five),
+            ([APIConnectionError("no answer", sent=True), APITimeoutError("no data", sent=True)], False, None),
+            ([StreamInterruptedError("cut"), APIResponseError("not JSON")], False, None),
+        ]:
+            for error in errors:
+                self.assertEqual(self.step(error).models, ("a/a",) if is_retried else None, repr(error))
+                step = self.step(error, five)
+                self.assertEqual(step.models, models, repr(error))
+                self.assertEqual(step.wait > 0, step.models == five, "to ask another model needs no wait")
         for retries, more, is_retried in [(1, {}, True), (2, {}, False), (0, {"max_retries": 0}, False)]:
-            self.assertEqual(self.step(error, retries=retries, **more).models is not None, is_retried)
+            self.assertEqual(self.step(failed(500), retries=retries, **more).models is not None, is_retried)
 
     def test_the_wait_doubles_is_capped_and_shortened_by_chance(self):
         error = decode(error_body("m", 500), 500)
@@ -795,30 +769,19 @@ class PolicyTests(Case):
         self.assertEqual(waits, [0.5, 1, 2, 4, 8, 8, 8])
         self.assertEqual(self.step(error, retries=5, max_retries=99, retry_wait_max=3).wait, 3)
         self.assertEqual(self.step(error, retries=0, chance=1.0).wait, 0.25)
-        step = self.step(decode(error_body("m", 429), 429, {"Retry-After": "3600"}))
-        self.assertIsNone(step.models)
-        self.assertIn("3,600 s, later than retry_wait_max", step.note)
-        self.assertIn("deadline", self.step(decode(error_body("m", 429), 429, {"Retry-After": "9"}), time_left=5).note)
-
-    def test_while_models_are_left_it_hops_without_a_wait(self):
-        models = ("a/a", "b/b", "c/c", "d/d", "e/e")
-        for error in [
-            *(decode(error_body("m", status), status) for status in (404, 429, 503)),
-            decode(error_body("m", 403, metadata={"reasons": ["x"]}), 403),
-            decode(error_body("m", 400, metadata={"error_type": "content_policy_violation"}), 400),
-            APIResponseError("empty", retryable=True),
-        ]:
-            self.assertEqual(self.step(error, models), orm.Step(("d/d", "e/e")), error)
-        unnamed = decode(unavailable("model_not_found", 400), 400)
-        self.assertEqual(self.step(unnamed, ("a/a", "b/b")).models, ("b/b",))
-        self.assertIsNone(self.step(unnamed, ("a/a",)).models)
-        for status in (400, 401, 402, 403):  # what no other model cures
-            self.assertIsNone(self.step(decode(error_body("m", status), status), models).models, status)
-        self.assertIsNone(self.step(APITimeoutError("no data", sent=True), models).models)
-        self.assertEqual(self.step(APIConnectionError("refused"), models).models, models)
+        for wait, time_left, note in [("3600", 1e9, "3,600 s, later than retry_wait_max"), ("9", 5, "deadline")]:
+            step = self.step(decode(error_body("m", 429), 429, {"Retry-After": wait}), time_left=time_left)
+            self.assertIsNone(step.models)
+            self.assertIn(note, step.note)
 
 
 # --- Prices ---------------------------------------------------------------------------------
+
+# The models that the page names whose blocks PageTests runs.
+PAGE_MODELS = """
+    openai/gpt-3.5-turbo openai/gpt-4 openai/gpt-4-turbo anthropic/claude-2 anthropic/claude-3-opus
+    google/gemini-pro mistralai/mistral-tiny mistralai/mistral-medium meta-llama/llama-2-13b-chat
+"""
 
 
 class PriceTests(Case):
@@ -827,141 +790,116 @@ class PriceTests(Case):
         self.assertEqual(ids, sorted(set(ids)))
         self.assertGreater(len(ids), 430)
         self.assertRegex(orm.PRICES_AS_OF, r"^\d{4}-\d\d-\d\d$")
-        for model_id in METADATA:
-            model = METADATA[model_id]
-            for price in dataclasses.astuple(model.pricing):
-                self.assertTrue(price is None or price >= 0, model_id)
+        for model_id, model in METADATA.items():
+            prices = [price for price in dataclasses.astuple(model.pricing) if price is not None]
+            self.assertTrue(all(price >= 0 for price in prices), model_id)
             self.assertRegex(model_id, r"^[\w.-]+/[\w.:-]+$")
             self.assertEqual([t for t, _ in model.tiers], sorted(t for t, _ in model.tiers))
-        for line in orm.ALIAS_ROWS.split("\n"):
-            if line:
-                alias, target = line.split(" ")
-                self.assertIn(target, METADATA, alias)
-                self.assertEqual(METADATA[alias].id, target)
-
-    def test_every_model_that_the_page_names_has_a_price(self):
-        for model in re.findall(r"`([\w-]+/[\w.-]+)`", PAGE_MODELS):
+        for alias, target in (line.split(" ") for line in orm.ALIAS_ROWS.split("\n") if line):
+            self.assertIn(target, METADATA, alias)
+            self.assertEqual(METADATA[alias].id, target)
+        for model in PAGE_MODELS.split():
             self.assertIsNotNone(METADATA[model].pricing.completion, model)
-        self.assertEqual(len(re.findall("`", PAGE_MODELS)), 18)
 
-    def test_two_names_are_one_entry(self):
-        self.assertIs(METADATA["openrouter-openai/gpt-4"], METADATA["openai/gpt-4"])
-        self.assertIs(METADATA["openai/gpt-4:nitro"], METADATA["openai/gpt-4"])
-        self.assertIs(METADATA["openai/gpt-4:nitro:online"], METADATA["openai/gpt-4"])
-        self.assertIn("openrouter-openai/gpt-4", METADATA)
-        self.assertNotIn("openai/nothing", METADATA)
-        self.assertNotIn(7, METADATA)
-        self.assertIsNone(METADATA.get("openai/nothing"))
-
-    def test_a_look_up_parses_its_own_row_and_no_other(self):
-        catalogue = orm._Catalogue()
-        tiered = catalogue["anthropic/claude-sonnet-4"]
-        self.assertEqual([threshold for threshold, _ in tiered.tiers], [200000])
-        self.assertEqual(list(catalogue._models), ["anthropic/claude-sonnet-4"])
-        self.assertEqual(len(catalogue), len(list(catalogue)))
-        self.assertIs(catalogue["anthropic/claude-sonnet-4"], tiered)
-
-    def test_units(self):
-        price = METADATA["openai/gpt-4"].pricing
-        self.assertEqual((price.input, price.output, price.prompt, price.completion), (30, 60, 0.3, 0.6))
-        self.assertEqual((orm.Pricing().prompt, orm.Pricing().completion), (None, None))
-
-    def test_an_unknown_name_brings_near_ones(self):
-        with self.assertRaisesRegex(KeyError, "openai/gpt-4"):
-            METADATA["openai/gpt4"]
-        with self.assertRaisesRegex(KeyError, "anthropic/claude-3-opus"):
-            METADATA["claude-3-opus"]
-        with self.assertRaises(KeyError):
-            METADATA[None]
+    def test_look_ups(self):
+        for name in ("openrouter-openai/gpt-4", "openai/gpt-4:nitro", "openai/gpt-4:nitro:online"):
+            self.assertIs(METADATA[name], METADATA["openai/gpt-4"])
+            self.assertIn(name, METADATA)
+        for name in ("openai/nothing", 7, None):
+            self.assertNotIn(name, METADATA)
+            self.assertIsNone(METADATA.get(name))
+            self.assertRaises(KeyError, METADATA.__getitem__, name)
+        self.assertEqual(len(METADATA), len(list(METADATA)))
+        self.assertFields(METADATA["openai/gpt-4"].pricing, input=30, output=60, prompt=0.3, completion=0.6)
+        self.assertFields(orm.Pricing(), prompt=None, completion=None)
+        self.assertEqual([threshold for threshold, _ in METADATA["anthropic/claude-sonnet-4"].tiers], [200000])
 
     def test_the_cost_of_a_usage(self):
-        opus, sonnet = "anthropic/claude-3-opus", "anthropic/claude-sonnet-4"
+        opus, sonnet, gpt = "anthropic/claude-3-opus", "anthropic/claude-sonnet-4", "openai/gpt-4"
         for model, usage, cost in [
-            ("openai/gpt-4", Usage(1000, 1000), 0.09), ("openai/gpt-4", Usage(0, 0), 0),
+            (gpt, Usage(1000, 1000), 0.09), (gpt, Usage(0, 0), 0), (gpt, Usage(1000, 0, 0, 400), 0.03),
             (opus, Usage(1000, 0, 0, 400, 100), (500 * 15 + 400 * 1.5 + 100 * 18.75) / 1e6),
             (opus, Usage(1000, 0, 0, 900, 800), (100 * 15 + 900 * 1.5 + 800 * 18.75) / 1e6),
-            ("openai/gpt-4", Usage(1000, 0, 0, 400), 0.03), ("openrouter/auto", Usage(1000, 1000), None),
-            ("no/model", Usage(1000, 1000), None), (None, Usage(1000, 1000), None), (sonnet, Usage(200_000, 0), 0.6),
-            (sonnet, Usage(200_001, 0), round(200_001 * 6 / 1e6, 12)),  # the upper tier
+            (sonnet, Usage(200_000, 0), 0.6), (sonnet, Usage(200_001, 0), round(200_001 * 6 / 1e6, 12)),  # upper tier
+            *((unknown, Usage(1000, 1000), None) for unknown in ("openrouter/auto", "no/model", None)),
         ]:  # fmt: skip
             self.assertEqual(orm.estimate_cost(model, usage), cost, (model, usage))
-
-    def test_the_cost_ladder(self):
-        for usage, cost in [
-            (Usage(1000, 0, cost=0.5), (0.5, "reported")), (Usage(1000, 0, cost=0), (0, "reported")),
-            (Usage(1000, 0, cost=0.5, upstream_cost=2.0), (0.5, "reported")),
-            (Usage(1000, 0, cost=0.5, is_byok=True, upstream_cost=2.0), (2.5, "reported")),
-            (Usage(1000, 0, cost=0.5, is_byok=True), (0.5, "reported")),
-            (Usage(1000, 0), (0.03, "estimated")), (Usage(), (None, None)),
+        for model, usage, *cost in [
+            (gpt, Usage(1000, 0, cost=0.5), 0.5, "reported"), (gpt, Usage(1000, 0, cost=0), 0, "reported"),
+            (gpt, Usage(1000, 0, cost=0.5, upstream_cost=2.0), 0.5, "reported"),
+            (gpt, Usage(1000, 0, cost=0.5, is_byok=True, upstream_cost=2.0), 2.5, "reported"),
+            (gpt, Usage(1000, 0, cost=0.5, is_byok=True), 0.5, "reported"), (gpt, Usage(1000, 0), 0.03, "estimated"),
+            (gpt, Usage(), None, None), ("no/model", Usage(5, 5), None, None),
         ]:  # fmt: skip
-            self.assertEqual(orm.cost_of("openai/gpt-4", usage), cost, usage)
-        self.assertEqual(orm.cost_of("no/model", Usage(5, 5)), (None, None))
+            self.assertEqual(orm.cost_of(model, usage), tuple(cost), usage)
         for usage, cost in [  # tokens that nobody counted cost nothing estimated
             ({"prompt_tokens": None, "completion_tokens": None}, None), ({"total_tokens": 900}, None), ([1], None),
             ({"prompt_tokens": "1000", "completion_tokens": "0"}, 0.03),
             ({"prompt_tokens": 10, "completion_tokens": 0, "prompt_tokens_details": {"cached_tokens": 500}}, 0.015),
             ({"prompt_tokens": 1000, "completion_tokens": 0, "cost": -1}, 0.03),
         ]:  # fmt: skip
-            completion = orm.decode_completion({**answer(), "model": "openai/gpt-4", "usage": usage})
+            completion = orm.decode_completion({**answer(), "model": gpt, "usage": usage})
             self.assertEqual(completion.cost, cost, usage)
 
     def test_live_entries_of_any_shape(self):
         overrides = [{"min_prompt_tokens": 5, "prompt": "0.000002"}, {"utc_start": 0, "min_prompt_tokens": 1}, None]
         pricing = {"prompt": "0.000001", "completion": "-1", "overrides": overrides}
-        entry = {
-            "id": "x/y", "name": "Y", "context_length": None, "architecture": {"input_modalities": ["text", "image"]},
-            "pricing": pricing, "top_provider": {"max_completion_tokens": None}, "supported_parameters": ["tools"],
-        }  # fmt: skip
-        model = orm.model_from_listing(entry)
+        odd = {"context_length": None, "top_provider": {"max_completion_tokens": None}}
+        more = {"architecture": {"input_modalities": ["text", "image"]}, "supported_parameters": ["tools"]}
+        model = orm.model_from_listing({"id": "x/y", "name": "Y", "pricing": pricing, **odd, **more})
         self.assertEqual((model.pricing.input, model.pricing.output, model.tools), (1, None, True))
         self.assertEqual((model.pricing_at(6).input, len(model.tiers)), (2, 1))
         orm.model_from_listing({"id": "x/z"})
         for listed, price in [
-            ("0.0000000208333333333333", 0.0208333333333333), ("0.00000015", 0.15), ("0.0000006", 0.6), ("0", 0.0),
-            ("0.0000000000001", 1e-07), ("-1", None), ("0.000075", 75.0), (1.5e-07, 0.15),
+            ("0.0000000208333333333333", 0.0208333333333333), ("0.00000015", 0.15), ("0.0000006", 0.6),
+            ("0.0000000000001", 1e-07), ("-1", None), ("0.000075", 75.0), (1.5e-07, 0.15), ("0", 0.0),
         ]:  # fmt: skip
             with self.subTest("a listed price was rounded", listed=listed):
                 model = orm.model_from_listing({"id": "a/one", "pricing": {"prompt": listed, "completion": listed}})
-                self.assertEqual((model.pricing.input, model.pricing.output), (price, price))
+                self.assertFields(model.pricing, input=price, output=price)
 
 
 # --- Configuration --------------------------------------------------------------------------
 
+# fmt: off
+# (settings, what the error says of each of them)
+BAD_SETTINGS = [
+    ({"provider": "openai"}, "provider"), ({"api_key": 7}, "api_key"), ({"api_key": ""}, "api_key is empty"),
+    ({"api_key": "sk-or-a\r\nX: y"}, "api_key"), ({"api_key": "sk-or-\u00e9"}, "api_key"),
+    ({"model": 7}, "model=7"), ({"model": "a b"}, "model='a b'"), ({"model": ""}, "is not a model name"),
+    ({"model": 0}, "is not a model name"), ({"temperature": 2.1}, "temperature=2.1"),
+    ({"temperature": -0.1}, "between 0 and 2"), ({"temperature": "hot"}, "temperature is a str"),
+    ({"temperature": True}, "temperature is a bool"), ({"temperature": float("nan")}, "temperature=nan"),
+    ({"max_tokens": -5}, "max_tokens=-5"), ({"max_tokens": 0}, "max_tokens=0"),
+    ({"max_tokens": 1.5}, "max_tokens is a float"), ({"fallbacks": "a/b"}, "fallbacks"),
+    ({"fallbacks": [7]}, "fallbacks"), ({"system_prompt": 7}, "system_prompt"),
+    *(({"base_url": url}, "base_url") for url in (
+        "ftp://x", "file:///etc/passwd", "openrouter.ai", "", "https://u:p@x/", "https://x/?a=b",
+        "https://x/\r\nX: y", "https://x:99999")),
+    *(({"base_url": f"http://{host}/v1"}, "allow_plain_http") for host in (
+        "example.com", "127.evil.com", "localhost.evil.com", "0.0.0.0.example.com", "10.0.0.0", "0.0.0.1", "[::2]")),
+    ({"timeout": 0}, "timeout"), ({"timeout": None}, "timeout"), ({"deadline": -1}, "deadline"),
+    ({"max_retries": -1}, "max_retries"), ({"max_retries": 1.5}, "max_retries"),
+    ({"retry_wait_max": "x"}, "retry_wait_max"), ({"log": 7}, "log"), ({"log_content": "no"}, "log_content"),
+    ({"temprature": 1}, "did you mean temperature"), ({"maxTokens": 1}, "did you mean max_tokens"),
+    ({"galaxy": 1}, "params="), ({"headers": ["a"]}, "headers"), ({"params": ["x"]}, "params"),
+    *(({"headers": {name: value}}, words) for name, value, words in [
+        ("X-Title", "a\nb", "X-Title"), ("X-Title", "a\rb", "X-Title"), ("X-Title", "a\0b", "X-Title"),
+        ("X-Title", 7, "X-Title"), ("X-Title", "\u4f60", "Latin-1"), ("X-Title\n", "a", "header name"),
+        ("Authorization", "Bearer x", "api_key"), ("content-length", "3", "set for you"),
+    ]),
+    *(({"params": {name: value}}, words) for name, value, words in [  # they let pass what the settings refuse
+        ("max_token", 5, "max_tokens"), ("top_p", 7, "top_p"), ("temperature", 9, "temperature=9 is out"),
+        ("max_tokens", -3, "max_tokens"), ("model", "a/b", "is a setting"), ("timeout", 5, "is a setting"),
+        ("messages", [], "messages is not an option"), ("modle", "a/b", "did you mean model"),
+    ]),
+]
+# fmt: on
+
 
 class ConfigTests(Case):
     def test_each_bad_value_is_named_with_its_fix(self):
-        for settings, words in [
-            ({"provider": "openai"}, "provider"), ({"api_key": 7}, "api_key"), ({"api_key": ""}, "api_key is empty"),
-            ({"api_key": "sk-or-a\r\nX: y"}, "api_key"), ({"api_key": "sk-or-\u00e9"}, "api_key"),
-            ({"model": 7}, "model=7"), ({"model": "a b"}, "model='a b'"), ({"model": ""}, "is not a model name"),
-            ({"model": 0}, "is not a model name"), ({"temperature": 2.1}, "temperature=2.1"),
-            ({"temperature": -0.1}, "between 0 and 2"), ({"temperature": "hot"}, "temperature is a str"),
-            ({"temperature": True}, "temperature is a bool"), ({"temperature": float("nan")}, "temperature=nan"),
-            ({"max_tokens": -5}, "max_tokens=-5"), ({"max_tokens": 0}, "max_tokens=0"),
-            ({"max_tokens": 1.5}, "max_tokens is a float"), ({"fallbacks": "a/b"}, "fallbacks"),
-            ({"fallbacks": [7]}, "fallbacks"), ({"headers": ["a"]}, "headers"),
-            *(({"headers": {"X-Title": f"a{bad}b"}}, "X-Title") for bad in "\n\r\0"),
-            ({"headers": {"X-Title\n": "a"}}, "header name"), ({"headers": {"X-Title": "\u4f60"}}, "Latin-1"),
-            ({"headers": {"X-Title": 7}}, "X-Title"), ({"headers": {"Authorization": "Bearer x"}}, "api_key"),
-            ({"headers": {"content-length": "3"}}, "set for you"), ({"system_prompt": 7}, "system_prompt"),
-            *(({"base_url": url}, "base_url") for url in (
-                "ftp://x", "file:///etc/passwd", "openrouter.ai", "", "https://u:p@x/", "https://x/?a=b",
-                "https://x/\r\nX: y", "https://x:99999")),
-            *(({"base_url": url}, "allow_plain_http") for url in (
-                "http://example.com/v1", "http://127.evil.com", "http://localhost.evil.com", "http://0.0.0.0.example.com/v1",
-                "http://10.0.0.0/v1", "http://0.0.0.1/v1", "http://[::2]/v1")),
-            ({"timeout": 0}, "timeout"), ({"timeout": None}, "timeout"), ({"deadline": -1}, "deadline"),
-            ({"max_retries": -1}, "max_retries"), ({"max_retries": 1.5}, "max_retries"),
-            ({"retry_wait_max": "x"}, "retry_wait_max"), ({"log": 7}, "log"), ({"log_content": "no"}, "log_content"),
-            ({"params": ["x"]}, "params"),
-            *(({"params": params}, words) for params, words in [  # they let pass what the settings refuse
-                ({"max_token": 5}, "max_tokens"), ({"top_p": 7}, "top_p"), ({"temperature": 9}, "temperature=9 is out"),
-                ({"max_tokens": -3}, "max_tokens"), ({"model": "a/b"}, "is a setting"),
-                ({"timeout": 5}, "is a setting"), ({"messages": []}, "messages is not an option"),
-                ({"modle": "a/b"}, "did you mean model")]),
-            ({"temprature": 1}, "did you mean temperature"), ({"maxTokens": 1}, "did you mean max_tokens"),
-            ({"galaxy": 1}, "params="),
-        ]:  # fmt: skip
+        for settings, words in BAD_SETTINGS:
             for make in (LlmConfig, Llm):
                 with self.subTest(settings), self.assertRaises(ConfigError) as caught:
                     make(**settings)
@@ -972,14 +910,13 @@ class ConfigTests(Case):
 
     def test_defaults_come_from_the_environment(self):
         environ = {"OPENROUTER_API_KEY": f" {KEY}\n", "OPENROUTER_MODEL": "x/y", "OPENROUTER_BASE_URL": "https://z/v1/"}
+        given = {"api_key": "other-key-1", "model": "a/b", "base_url": "https://w"}
         with mock.patch.dict(os.environ, environ):
-            config = LlmConfig()
-            self.assertEqual((config.api_key, config.model, config.base_url), (KEY, "x/y", "https://z/v1"))
-            self.assertIn("OPENROUTER_API_KEY", config.key_source)
-            config = LlmConfig(api_key="other-key-1", model="a/b", base_url="https://w")
-            self.assertEqual((config.api_key, config.model, config.base_url), ("other-key-1", "a/b", "https://w"))
-            self.assertIn("argument", config.key_source)
-        self.assertEqual((LlmConfig().model, LlmConfig().base_url), (orm.DEFAULT_MODEL, orm.BASE_URL))
+            self.assertFields(LlmConfig(), api_key=KEY, model="x/y", base_url="https://z/v1")
+            self.assertIn("OPENROUTER_API_KEY", LlmConfig().key_source)
+            self.assertFields(LlmConfig(**given), **given)
+            self.assertIn("argument", LlmConfig(**given).key_source)
+        self.assertFields(LlmConfig(), model=orm.DEFAULT_MODEL, base_url=orm.BASE_URL, log_content=True)
         for word in ("0", "off", "False", "NO"):
             with mock.patch.dict(os.environ, {"OPENROUTER_MIN_LOG_CONTENT": word}):
                 self.assertFalse(LlmConfig().log_content, word)
@@ -992,76 +929,43 @@ class ConfigTests(Case):
     def test_the_key_is_never_in_a_repr(self):
         config = LlmConfig(api_key=KEY, model=KEY, headers={"X-Key": KEY}, system_prompt=KEY, params={"user": KEY})
         for thing in (config, Llm(config), Llm(config).stream("x"), dataclasses.replace(config, temperature=1)):
-            self.assertNotIn(KEY, repr(thing))
-            self.assertNotIn(KEY, str(thing))
+            self.assertNotIn(KEY, repr(thing) + str(thing))
         with self.assertRaises(ConfigError) as caught:
             LlmConfig(base_url="https://x/?key=" + KEY)
         self.assertNotIn(KEY, str(caught.exception))
 
-
-class SettingTests(Case):
-    def test_an_empty_model_asked_for_another_one(self):
-        server = self.serve(json_answer(answer()))
-        llm = self.llm(server)
-        llm.complete("x", model=None)
-        self.assertEqual(server.requests[0].json["model"], "a/b")
-        for bad in ("", 0):
-            self.assertRaises(ConfigError, llm.complete, "x", model=bad)
-
-    def test_a_system_prompt_goes_before_messages_that_have_none_anywhere(self):
-        user, system = {"role": "user", "content": "a"}, {"role": "system", "content": "b"}
-        for messages, sent in [([user, system], [user, system]), ([user], [{"role": "system", "content": "c"}, user])]:
-            server = self.serve(json_answer(answer()))
-            self.llm(server, system_prompt="c").chat(messages)
-            self.assertEqual(server.requests[0].json["messages"], sent)
-        self.assertEqual(messages, [user])
-
-
-class BadCallTests(Case):
     def test_bad_calls_raise_before_anything_is_sent(self):
         server = self.serve()
         llm = self.llm(server, max_retries=2)
-        ask, chat = llm.complete, llm.chat
+        ask, chat, send = llm.complete, llm.chat, llm.request
         for call, words in [
             (lambda: ask(""), "empty"), (lambda: ask(" \n"), "empty"), (lambda: ask(7), "prompt is an int"),
             (lambda: ask([{"role": "user", "content": "x"}]), "chat()"), (lambda: chat("hi"), "complete()"),
             (lambda: chat([]), "messages is empty"), (lambda: chat([{"content": "x"}]), "messages[0]"),
             (lambda: chat(["x"]), "messages[0]"), (lambda: chat({"role": "user"}), "messages is a dict"),
-            (lambda: llm.stream(None), "messages is None"), (lambda: llm.stream("hi", temperature=3), "temperature=3"),
-            (lambda: ask("hi", max_tokens=-1), "max_tokens=-1"), (lambda: ask("hi", modell="x"), "did you mean model"),
-            (lambda: ask("hi", time_out=3), "did you mean timeout"),
-            (lambda: ask("hi", api_key="x"), "api_key can't be set per call"),
-            (lambda: ask("hi", base_url="x"), "base_url can't be set per call"),
-            (lambda: ask("hi", provider="openai"), "routing object"),
-            (lambda: ask("hi", seed={1}), "seed can't be sent as"),
-            (lambda: ask("hi", seed=float("nan")), "seed can't be sent as JSON"),
-            (lambda: ask("hi", headers={"X": "a\nb"}), "line break"),
-            (lambda: ask("hi", models=["x/y"], fallbacks=["z/w"]), "fallbacks and models"),
-            (lambda: ask("hi", action_id={1}), "action_id"), (lambda: llm.embed([], model="x/y"), "texts is empty"),
+            (lambda: llm.stream(None), "messages is None"), (lambda: send("POST", "/x", [1]), ""),
+            (lambda: send("POST", "/x", "str"), ""), (lambda: send("GET", "http://evil/"), "path="),
+            (lambda: send("GET", "/x\r\nY: z"), "path="), (lambda: send("BREW", "/x"), "method="),
+            (lambda: llm.embed([], model="x/y"), "texts is empty"), (lambda: llm.generation(None), ""),
             (lambda: llm.embed("a", model="e/m", modle=1), "did you mean model"),
-            (lambda: llm.request("GET", "http://evil/"), "path="), (lambda: llm.request("GET", "/x\r\nY: z"), "path="),
-            (lambda: llm.request("BREW", "/x"), "method="), (lambda: llm.request("POST", "/x", [1]), ""),
-            (lambda: llm.request("POST", "/x", "str"), ""), (lambda: llm.generation(None), ""),
             (lambda: Llm(base_url=server.url, log=False).complete("hi"), "OPENROUTER_API_KEY"),
-            *(
-                (lambda call=call: asyncio.run(call()), "")
-                for call in (lambda: llm.acomplete(""), lambda: llm.achat([]), lambda: llm.acomplete("x", max_token=1))
-            ),
-            (lambda: llm.close() or ask("hi"), "closed"),
+            (lambda: asyncio.run(llm.acomplete("")), ""), (lambda: asyncio.run(llm.achat([])), ""),
+            (lambda: asyncio.run(llm.acomplete("x", max_token=1)), ""),
+            *((lambda params=params: ask("hi", **params), words) for params, words in [
+                ({"max_tokens": -1}, "max_tokens=-1"), ({"modell": "x"}, "did you mean model"),
+                ({"time_out": 3}, "did you mean timeout"), ({"api_key": "x"}, "api_key can't be set per call"),
+                ({"base_url": "x"}, "base_url can't be set per call"), ({"provider": "openai"}, "routing object"),
+                ({"seed": {1}}, "seed can't be sent as"), ({"seed": float("nan")}, "seed can't be sent as JSON"),
+                ({"headers": {"X": "a\nb"}}, "line break"), ({"action_id": {1}}, "action_id"),
+                ({"models": ["x/y"], "fallbacks": ["z/w"]}, "fallbacks and models"),
+                ({"model": ""}, "is not a model name"), ({"model": 0}, "is not a model name"),  # asked for another one
+            ]),
+            (lambda: llm.stream("hi", temperature=3), "temperature=3"), (lambda: llm.close() or ask("hi"), "closed"),
         ]:  # fmt: skip
             with self.subTest(words), self.assertRaises(ConfigError) as caught:
                 call()
             self.assertIn(words, str(caught.exception))
         self.assertEqual(server.requests, [])
-
-
-PAGE_MODELS = """
-| OpenAI | `openai/gpt-3.5-turbo`, `openai/gpt-4`, `openai/gpt-4-turbo` |
-| Anthropic | `anthropic/claude-2`, `anthropic/claude-3-opus` |
-| Google | `google/gemini-pro` |
-| Mistral | `mistralai/mistral-tiny`, `mistralai/mistral-medium` |
-| Meta | `meta-llama/llama-2-13b-chat` |
-"""
 
 
 # --- Operation log --------------------------------------------------------------------------
@@ -1075,23 +979,29 @@ class LogTests(Case):
     def rows(self, **filters):
         return LlmOperationCollector.from_db(self.path, **filters)
 
-    def ask(self, *script, way=by_complete, times=None, **settings):
+    def ask(self, *script, way=by_complete, **settings):
         """Ask a mock server once per step; errors are what some steps are for."""
         with MockOpenRouter(*script) as server:
             settings = {"api_key": KEY, "model": "openai/gpt-4", "max_retries": 0, "log": self.path, **settings}
             with Llm(base_url=server.url, **settings) as llm:
-                for _ in range(times or len(script) or 1):
+                for _ in script:
                     with contextlib.suppress(OpenRouterError):
                         way(llm)
 
-    def test_a_completion_sent_by_request_is_logged_as_one(self):
-        body = {"model": "openai/gpt-4", "messages": [{"role": "user", "content": "hi"}]}
-        self.ask("ok", "ok", way=lambda llm: llm.request("POST", "/chat/completions", body))
-        self.assertEqual([row["operation_type"] for row in self.rows()], ["completion"] * 2)
+    def logged(self, *script):
+        return self.llm(self.serve(*script), log=self.path)
 
-    def test_a_row_holds_what_design_names(self):
-        ours = {"session_id": "s", "workspace": "w", "agent_id": "a", "temperature": 0.5, "max_tokens": 9,
-                "system_prompt": "Be brief"}  # fmt: skip
+    def insert(self, *rows):
+        """Write these rows, without a call, to the log."""
+        with contextlib.closing(orm.connect_log(str(self.path))) as connection:
+            for row in rows:
+                row = {"operation_id": os.urandom(8).hex(), "status": "ok", **row}
+                sql = f"INSERT INTO operations ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
+                connection.execute(sql, list(row.values()))
+
+    def test_what_a_row_holds(self):
+        ours = {"session_id": "s", "workspace": "w", "agent_id": "a", "temperature": 0.5, "max_tokens": 9}
+        ours["system_prompt"] = "Be brief"
         self.ask("Hello there", **ours, params={"top_p": 0.5}, fallbacks=["x/y"])
         row = self.rows()[0]
         expected = {
@@ -1100,7 +1010,7 @@ class LogTests(Case):
             "success": 1, "finish_reason": "stop", "user_prompt": "hi", "response": "Hello there", "output_tokens": 2,
             "cost_source": "reported", "attempts": 1, "error_type": None, "error_message": None,
         }  # fmt: skip
-        self.assertEqual({k: row[k] for k in expected}, expected)
+        self.assertFields(row, **expected)
         self.assertEqual(json.loads(row["messages"])[1], {"role": "user", "content": "hi"})
         self.assertEqual(json.loads(row["completion_args"])["top_p"], 0.5)
         self.assertRegex(row["timestamp"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$")
@@ -1109,6 +1019,24 @@ class LogTests(Case):
         self.assertIsNone(LlmOperationCollector.get("nothing", path=self.path))
         if os.name != "nt":
             self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)
+        body = {"model": "openai/gpt-4", "messages": [{"role": "user", "content": "hi"}]}
+        self.ask("ok", way=lambda llm: llm.request("POST", "/chat/completions", body))
+        self.assertFields(self.rows()[0], operation_type="completion", user_prompt="hi")
+
+    def test_rows_of_other_apis_and_failures_lost_what_was_reported(self):
+        usage = {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5, "cost": 0.5}
+        text = [{"type": "message", "content": [{"type": "output_text", "text": "Hello"}]}]
+        done = {"id": "gen-9", "model": "a/c", "usage": usage, "output": text}
+        streamed = sse_answer(event({"type": "response.completed", "response": done}) + DONE)
+        llm = self.logged(streamed, json_answer(done), json_answer({**answer(), "choices": []}))
+        list(llm.request("POST", "/responses", {"model": "a/b", "stream": True, "input": "x"}))
+        llm.request("POST", "/responses", {"model": "a/b", "input": "x"})
+        self.assertRaises(APIResponseError, llm.complete, "x")
+        failed, *rows = self.rows()
+        self.assertFields(failed, cost=0.5, total_tokens=5)
+        wanted = {"served_model": "a/c", "generation_id": "gen-9", "response": "Hello", "status": "ok"}
+        for row in rows:
+            self.assertFields(row, cost=0.5, total_tokens=5, **wanted)
 
     def test_filters_and_totals(self):
         self.ask("apple pie", "banana", 401, session_id="one")
@@ -1121,21 +1049,17 @@ class LogTests(Case):
             self.assertEqual(len(self.rows(**filters)), count, filters)
         self.assertEqual(self.rows(limit=1)[0]["response"], "cherry")
         totals = {row["model"]: row for row in LlmOperationCollector.totals("model", path=self.path)}
-        first, second = totals["openai/gpt-4"], totals["no/price"]
-        self.assertEqual((first["calls"], first["errors"], first["unpriced"]), (3, 1, 0))
-        self.assertEqual((second["calls"], second["cost"], second["unpriced"]), (1, None, 1))
-        self.assertGreater(first["cost"], 0)
+        self.assertFields(totals["openai/gpt-4"], calls=3, errors=1, unpriced=0)
+        self.assertGreater(totals["openai/gpt-4"]["cost"], 0)
+        self.assertFields(totals["no/price"], calls=1, cost=None, unpriced=1)
         with self.assertRaisesRegex(ConfigError, "by is one of"):
             LlmOperationCollector.totals("prompt; DROP TABLE operations", path=self.path)
 
     def test_percentiles_are_of_successful_calls(self):
-        self.ask(*["x"] * 20)
-        self.change(
-            "UPDATE operations SET latency_ms = id * 10",
-            "UPDATE operations SET latency_ms = 99999, success = 0, status = 'error' WHERE id = 20",
-        )  # fmt: skip
-        row = LlmOperationCollector.totals(path=self.path)[0]
-        self.assertEqual((row["p50_ms"], row["p95_ms"]), (100, 190))
+        now = orm.utc_timestamp()
+        self.insert(*({"timestamp": now, "success": 1, "latency_ms": n * 10} for n in range(1, 20)))
+        self.insert({"timestamp": now, "success": 0, "latency_ms": 99999, "status": "error"})
+        self.assertFields(LlmOperationCollector.totals(path=self.path)[0], p50_ms=100, p95_ms=190, calls=20)
 
     def test_query_is_read_only(self):
         self.ask("x")
@@ -1143,27 +1067,17 @@ class LogTests(Case):
         found = query("SELECT count(*) AS n FROM operations WHERE model = ?", ["openai/gpt-4"])
         self.assertEqual(found, [{"n": 1}])
         other = self.path.parent / "other.db"
-        for sql in ("DELETE FROM operations", "DROP TABLE operations", "nonsense", f"ATTACH '{other}' AS other",
-                    "SELECT 1; SELECT 2"):  # fmt: skip
+        statements = ["DELETE FROM operations", "DROP TABLE operations", "nonsense", "SELECT 1; SELECT 2"]
+        for sql in [*statements, f"ATTACH '{other}' AS other"]:
             self.assertRaises(ConfigError, query, sql)
         with contextlib.suppress(ConfigError):
             query("PRAGMA user_version = 9")
         self.assertEqual((len(self.rows()), query("PRAGMA user_version")[0]["user_version"]), (1, 1))
         self.assertFalse(other.exists())
-        other.write_text("no database, but long enough to be looked at" * 30)
-        for bad in (other, self.path.parent):
-            with self.assertRaises(ConfigError):
-                LlmOperationCollector.purge(before="2026-01-01", path=bad)
-
-    def change(self, *statements):
-        with contextlib.closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
-            for sql in statements:
-                connection.execute(sql)
 
     def test_purge_deletes_old_rows_and_shrinks_the_file(self):
-        self.ask(*["word " * 3000] * 30)
-        self.change("UPDATE operations SET timestamp = '2020-01-01T00:00:00.000+00:00' WHERE id <= 28",
-                    "PRAGMA wal_checkpoint(TRUNCATE)")  # fmt: skip
+        old, now = "2020-01-01T00:00:00.000+00:00", orm.utc_timestamp()
+        self.insert(*({"timestamp": moment, "response": "word " * 3000} for moment in [old] * 28 + [now] * 2))
         size = self.path.stat().st_size
         self.assertEqual(LlmOperationCollector.purge(before="2021-01-01", path=self.path), 28)
         self.assertLess(self.path.stat().st_size, size / 3)
@@ -1181,35 +1095,33 @@ class LogTests(Case):
     def test_other_files_are_never_written_to_and_warn_once(self):
         folder = self.path.parent
         (folder / "folder.db").mkdir(parents=True)
-        self.path = folder / "newer.db"
-        orm.connect_log(str(self.path)).close()
-        self.change("PRAGMA user_version = 99")
-        self.path, text = folder / "foreign.db", folder / "text.db"
-        self.change("CREATE TABLE t (x)")
+        newer, foreign, text = (folder / name for name in ("newer.db", "foreign.db", "text.db"))
+        orm.connect_log(str(newer)).close()
+        for path, sql in [(newer, "PRAGMA user_version = 99"), (foreign, "CREATE TABLE t (x)")]:
+            with contextlib.closing(sqlite3.connect(path)) as connection:
+                connection.execute(sql)
         text.write_text("not a database, but a letter to a friend. " * 50)
-        for path in (self.path, folder / "newer.db", text, folder / "folder.db", text / "under-a-file.db"):
+        server = self.serve(*[json_answer(answer())] * 15)
+        for path in (foreign, newer, text, folder / "folder.db", text / "under-a-file.db"):
             before = path.read_bytes() if path.is_file() else None
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
-                with MockOpenRouter() as server:
-                    llm = Llm(base_url=server.url, api_key=KEY, model="a/b", log=path)
-                    for _ in range(3):
-                        self.assertIn("mock answer", llm.complete("hi").content)
+                llm = self.llm(server, log=path)
+                self.assertEqual([by_complete(llm) for _ in range(3)], ["Hello"] * 3)
             self.assertEqual(len(caught), 1, path)
             self.assertIn("log", str(caught[0].message))
+            if path.exists():
+                with self.assertRaisesRegex(ConfigError, "can't be changed"):
+                    LlmOperationCollector.purge(before="2030-01-01", path=path)
             self.assertEqual(path.read_bytes() if path.is_file() else None, before)
-        with self.assertRaises(ConfigError):
-            LlmOperationCollector.from_db(text)
-        with self.assertRaises(ConfigError):
-            LlmOperationCollector.purge(before="2030", path=self.path)
+        self.assertRaises(ConfigError, LlmOperationCollector.from_db, text)
 
     def test_warnings_as_errors_do_not_cost_the_answer(self):
-        self.path.parent.mkdir()
-        self.path.mkdir()
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()) as said:
+        self.path.mkdir(parents=True)
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()) as shown:
             warnings.simplefilter("error")
-            self.ask("fine")
-        self.assertIn("continuing without it", said.getvalue())
+            self.assertEqual(self.logged(json_answer(answer())).complete("hi").content, "Hello")
+        self.assertIn("continuing without it", shown.getvalue())
 
     def test_where_the_log_is(self):
         self.assertEqual([orm.log_path(None), orm.log_path(False)], [None, None])  # the environment says off
@@ -1225,44 +1137,27 @@ class LogTests(Case):
                     self.assertIn(end, (orm.log_path(None) or "").replace("\\", "/"))
 
     def test_the_table_is_aligned_and_carries_no_control_code(self):
-        rows = Operations(
-            [{"model": "a/b\x1b[31m\nX\x9b", "cost": 0.5, "n": 1200}, {"model": "x" * 99, "cost": None, "n": 7}]
-        )
+        odd = {"model": "a/b\x1b[31m\nX\x9b", "cost": 0.5, "n": 1200}
+        rows = Operations([odd, {"model": "x" * 99, "cost": None, "n": 7}])
         lines = str(rows).split("\n")
         self.assertNotRegex(str(rows).replace("\n", ""), r"[\x00-\x1f\x7f-\x9f]")
         self.assertEqual(len(lines), 4)
         self.assertTrue(lines[2].endswith("0.5  1200") and lines[3].endswith("-     7"), lines)
         narrow = orm.format_table(rows.columns, [list(r.values()) for r in rows], 40).split("\n")
         self.assertEqual([line.strip() for line in narrow[2:]], ["x" * 99, "cost -  n 7"])  # no name is cut
-        with self.assertRaisesRegex(KeyError, "no column 'price'"):
-            rows.select(["price"])
-
-
-class LogFaultTests(Case):
-    def logged(self, *script, **settings):
-        path = self.folder() / "log.db"
-        return path, self.llm(self.serve(*script), log=path, **settings)
-
-    def rows(self, path):
-        return LlmOperationCollector.from_db(path)
+        self.assertRaisesRegex(KeyError, "no column 'price'", rows.select, ["price"])
 
     def test_a_moment_that_is_none_emptied_the_whole_log(self):
-        path, llm = self.logged(json_answer(answer()))
-        llm.complete("hi")
+        self.insert({"timestamp": "2020-01-01T00:00:00.000+00:00"})
         for moment in ("30 days ago", "yesterday", "25.11.2026", 5):
-            for use in (lambda m: LlmOperationCollector.purge(before=m, path=path),
-                        lambda m: LlmOperationCollector.from_db(path, since=m)):  # fmt: skip
-                with self.assertRaisesRegex(ConfigError, "is not a date or time"):
-                    use(moment)
-        self.assertEqual(len(self.rows(path)), 1)
+            with self.assertRaisesRegex(ConfigError, "is not a date or time"):
+                LlmOperationCollector.purge(before=moment, path=self.path)
+            self.assertRaisesRegex(ConfigError, "is not a date or time", self.rows, since=moment)
+        self.assertEqual(len(self.rows()), 1)
 
     @unittest.skipUnless(hasattr(time, "tzset"), "the time zone can't be set here")
     def test_moments_of_any_zone_and_form_compare_and_without_a_zone_are_local(self):
-        path = self.folder() / "log.db"
-        with contextlib.closing(orm.connect_log(str(path))) as connection:
-            sql = "INSERT INTO operations (operation_id, timestamp, status) VALUES (?, ?, 'ok')"
-            connection.executemany(sql, [(str(h), f"2026-11-23T{h:02}:00:00.000+00:00") for h in range(24)])
-            connection.commit()
+        self.insert(*({"timestamp": f"2026-11-23T{hour:02}:00:00.000+00:00"} for hour in range(24)))
         self.addCleanup(time.tzset)
         with mock.patch.dict(os.environ, {"TZ": "JST-9"}):
             time.tzset()
@@ -1272,50 +1167,28 @@ class LogFaultTests(Case):
                 (datetime.datetime(2026, 11, 23, 14), 19),
                 (datetime.datetime(2026, 11, 23, 5, tzinfo=datetime.timezone.utc), 19),
             ]:  # fmt: skip
-                found = [len(LlmOperationCollector.from_db(path, **{end: moment})) for end in ("since", "until")]
+                found = [len(self.rows(**{end: moment})) for end in ("since", "until")]
                 self.assertEqual(found, [count, 24 - count], moment)
-            days = {row["day"]: row["calls"] for row in LlmOperationCollector.totals("day", path=path)}
+            days = {row["day"]: row["calls"] for row in LlmOperationCollector.totals("day", path=self.path)}
             self.assertEqual(days, {"2026-11-23": 15, "2026-11-24": 9})
-            self.assertEqual(LlmOperationCollector.purge(before="2026-11-24", path=path), 15)
+            self.assertEqual(LlmOperationCollector.purge(before="2026-11-24", path=self.path), 15)
 
     def test_one_odd_value_switched_the_log_off(self):
         odd = answer("x\ud83d")  # and half of a surrogate pair costs neither call nor row
         odd["usage"]["prompt_tokens"] = 10**19
-        path, llm = self.logged(json_answer(odd), json_answer(answer()))
+        llm = self.logged(json_answer(odd), json_answer(answer()))
         self.assertEqual(llm.complete("y\ude00").content, "x\ud83d")
         llm.complete("two")
-        self.assertEqual([(r["status"], r["response"]) for r in self.rows(path)], [("ok", "Hello"), ("ok", "x?")])
+        self.assertEqual([(r["status"], r["response"]) for r in self.rows()], [("ok", "Hello"), ("ok", "x?")])
 
     @unittest.skipIf(os.name == "nt", "an open file can't be removed")
     def test_a_removed_log_swallowed_rows(self):
-        path, llm = self.logged(*[json_answer(answer())] * 2)
+        llm = self.logged(*[json_answer(answer())] * 2)
         llm.complete("one")
-        for file in path.parent.iterdir():
+        for file in self.path.parent.iterdir():
             file.unlink()
         llm.complete("two")
-        self.assertEqual([r["user_prompt"] for r in self.rows(path)], ["two"])
-
-    def test_rows_of_other_apis_and_failures_lost_what_was_reported(self):
-        usage = {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5, "cost": 0.5}
-        text = [{"type": "message", "content": [{"type": "output_text", "text": "Hello"}]}]
-        done = {"id": "gen-9", "model": "a/c", "usage": usage, "output": text}
-        empty = {**answer(None, None), "choices": []}
-        empty["usage"] = {**empty["usage"], "cost": 0.5}
-        path, llm = self.logged(
-            sse_answer(event({"type": "response.completed", "response": done}) + DONE),
-            json_answer(done),
-            json_answer(empty),
-        )
-        list(llm.request("POST", "/responses", {"model": "a/b", "stream": True, "input": "x"}))
-        llm.request("POST", "/responses", {"model": "a/b", "input": "x"})
-        with self.assertRaises(APIResponseError):
-            llm.complete("x")
-        failed, *rows = self.rows(path)
-        self.assertEqual((failed["cost"], failed["total_tokens"]), (0.5, 5))
-        for row in rows:
-            want = ("a/c", "gen-9", 0.5, 5, "Hello", "ok")
-            names = ("served_model", "generation_id", "cost", "total_tokens", "response", "status")
-            self.assertEqual(tuple(row[n] for n in names), want)
+        self.assertEqual([row["user_prompt"] for row in self.rows()], ["two"])
 
 
 # --- Client ---------------------------------------------------------------------------------
@@ -1323,33 +1196,30 @@ class LogFaultTests(Case):
 
 class CallTests(Case):
     def test_every_field_of_a_completion(self):
-        body = answer("Hello")
+        body = {**answer("Hello"), "created": 123}
         body["choices"][0]["native_finish_reason"] = "STOP"
-        body["created"] = 123
         done = self.llm(self.serve(json_answer(body)), model="x/asked").complete("hi")
-        self.assertEqual(
-            (done.model, done.requested_model, done.provider, done.finish_reason, done.native_finish_reason, done.id),
-            ("a/b", "x/asked", "P", "stop", "STOP", "gen-1"),
-        )
-        self.assertEqual((done.usage, done.cost, done.cost_source), (Usage(3, 2, 5, cost=0.5), 0.5, "reported"))
-        self.assertEqual((done.created, done.first_token_ms, done.raw), (123, None, body))
+        self.assertFields(
+            done, model="a/b", requested_model="x/asked", provider="P", id="gen-1", created=123, finish_reason="stop",
+            native_finish_reason="STOP", usage=Usage(3, 2, 5, cost=0.5), cost=0.5, cost_source="reported",
+            first_token_ms=None, raw=body, attempts=[orm.Attempt(("x/asked",), 200)],
+        )  # fmt: skip
         self.assertGreaterEqual(done.latency_ms, 0)
-        self.assertEqual(done.attempts, [orm.Attempt(("x/asked",), 200)])
 
     def test_the_request_on_the_wire(self):
         server = self.serve(*[json_answer(answer())] * 3)
         llm = self.llm(server, headers={"HTTP-Referer": "https://d.com", "X-Title": "App"})
         llm.complete("h\u00e9 \U0001f600", temperature=0.5, top_p=0.25, headers={"x-title": "Other"})
-        llm.chat([{"role": "user", "content": "x\ude00"}], provider={"sort": "price"}, galaxy=[1], temperature=None)
+        messages = [{"role": "user", "content": "x\ude00"}]
+        llm.chat(messages, provider={"sort": "price"}, galaxy=[1], temperature=None, model=None)
         Llm(base_url=server.url, api_key=KEY, log=False).complete("plain")
         first, second, third = server.requests
         self.assertEqual((first.method, first.path), ("POST", "/api/v1/chat/completions"))
-        self.assertEqual(first.headers["authorization"], f"Bearer {KEY}")
-        self.assertEqual((first.headers["http-referer"], first.headers["x-title"]), ("https://d.com", "Other"))
+        sent = {"authorization": f"Bearer {KEY}", "http-referer": "https://d.com", "x-title": "Other"}
+        self.assertEqual({name: first.headers[name] for name in sent}, sent)
         self.assertIn("\U0001f600".encode(), first.body)
-        self.assertIn(b"\\ude00", second.body)
         self.assertEqual(list(first.json), ["model", "messages", "temperature", "top_p"])
-        messages = [{"role": "user", "content": "x\ude00"}]
+        self.assertIn(b"\\ude00", second.body)
         body = {"model": "a/b", "messages": messages, "provider": {"sort": "price"}, "galaxy": [1]}
         self.assertEqual(second.json, body)
         self.assertEqual([k for k, _ in second.header_lines].count("X-Title"), 1)
@@ -1357,18 +1227,24 @@ class CallTests(Case):
         self.assertEqual(set(third.headers), set(names.split()))
 
     def test_config_reaches_the_body_and_calls_override_it(self):
-        server = self.serve(*[json_answer(answer())] * 3)
-        llm = self.llm(server, temperature=0.7, max_tokens=10, system_prompt="S", params={"top_k": 3}, session_id="s1")
-        llm.complete("hi")
-        llm.complete("hi", model="x/y", temperature=0, max_tokens=None, system_prompt="T", top_k=4)
-        llm.chat([{"role": "system", "content": "own"}, {"role": "user", "content": "hi"}])
-        first, second, third = (r.json for r in server.requests)
-        self.assertEqual((first["temperature"], first["max_tokens"], first["top_k"]), (0.7, 10, 3))
-        self.assertEqual((first["session_id"], first["messages"][0]), ("s1", {"role": "system", "content": "S"}))
-        self.assertEqual((second["model"], second["temperature"], second["top_k"]), ("x/y", 0, 4))
-        self.assertNotIn("max_tokens", second)
-        self.assertEqual(second["messages"][0]["content"], "T")
-        self.assertEqual([m["content"] for m in third["messages"]], ["own", "hi"])
+        settings = {"temperature": 0.7, "max_tokens": 10, "params": {"top_k": 3}, "session_id": "s1"}
+        user, system = {"role": "user", "content": "hi"}, {"role": "system", "content": "S"}
+        sent = {"model": "a/b", "temperature": 0.7, "max_tokens": 10, "top_k": 3, "session_id": "s1"}
+        changes = {"model": "x/y", "temperature": 0, "top_k": 4}
+        more = {**changes, "max_tokens": None, "system_prompt": "T"}
+        without_limit = {name: value for name, value in sent.items() if name != "max_tokens"}
+        server = self.serve(*[json_answer(answer())] * 4)
+        llm = self.llm(server, system_prompt="S", **settings)
+        for messages, params, messages_sent, rest in [
+            ([user], {}, [system, user], sent),
+            ([user], more, [{**system, "content": "T"}, user], {**without_limit, **changes}),
+            ([{**system, "content": "own"}, user], {}, [{**system, "content": "own"}, user], sent),
+            ([user, {**system, "content": "last"}], {}, [user, {**system, "content": "last"}], sent),
+        ]:
+            given = copy.deepcopy(messages)
+            llm.chat(messages, **params)
+            self.assertEqual(server.requests[-1].json, {**rest, "messages": messages_sent})
+            self.assertEqual(messages, given)
 
     def test_a_stream_sends_nothing_before_it_is_read_and_is_read_once(self):
         server = self.serve(sse_answer(WHOLE_STREAM))
@@ -1377,10 +1253,9 @@ class CallTests(Case):
             stream.completion  # noqa: B018
         self.assertEqual(server.requests, [])
         self.assertEqual(list(stream), ["Hel", "lo"])
-        self.assertEqual((stream.completion.content, stream.completion.finish_reason), ("Hello", "stop"))
+        self.assertFields(stream.completion, content="Hello", finish_reason="stop")
         self.assertIsNotNone(stream.completion.first_token_ms)
-        with self.assertRaisesRegex(ConfigError, "read once"):
-            list(stream)
+        self.assertRaisesRegex(ConfigError, "read once", list, stream)
 
     def test_chunks_show_reasoning_tools_and_usage(self):
         events = [
@@ -1399,48 +1274,41 @@ class CallTests(Case):
         self.assertEqual((stream.completion.tool_calls[0].args, stream.completion.message["reasoning"]), ({}, "hm"))
 
     def test_fallbacks_are_sent_and_used(self):
-        server = self.serve(
-            json_answer(error_body("a/a is not a valid model ID"), 400),
-            json_answer(error_body("No endpoints found", 404), 404),
-            json_answer({**answer(), "model": "f/f"}),
-        )
+        unknown = json_answer(error_body("a/a is not a valid model ID"), 400)
+        missing = json_answer(error_body("No endpoints found", 404), 404)
+        server = self.serve(unknown, missing, json_answer({**answer(), "model": "f/f"}))
         llm = self.llm(server, model="a/a", fallbacks=["b/b", "c/c", "d/d", "e/e", "f/f"], max_retries=2)
         waits = instant(llm)
         done = llm.complete("hi")
-        sent = [r.json["models"] for r in server.requests]
+        sent = [request.json["models"] for request in server.requests]
         self.assertEqual(sent, [["a/a", "b/b", "c/c"], ["b/b", "c/c", "d/d"], ["e/e", "f/f"]])
         self.assertNotIn("model", server.requests[0].json)
-        self.assertEqual((done.requested_model, done.model), ("a/a", "f/f"))
-        self.assertEqual([a.status for a in done.attempts], [400, 404, 200])
-        self.assertEqual(sum(waits), 0)
-
-    def test_a_free_daily_limit_ends_at_once_and_a_paid_fallback_cures_it(self):
-        limited = json_answer(error_body("Rate limit exceeded: free-models-per-day", 429), 429)
-        server = self.serve(limited, limited, json_answer(answer()))
-        with self.assertRaisesRegex(RateLimitError, "resets at"):
-            self.llm(server, max_retries=5).complete("hi")
-        llm = self.llm(server, fallbacks=["x/1", "x/2", "x/3"])
-        self.assertEqual(llm.complete("hi").content, "Hello")
+        self.assertFields(done, requested_model="a/a", model="f/f")
+        self.assertEqual(([a.status for a in done.attempts], sum(waits)), ([400, 404, 200], 0))
 
     def test_async_calls_run_in_parallel(self):
+        everyone = threading.Barrier(40)
+
+        def answer_when_all_ask(request):
+            everyone.wait(5)
+            return json_answer(answer())
+
         async def run():
             return await asyncio.gather(*(llm.acomplete("hi") for _ in range(40)))
 
-        server = self.serve(*[Pieces(0.2, *json_answer(answer()).pieces)] * 40)
-        llm = self.llm(server)
-        began = time.monotonic()
+        llm = self.llm(self.serve(*[answer_when_all_ask] * 40))
         self.assertEqual(len(asyncio.run(run())), 40)
-        self.assertLess(time.monotonic() - began, 2)
 
     def test_request_is_the_door_to_all_other_apis(self):
+        sound = b"\x00\x01MP3"
         server = self.serve(
-            json_answer({"results": [1]}), http_answer(b"\x00\x01MP3", content_type="audio/mpeg"), json_answer([1, 2]),
+            json_answer({"results": [1]}), http_answer(sound, content_type="audio/mpeg"), json_answer([1, 2]),
             sse_answer(event({"type": "a"}) + event({"type": "b"}) + DONE), json_answer(error_body("m", 402), 402),
             json_answer({"data": {"usage": 1}}), json_answer({"data": {"id": "gen-1"}}),
         )  # fmt: skip
         llm = self.llm(server)
         self.assertEqual(llm.request("POST", "/rerank", {"query": "x"}), {"results": [1]})
-        self.assertEqual(llm.request("POST", "audio/speech", {"input": "x"}), b"\x00\x01MP3")
+        self.assertEqual(llm.request("POST", "audio/speech", {"input": "x"}), sound)
         self.assertEqual(llm.request("GET", "/things"), [1, 2])
         events = llm.request("POST", "/responses", {"input": "x", "stream": True})
         self.assertEqual([e["type"] for e in events], ["a", "b"])
@@ -1458,7 +1326,8 @@ class CallTests(Case):
         vectors = llm.embed(["a", "b"], model="e/m", dimensions=2, **more)
         self.assertEqual((list(vectors), vectors.cost, vectors.model), ([[0.5], [1.0, 2.0]], 0.25, "e/m"))
         self.assertEqual(server.requests[0].json, {"model": "e/m", "input": ["a", "b"], "dimensions": 2})
-        self.assertEqual((server.requests[0].headers["x-a"], llm.usage.cost, llm.usage.prompt_tokens), ("b", 0.25, 4))
+        self.assertEqual(server.requests[0].headers["x-a"], "b")
+        self.assertFields(llm.usage, cost=0.25, prompt_tokens=4)
 
     def test_models_follow_the_pages_and_need_no_key(self):
         def page(n, link):
@@ -1482,96 +1351,78 @@ class OddAnswerTests(Case):
         return self.llm(server, max_retries=max_retries).stream("x", **params)
 
     def test_streams_were_taken_for_what_they_are_not(self):
-        texts = [{"choices": [{"index": i, "delta": {"content": text}}]} for i, text in enumerate(["A", "n", "d"])]
-        begun, other = (
-            chunk("The answer is"),
-            {"choices": [{"index": 1, "delta": {"content": "B"}, "finish_reason": "stop"}]},
-        )
-        boom = {"code": "server_error", "message": "boom"}
-        blocks = [{"reasoning_details": [{"type": "reasoning.text", "index": 0, "text": text}]} for text in (5, "x")]
-        odd = [chunk(delta=d) for d in [*blocks, {"audio": {"data": 5}}, {"audio": {"data": "x"}}]]
-        gateway = {"message": "Internal server error", "code": 500}
-        for symptom, events, params, expected in [
+        def piece(index, text, finish=None):
+            return {"choices": [{"index": index, "delta": {"content": text}, "finish_reason": finish}]}
+
+        details = [{"type": "reasoning.text", "index": 0, "text": value} for value in (5, "x")]
+        odd = [chunk(delta={"reasoning_details": [detail]}) for detail in details]
+        odd += [chunk(delta={"audio": {"data": value}}) for value in (5, "x")]
+        torn = "a whole answer was lost when a later event was torn"
+        whole, cut = b"0\r\n\r\n", b""
+        for symptom, events, tail, text in [
             *(
-                (
-                    "a whole answer was lost when a later event was torn", [chunk("abc", "stop"), torn], {"tail": tail},
-                    "abc",
-                )
-                for torn in (b'data: {"id":"g', b'data: {"id":"g\n\n', b"data: broken") for tail in (b"0\r\n\r\n", b"")
+                (torn, [chunk("abc", "stop"), b"data: " + tear], tail, "abc")
+                for tear, tail in itertools.product((b'{"id', b'{"id\n\n', b"broken"), (whole, cut))
             ),
-            ("a tear before any text", [b'data: {"id":"g'], {}, (StreamInterruptedError, "", "")),
-            ("one of two choices that never ended passed as whole", [begun, other], {"n": 2}, (
-                StreamInterruptedError, "", "The answer is",
-            )),
-            ("one choice that never ended", [begun, other], {}, (StreamInterruptedError, "", "The answer isB")),
-            ("several answers were mixed", [*texts, texts[0], DONE], {}, (
-                StreamInterruptedError, "mixed several", None,
-            )),
-            (
-                "text beside an error was lost and asked for again",
-                [{**chunk("partial text", "error"), "error": boom}], {},
-                (StreamInterruptedError, "boom", "partial text"),
-            ),
-            ("JSON under the type of a stream was no answer", [json.dumps(answer("plain")).encode()], {}, "plain"),
-            (
-                "an error under the type of a stream", [json.dumps(error_body("slow down", 429)).encode()],
-                {"max_retries": 0}, (RateLimitError, "slow down", None),
-            ),
-            ("a gateway's own error frame was an empty stream", [gateway], {"max_retries": 0}, (
-                ProviderError, "Internal server error", None,
-            )),
-            ("odd values were exceptions of Python's own", [*odd, chunk("ok", "stop")], {}, "ok"),
-        ]:  # fmt: skip
-            with self.subTest(symptom, events=events):
-                stream = self.stream(*events, **params)
-                if isinstance(expected, str):
-                    self.assertEqual(("".join(stream), stream.completion.content), (expected, expected))
-                    continue
-                kind, words, partial = expected
-                with self.assertRaisesRegex(kind, words) as raised:
-                    list(stream)
-                self.assertTrue(
-                    partial is None or raised.exception.partial.content == partial, raised.exception.partial,
-                )  # fmt: skip
+            ("odd values were exceptions of Python's own", [*odd, chunk("ok", "stop")], whole, "ok"),
+            ("an answer may count its pieces", [*map(piece, (0, 1, 2), "And"), DONE], whole, "And"),
+            ("pieces may have one number", [*map(piece, (0, 1, 1), "xyz"), DONE], whole, "xyz"),
+            ("pieces may have no number 0", [*map(piece, (1, 1), "xy"), DONE], whole, "xy"),
+            ("JSON under the type of a stream was no answer", [json.dumps(answer("plain")).encode()], whole, "plain"),
+        ]:
+            with self.subTest(symptom, events=events, tail=tail):
+                stream = self.stream(*events, tail=tail)
+                self.assertEqual(("".join(stream), stream.completion.content), (text, text))
+        begun = [chunk("The answer is"), piece(1, "B", "stop")]
+        mixed = [*map(piece, (0, 1, 2, 0), "AndA"), DONE]
+        beside = {**chunk("partial text", "error"), "error": {"code": "server_error", "message": "boom"}}
+        slow = json.dumps(error_body("slow down", 429)).encode()
+        gateway = {"message": "Internal server error", "code": 500}
+        once, broken = {"max_retries": 0}, StreamInterruptedError
+        for symptom, events, params, kind, words, partial in [
+            ("a tear before any text", [b'data: {"id":"g'], {}, broken, "", ""),
+            ("one choice that never ended", begun, {}, broken, "", "The answer isB"),
+            ("one of two choices that never ended passed as whole", begun, {"n": 2}, broken, "", "The answer is"),
+            ("several answers were mixed", mixed, {}, broken, "mixed several", None),
+            ("text beside an error was lost and asked for again", [beside], {}, broken, "boom", "partial text"),
+            ("an error under the type of a stream", [slow], once, RateLimitError, "slow down", None),
+            ("a gateway's own error frame was an empty stream", [gateway], once, ProviderError, "Internal", None),
+        ]:
+            with self.subTest(symptom), self.assertRaisesRegex(kind, words) as raised:
+                list(self.stream(*events, **params))
+            if partial is not None:
+                self.assertEqual(raised.exception.partial.content, partial, symptom)
 
     def test_events_of_other_apis_were_sent_again_and_spliced(self):
         failed = {"type": "response.failed", "response": {"error": {"code": "server_error", "message": "boom"}}}
         server = self.serve(sse_answer(event({"type": "response.output_text.delta", "delta": "a"}) + event(failed)))
         events = self.llm(server, max_retries=2).request("POST", "/responses", {"model": "a/b", "stream": True})
         self.assertEqual(next(events)["delta"], "a")
-        with self.assertRaisesRegex(StreamInterruptedError, "boom"):
-            next(events)
+        self.assertRaisesRegex(StreamInterruptedError, "boom", next, events)
 
     def test_bodies_were_taken_for_what_they_are_not(self):
-        for kind, body in [("audio/pcm", b"\x20\x00\x01\x02"), ("audio/pcm", b"{\x01\x02\x03"),
-                           ("application/octet-stream", b"   ")]:  # fmt: skip
-            server = self.serve(http_answer(body, content_type=kind))  # binary answers lost their first bytes
-            self.assertEqual(self.llm(server).request("POST", "/audio/speech", {"input": "x"}), body)
+        for body in (b"\x20\x00\x01\x02", b"{\x01\x02\x03", b"   "):  # binary answers lost their first bytes
+            llm = self.llm(self.serve(http_answer(body, content_type="audio/pcm")))
+            self.assertEqual(llm.request("POST", "/audio/speech", {"input": "x"}), body)
         path = self.folder() / "log.db"
         for data in ([{"embedding": None}], [{"embedding": "!!!"}], [], [{"embedding": [1.0], "index": None}] * 2):
+            llm = self.llm(self.serve(json_answer({"data": data})), log=path)
             with self.assertRaisesRegex(APIResponseError, "embeddings for 1 texts"):  # they were empty vectors
-                self.llm(self.serve(json_answer({"data": data})), log=path).embed("a", model="e/m")
+                llm.embed("a", model="e/m")
         self.assertEqual({r["status"] for r in LlmOperationCollector.from_db(path)}, {"error"})
 
-    def test_odd_waits_were_exceptions_of_pythons_own(self):
-        for wait in ("1e20", "9" * 400):
-            error = decode(error_body("free-models-per-day", 429), 429, {"Retry-After": wait})
-            self.assertIn("resets at", error.hint)
-        error = decode(error_body("x", 503, availability={"retry_after": 10**400}), 503)
-        self.assertGreater(error.retry_after, 1e8)
-
     def test_words_of_ours_posed_as_the_servers_and_keys_were_half_hidden(self):
-        stalled = http_answer(b"{", status=500)
-        stalled.pieces = (stalled.pieces[0].replace(b"Length: 1", b"Length: 9"), 9.0)
+        stalled = Pieces(b"HTTP/1.1 500 X\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{", 9.0)
         zipped = http_answer(b"\x1f\x8b\x00", status=500, headers=["Content-Encoding: gzip"])
         key, own = "gw-SECRETKEY-abcdefghijklmnopqrstuvwxyz", "sk-or-[hidden]"
         torn = http_answer(b"x" * (orm.SHOWN_BODY - 22) + b" " + key.encode())
         echo = json_answer(error_body(f"no user for {own} and {own}", 401), 401)  # which hung the call
         for item, settings, kind, words in [
-            (stalled, {"timeout": 0.2}, ProviderError, "its body did not arrive: no data"),
-            (zipped, {}, ProviderError, "its body is encoded as gzip"), (torn, {"api_key": key}, Odd, "hidden"),
+            (stalled, {"timeout": 0.15}, ProviderError, "its body did not arrive: no data"),
+            (zipped, {}, ProviderError, "its body is encoded as gzip"),
+            (torn, {"api_key": key}, APIResponseError, "hidden"),
             (echo, {"api_key": own}, AuthenticationError, "no user for"),
-        ]:  # fmt: skip
+        ]:
             with self.assertRaisesRegex(kind, words) as raised:
                 self.llm(self.serve(item), **settings).complete("x")
             self.assertNotIn("SECRETKEY", str(raised.exception))
@@ -1584,25 +1435,22 @@ class ConnectTests(Case):
             with sock, contextlib.suppress(OSError):
                 while True:
                     sock.sendall(b"HTTP/1.1 100 x\r\n\r\n")
-                    time.sleep(0.02)
+                    time.sleep(0.01)
 
         listener = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(listener.close)
         threading.Thread(target=trickle, daemon=True).start()
         proxy = f"http://127.0.0.1:{listener.getsockname()[1]}"
         with mock.patch.dict(os.environ, {"HTTPS_PROXY": proxy}):
-            llm = Llm(api_key=KEY, log=False, deadline=0.2, max_retries=0)
-            with self.assertRaisesRegex(APITimeoutError, "within 0.2 s"):
-                llm.complete("hi")
+            llm = Llm(api_key=KEY, log=False, deadline=0.1, max_retries=0)
+            self.assertRaisesRegex(APITimeoutError, "within 0.1 s", llm.complete, "hi")
 
     def test_a_dead_first_address_used_up_the_time_of_the_second(self):
         server = self.serve(json_answer(answer()))
         addresses = busy_address(self), ("127.0.0.1", server.port)
         both = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", address) for address in addresses]
         with mock.patch("socket.getaddrinfo", return_value=both):
-            began = time.monotonic()
-            self.assertEqual(self.llm(server, connect_timeout=1.0).complete("hi").content, "Hello")
-        self.assertLess(time.monotonic() - began, 0.9)
+            self.assertEqual(self.llm(server, connect_timeout=0.4).complete("hi").content, "Hello")
 
     def test_idle_connections_that_nobody_took_stayed_open(self):
         server = self.serve(*[json_answer(answer())] * 3)
